@@ -1,0 +1,1 @@
+//! Turns rendered objects and an inventory into a plan and carries it out.

@@ -1,0 +1,1 @@
+//! Reconciles the custom resources: one folder a kind.

@@ -1,0 +1,1 @@
+//! Matches events with alerts, runs notifiers and sends what they return.

@@ -1,0 +1,1 @@
+//! Fetches Git repositories into a verified, content-addressed store.

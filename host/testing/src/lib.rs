@@ -1,0 +1,1 @@
+//! Real servers for tests: Git over HTTP and SSH, an OCI registry, a Kubernetes API server.

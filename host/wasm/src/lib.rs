@@ -1,0 +1,1 @@
+//! Runs renderers and notifiers: WebAssembly components under hard limits.
