@@ -1,0 +1,76 @@
+# Everything a developer and CI run. `make help` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+BULKHEAD_CACHE ?= $(HOME)/.cache/bulkhead
+export BULKHEAD_CACHE
+
+.PHONY: help
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+.PHONY: setup
+setup: ## Install what a bare machine lacks (Debian), once
+	@sh tests/setup.sh
+
+.PHONY: plugins
+plugins: setup ## Build the guests: plugins/target/components/*.wasm
+	@sh plugins/build.sh
+
+.PHONY: build
+build: plugins ## Build the release binary: target/release/bulkhead
+	$(CARGO) build --release --locked -p bulkhead-cli
+
+.PHONY: demo
+demo: plugins ## Run the main job end to end, without a cluster
+	$(CARGO) build --release --locked -p bulkhead-cli
+	@sh examples/demo.sh target/release/bulkhead
+
+.PHONY: cluster-programs
+cluster-programs:
+	@sh tests/cluster/build.sh
+
+.PHONY: cluster
+cluster: cluster-programs ## Start a Kubernetes API server to play with; prints its KUBECONFIG
+	$(CARGO) run --locked -q -p bulkhead-testing --example cluster
+
+.PHONY: lint
+lint: plugins ## Format, clippy, both workspaces
+	$(CARGO) fmt --check
+	cd plugins && $(CARGO) fmt --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	cd plugins && $(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+.PHONY: test
+test: plugins cluster-programs lint ## Run every test: unit, cases, servers, real API server
+	@bash tests/run.sh
+
+.PHONY: quick
+quick: plugins ## Run the tests that need no cluster
+	$(CARGO) test --locked --workspace
+	cd plugins && $(CARGO) test --locked --workspace
+
+.PHONY: bench
+bench: build cluster-programs ## Measure: renders, sandbox, 300 Kustomizations on a real API server
+	@bash tests/bench/run.sh
+
+.PHONY: conformance
+conformance: build ## Score the renderers, where ../shared/conformance is there
+	@bash tests/conformance.sh
+
+.PHONY: audit
+audit: ## Check licences, sources and duplicates of all dependencies
+	@command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny
+	$(CARGO) deny check licenses bans sources
+	cd plugins && $(CARGO) deny --config ../deny.toml check licenses bans sources
+
+.PHONY: install-manifests
+install-manifests: ## Write deploy/install.yaml again after a change of types
+	BULKHEAD_UPDATE=1 $(CARGO) test --locked -p bulkhead-cli install
+
+.PHONY: clean
+clean: ## Remove what was built in the checkout
+	$(CARGO) clean
+	rm -rf plugins/target

@@ -1,0 +1,29 @@
+#!/bin/sh
+# Installs what the build and the tests need and a bare Debian machine lacks. Does nothing where it
+# is there already; says what is missing where it cannot install.
+set -eu
+
+missing=""
+need() { # program, Debian package
+    command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || missing="$missing $2"
+}
+need git git
+need sshd openssh-server
+need cc gcc
+need make make
+if ! rustc --print target-libdir --target wasm32-unknown-unknown 2>/dev/null | xargs -I{} test -d {}; then
+    # No Wasm standard library for this toolchain: Debian's compiler with its sources builds one.
+    [ -x /usr/bin/rustc ] && [ -d /usr/share/cargo ] || missing="$missing rustc-web cargo-web rust-web-src"
+    [ -d /usr/lib/rustlib/src ] || [ -d /usr/src/rustc-web ] || [ -x /usr/bin/rustc ] || missing="$missing rust-web-src"
+    need wasm-ld lld
+fi
+[ -z "$missing" ] && exit 0
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+    echo "setup: installing$missing" >&2
+    apt-get update -qq >/dev/null
+    # shellcheck disable=SC2086
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+else
+    echo "setup: missing$missing; install them and run make again" >&2
+    exit 1
+fi
