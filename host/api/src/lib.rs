@@ -5,10 +5,12 @@
 
 pub mod advice;
 pub mod digest;
+pub mod object;
 pub mod revision;
 pub mod tree;
 
 pub use advice::{Advice, Retry, chain};
 pub use digest::Digest;
+pub use object::ObjectId;
 pub use revision::Revision;
 pub use tree::{Entry, EntryKind, PathError, SourceTree, TreeError, TreePath};
