@@ -26,7 +26,11 @@ pub struct Advice {
 impl Advice {
     /// Names the reason and when to try again.
     pub fn new(reason: &'static str, retry: Retry) -> Self {
-        Self { reason, retry, hint: None }
+        Self {
+            reason,
+            retry,
+            hint: None,
+        }
     }
 
     /// Adds what the user can do.

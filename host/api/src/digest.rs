@@ -42,10 +42,12 @@ impl Digest {
     /// Returns the 64 hexadecimal digits, without the algorithm.
     pub fn to_hex(&self) -> String {
         use fmt::Write as _;
-        self.0.iter().fold(String::with_capacity(64), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        self.0
+            .iter()
+            .fold(String::with_capacity(64), |mut text, byte| {
+                let _ = write!(text, "{byte:02x}");
+                text
+            })
     }
 
     /// Returns the first 12 hexadecimal digits: enough for a person to tell two apart.
@@ -135,7 +137,11 @@ mod tests {
     fn foreign_texts_are_refused() {
         assert!("sha512:00".parse::<Digest>().is_err());
         assert!("sha256:00".parse::<Digest>().is_err());
-        assert!(format!("sha256:{}", "A".repeat(64)).parse::<Digest>().is_err());
+        assert!(
+            format!("sha256:{}", "A".repeat(64))
+                .parse::<Digest>()
+                .is_err()
+        );
     }
 
     #[test]

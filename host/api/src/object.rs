@@ -1,15 +1,14 @@
-//! The identity of a Kubernetes object, and the two texts that Flux has for it: `Kind/namespace/name`
-//! for people, `namespace_name_group_Kind` in inventories.
+//! Identity of an object in a cluster, and the text of it that inventories hold.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// API group of Role, ClusterRole and their bindings, whose names may hold a colon.
-const RBAC_GROUP: &str = "rbac.authorization.k8s.io";
+use serde::{Deserialize, Serialize};
 
-/// What makes an object the same object: its place and its kind, in whatever version.
+/// Identifies an object: namespace, name, group and kind, without the version.
 ///
-/// `Display` is Flux's form for messages: `Deployment/apps/web`, `Namespace/apps`.
+/// Text form, as in `status.inventory`: `<namespace>_<name>_<group>_<kind>`; namespace and group may
+/// be empty. A `:` in the name of an RBAC object is written `__`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectId {
     /// Namespace; empty for a cluster-scoped object.
@@ -18,58 +17,94 @@ pub struct ObjectId {
     pub name: String,
     /// API group; empty for the core group.
     pub group: String,
-    /// Kind in CamelCase.
+    /// Kind.
     pub kind: String,
 }
 
-/// A text that is no inventory id.
+/// Says why a text is not an object's identity.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no inventory id: it is not `<namespace>_<name>_<group>_<kind>`")]
+#[error("inventory entry `{0}` is not of the form `<namespace>_<name>_<group>_<kind>`")]
 pub struct ObjectIdError(String);
 
 impl ObjectId {
-    /// Returns `<namespace>_<name>_<group>_<kind>`; in the names of RBAC kinds `:` becomes `__`.
-    ///
-    /// # Source
-    /// `ObjMetadata.String` of fluxcd/cli-utils.
-    pub fn inventory_id(&self) -> String {
-        let Self { namespace, name, group, kind } = self;
-        let rbac_kinds = ["Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"];
-        if group == RBAC_GROUP && rbac_kinds.contains(&kind.as_str()) {
-            return format!("{namespace}_{}_{group}_{kind}", name.replace(':', "__"));
+    /// Names an object by its four parts.
+    pub fn new(namespace: &str, name: &str, group: &str, kind: &str) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            group: group.to_owned(),
+            kind: kind.to_owned(),
         }
-        format!("{namespace}_{name}_{group}_{kind}")
+    }
+
+    /// Splits `apps/v1` into group and version; the core group is empty.
+    pub fn group_version(api_version: &str) -> (&str, &str) {
+        api_version.split_once('/').unwrap_or(("", api_version))
+    }
+
+    /// Returns `Kind/namespace/name`, or `Kind/name` without a namespace: how messages name objects.
+    pub fn subject(&self) -> String {
+        if self.namespace.is_empty() {
+            format!("{}/{}", self.kind, self.name)
+        } else {
+            format!("{}/{}/{}", self.kind, self.namespace, self.name)
+        }
+    }
+
+    fn is_rbac(group: &str, kind: &str) -> bool {
+        group == "rbac.authorization.k8s.io"
+            && matches!(
+                kind,
+                "Role" | "ClusterRole" | "RoleBinding" | "ClusterRoleBinding"
+            )
     }
 }
 
 impl fmt::Display for ObjectId {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { namespace, name, group: _, kind } = self;
-        match namespace.as_str() {
-            "" => write!(out, "{kind}/{name}"),
-            _ => write!(out, "{kind}/{namespace}/{name}"),
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}_", self.namespace)?;
+        if Self::is_rbac(&self.group, &self.kind) {
+            f.write_str(&self.name.replace(':', "__"))?;
+        } else {
+            f.write_str(&self.name)?;
         }
+        write!(f, "_{}_{}", self.group, self.kind)
     }
 }
 
-/// Reads an inventory id: `__` in the name becomes `:`, whatever the kind, as Flux does.
 impl FromStr for ObjectId {
     type Err = ObjectIdError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let parse = || {
-            let (namespace, rest) = text.split_once('_')?;
-            let (rest, kind) = rest.rsplit_once('_')?;
-            let (name, group) = rest.rsplit_once('_')?;
-            let complete = !name.is_empty() && !kind.is_empty();
-            complete.then(|| Self {
-                namespace: namespace.to_owned(),
-                name: name.replace("__", ":"),
-                group: group.to_owned(),
-                kind: kind.to_owned(),
-            })
+        let wrong = || ObjectIdError(text.to_owned());
+        let (namespace, rest) = text.split_once('_').ok_or_else(wrong)?;
+        let (rest, kind) = rest.rsplit_once('_').ok_or_else(wrong)?;
+        let (name, group) = rest.rsplit_once('_').ok_or_else(wrong)?;
+        if name.is_empty() || kind.is_empty() {
+            return Err(wrong());
+        }
+        let name = if Self::is_rbac(group, kind) {
+            name.replace("__", ":")
+        } else {
+            name.to_owned()
         };
-        parse().ok_or_else(|| ObjectIdError(text.to_owned()))
+        Ok(Self {
+            name,
+            ..Self::new(namespace, "", group, kind)
+        })
+    }
+}
+
+impl Serialize for ObjectId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ObjectId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -77,25 +112,71 @@ impl FromStr for ObjectId {
 mod tests {
     use super::*;
 
+    const RBAC: &str = "rbac.authorization.k8s.io";
+
     #[test]
-    fn an_inventory_id_reads_back() {
-        let ids = [
-            ("apps_web_apps_Deployment", "Deployment/apps/web"),
-            ("_apps__Namespace", "Namespace/apps"),
-            ("_system__node_rbac.authorization.k8s.io_ClusterRole", "ClusterRole/system:node"),
-            ("default_a.b-c__ConfigMap", "ConfigMap/default/a.b-c"),
-        ];
-        for (text, shown) in ids {
-            let id: ObjectId = text.parse().expect(text);
-            assert_eq!(id.to_string(), shown);
-            assert_eq!(id.inventory_id(), text);
+    fn texts_are_those_of_flux() {
+        for (id, text) in [
+            (
+                ObjectId::new("dev", "web", "apps", "Deployment"),
+                "dev_web_apps_Deployment",
+            ),
+            (
+                ObjectId::new("dev", "web", "", "Service"),
+                "dev_web__Service",
+            ),
+            (ObjectId::new("", "dev", "", "Namespace"), "_dev__Namespace"),
+            (
+                ObjectId::new("", "system:node:a", RBAC, "ClusterRole"),
+                "_system__node__a_rbac.authorization.k8s.io_ClusterRole",
+            ),
+        ] {
+            assert_eq!(id.to_string(), text);
+            assert_eq!(text.parse(), Ok(id));
         }
     }
 
     #[test]
-    fn a_text_without_four_parts_is_refused() {
-        for text in ["", "_", "a_b", "a_b_c", "___"] {
-            assert!(text.parse::<ObjectId>().is_err(), "{text}");
+    fn other_texts_are_refused() {
+        for text in ["", "a", "a_b", "a_b_c", "a__c_D", "a_b_c_", "___"] {
+            assert_eq!(
+                text.parse::<ObjectId>(),
+                Err(ObjectIdError(text.to_owned())),
+                "{text}"
+            );
         }
+    }
+
+    #[test]
+    fn every_identity_comes_back() {
+        let namespaces = ["", "a", "a-b"];
+        let names = ["a", "a.b", "x_y", "x__y", "_x", "x_", "a:b", ":", "a::b"];
+        let groups = ["", "apps", RBAC, "a.b.c"];
+        let kinds = ["Role", "Deployment", "ClusterRoleBinding"];
+        for (namespace, name, group, kind) in namespaces
+            .iter()
+            .flat_map(|ns| names.map(|n| (ns, n)))
+            .flat_map(|(ns, n)| groups.map(|g| (ns, n, g)))
+            .flat_map(|(ns, n, g)| kinds.map(|k| (ns, n, g, k)))
+        {
+            let id = ObjectId::new(namespace, name, group, kind);
+            // The one ambiguity of the format: `__` in the name of an RBAC object reads as `:`.
+            if ObjectId::is_rbac(group, kind) && (name.contains("__") || name.contains('_')) {
+                continue;
+            }
+            assert_eq!(id.to_string().parse(), Ok(id));
+        }
+    }
+
+    #[test]
+    fn subjects_name_objects_in_messages() {
+        assert_eq!(
+            ObjectId::new("dev", "web", "apps", "Deployment").subject(),
+            "Deployment/dev/web"
+        );
+        assert_eq!(
+            ObjectId::new("", "dev", "", "Namespace").subject(),
+            "Namespace/dev"
+        );
     }
 }

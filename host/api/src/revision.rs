@@ -53,11 +53,16 @@ impl FromStr for Revision {
             None => (None, text),
         };
         let (algorithm, checksum) = rest.split_once(':').ok_or_else(wrong)?;
-        let is_hex = |digits: &str| !digits.is_empty() && digits.bytes().all(|d| d.is_ascii_hexdigit());
+        let is_hex =
+            |digits: &str| !digits.is_empty() && digits.bytes().all(|d| d.is_ascii_hexdigit());
         if algorithm.is_empty() || !is_hex(checksum) {
             return Err(wrong());
         }
-        Ok(Self { name, algorithm: algorithm.to_owned(), checksum: checksum.to_owned() })
+        Ok(Self {
+            name,
+            algorithm: algorithm.to_owned(),
+            checksum: checksum.to_owned(),
+        })
     }
 }
 
@@ -80,8 +85,16 @@ mod tests {
 
     #[test]
     fn forms_of_flux_round_trip() {
-        for text in ["main@sha1:1f0c", "sha1:1f0c", "refs/pull/1/head@sha1:1f0c", "6.0.3@sha256:ab"] {
-            assert_eq!(text.parse::<Revision>().map(|r| r.to_string()), Ok(text.to_owned()));
+        for text in [
+            "main@sha1:1f0c",
+            "sha1:1f0c",
+            "refs/pull/1/head@sha1:1f0c",
+            "6.0.3@sha256:ab",
+        ] {
+            assert_eq!(
+                text.parse::<Revision>().map(|r| r.to_string()),
+                Ok(text.to_owned())
+            );
         }
     }
 

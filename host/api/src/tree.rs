@@ -206,9 +206,18 @@ mod tests {
 
     #[test]
     fn paths_stay_inside() {
-        assert_eq!(TreePath::parse("a/../.."), Err(PathError::Outside("a/../..".into())));
-        assert_eq!(TreePath::parse("/etc"), Err(PathError::Absolute("/etc".into())));
-        assert_eq!(TreePath::parse("a\\b"), Err(PathError::Character("a\\b".into())));
+        assert_eq!(
+            TreePath::parse("a/../.."),
+            Err(PathError::Outside("a/../..".into()))
+        );
+        assert_eq!(
+            TreePath::parse("/etc"),
+            Err(PathError::Absolute("/etc".into()))
+        );
+        assert_eq!(
+            TreePath::parse("a\\b"),
+            Err(PathError::Character("a\\b".into()))
+        );
         assert!(TreePath::parse(&"a/".repeat(3000)).is_err());
     }
 }
