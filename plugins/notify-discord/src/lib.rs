@@ -23,3 +23,50 @@ impl Notifier for Discord {
 }
 
 bulkhead_plugin::notifier!(Discord);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Tested = Result<(), Box<dyn std::error::Error>>;
+
+    fn request(event: Event, config: &str) -> Result<Request, String> {
+        match Discord::start(vec![event], config, Vec::new()) {
+            Ok(Outcome::Next(mut step)) if step.send.len() == 1 => Ok(step.send.remove(0)),
+            other => Err(format!("{other:?}")),
+        }
+    }
+
+    #[test]
+    fn payloads_are_those_of_flux() -> Tested {
+        let cases = bulkhead_slack_message::cases::of("discord")?;
+        assert!(!cases.is_empty());
+        for case in cases {
+            let request = request(case.event, &case.config)?;
+            assert_eq!(
+                String::from_utf8(request.body)?,
+                case.expected,
+                "{}",
+                case.name
+            );
+            assert_eq!(request.method, "POST");
+            assert_eq!(
+                request.url,
+                vec![Part::secret("address"), Part::text("/slack")]
+            );
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_field_of_the_wrong_type_is_named() {
+        let told = Discord::start(Vec::new(), r#"{"channel": 1}"#, Vec::new());
+        let Err(Error::InvalidConfig(why)) = told else {
+            unreachable!("{told:?}")
+        };
+        assert!(
+            why.contains("invalid type: integer `1`, expected a string"),
+            "{why}"
+        );
+    }
+}

@@ -31,3 +31,59 @@ impl Notifier for Slack {
 }
 
 bulkhead_plugin::notifier!(Slack);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Tested = Result<(), Box<dyn std::error::Error>>;
+
+    fn request(event: Event, config: &str) -> Result<Request, String> {
+        match Slack::start(vec![event], config, Vec::new()) {
+            Ok(Outcome::Next(mut step)) if step.send.len() == 1 => Ok(step.send.remove(0)),
+            other => Err(format!("{other:?}")),
+        }
+    }
+
+    #[test]
+    fn payloads_are_those_of_flux() -> Tested {
+        let cases = bulkhead_slack_message::cases::of("slack")?;
+        assert!(!cases.is_empty());
+        for case in cases {
+            let request = request(case.event, &case.config)?;
+            assert_eq!(
+                String::from_utf8(request.body)?,
+                case.expected,
+                "{}",
+                case.name
+            );
+            assert_eq!(request.method, "POST");
+            assert_eq!(request.url, vec![Part::secret("address")]);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_token_travels_as_a_name() -> Tested {
+        let cases = bulkhead_slack_message::cases::of("slack")?;
+        for case in cases {
+            let request = request(case.event, r#"{"secrets": ["address", "token"]}"#)?;
+            let value = &request.headers[1].value;
+            assert_eq!(request.headers[1].name, "Authorization");
+            assert_eq!(*value, [Part::text("Bearer "), Part::secret("token")]);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_field_of_the_wrong_type_is_named() {
+        let told = Slack::start(Vec::new(), r#"{"channel": 1}"#, Vec::new());
+        let Err(Error::InvalidConfig(why)) = told else {
+            unreachable!("{told:?}")
+        };
+        assert!(
+            why.contains("invalid type: integer `1`, expected a string"),
+            "{why}"
+        );
+    }
+}

@@ -2,6 +2,8 @@
 //! byte as Flux 2.9 writes it, and what an answer means. Used by the notifiers for both services.
 
 pub mod answer;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod cases;
 pub mod config;
 pub mod message;
 
