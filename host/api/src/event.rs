@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde::{Deserialize, Serialize};
 
-use crate::lenient;
+use crate::lenient::optional;
 use crate::names::group;
 use crate::text::text_enum;
 
@@ -62,25 +62,13 @@ pub struct InvolvedObject {
     #[serde(default)]
     pub name: String,
     /// UID.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub uid: Option<String>,
     /// Group and version.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub api_version: Option<String>,
     /// Resource version.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub resource_version: Option<String>,
 }
 
@@ -104,11 +92,7 @@ pub struct Event {
     /// Controller: one of [`crate::names::controller`].
     pub reporting_controller: String,
     /// Pod.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub reporting_instance: Option<String>,
 }
 

@@ -5,14 +5,26 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-/// Reads an optional text; absent, null and empty are the same.
-pub(crate) fn text<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: From<String>,
-{
-    let text = Option::<String>::deserialize(deserializer)?;
-    Ok(text.filter(|text| !text.is_empty()).map(T::from))
+/// An optional text, of which absent, null and empty are the same.
+pub(crate) mod optional {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(crate) fn deserialize<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+    where
+        D: Deserializer<'de>,
+        T: From<String>,
+    {
+        let text = Option::<String>::deserialize(deserializer)?;
+        Ok(text.filter(|text| !text.is_empty()).map(T::from))
+    }
+
+    pub(crate) fn serialize<S, T>(text: &Option<T>, serializer: S) -> Result<S::Ok, S::Error>
+    where
+        S: Serializer,
+        T: Serialize,
+    {
+        text.serialize(serializer)
+    }
 }
 
 /// Leaves `false` out.
@@ -76,4 +88,103 @@ fn whole_unreadable<T: StatusFields>() -> T {
     let mut status = T::default();
     status.set_unreadable(vec!["status".to_owned()]);
     status
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::DeserializeGuard;
+    use serde_json::{Value, json};
+
+    use super::StatusFields as _;
+    use crate::kustomize::{Kustomization, SourceKind};
+    use crate::source::GitRepository;
+
+    fn kustomization(status: Value) -> Kustomization {
+        let object = json!({
+            "apiVersion": "kustomize.toolkit.fluxcd.io/v1",
+            "kind": "Kustomization",
+            "metadata": { "name": "web", "namespace": "flux-system" },
+            "spec": {
+                "interval": "1m",
+                "prune": true,
+                "sourceRef": { "kind": "GitRepository", "name": "web" },
+            },
+            "status": status,
+        });
+        let guard: DeserializeGuard<Kustomization> =
+            serde_json::from_value(object).expect("a guard never fails");
+        guard.0.expect("the object is read")
+    }
+
+    #[test]
+    fn a_status_field_of_the_wrong_type_costs_that_field_alone() {
+        let read = kustomization(json!({
+            "observedGeneration": 3,
+            "inventory": "none of your business",
+            "lastAppliedRevision": "main@sha1:1f0c",
+            "conditions": 5,
+            "fromTheFuture": { "a": 1 },
+        }));
+        assert_eq!(read.status.observed_generation, 3);
+        assert_eq!(
+            read.status.last_applied_revision.as_deref(),
+            Some("main@sha1:1f0c")
+        );
+        assert_eq!(read.status.inventory, None);
+        assert_eq!(read.status.unreadable(), ["conditions", "inventory"]);
+    }
+
+    #[test]
+    fn a_status_that_is_no_object_is_unreadable_as_a_whole() {
+        assert_eq!(kustomization(json!("gone")).status.unreadable(), ["status"]);
+        assert_eq!(kustomization(json!(null)).status.unreadable(), [""; 0]);
+        assert_eq!(kustomization(json!(null)).status.observed_generation, -1);
+        assert_eq!(kustomization(json!({})).status.observed_generation, 0);
+    }
+
+    #[test]
+    fn values_from_a_newer_version_are_kept() -> Result<(), serde_json::Error> {
+        let object = json!({
+            "metadata": { "name": "web" },
+            "spec": {
+                "interval": "99999999999h",
+                "prune": true,
+                "deletionPolicy": "Recycle",
+                "path": "",
+                "sourceRef": { "kind": "Ark", "name": "web" },
+                "fromTheFuture": true,
+            },
+        });
+        let read: Kustomization = serde_json::from_value(object)?;
+        assert_eq!(
+            read.spec.source_ref.kind,
+            SourceKind::Other("Ark".to_owned())
+        );
+        assert_eq!(read.spec.deletion_policy().as_str(), "Recycle");
+        assert_eq!(read.spec.path, None, "an empty text is an absent one");
+        let error = read.spec.interval().err().map(|error| crate::chain(&error));
+        assert_eq!(
+            error.as_deref(),
+            Some(
+                "failed to read `spec.interval`: duration `99999999999h` is longer than \
+                 2562047h47m16s"
+            )
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn a_spec_of_the_wrong_type_is_an_error_with_metadata() {
+        let object = json!({
+            "apiVersion": "source.toolkit.fluxcd.io/v1",
+            "kind": "GitRepository",
+            "metadata": { "name": "web", "generation": 4 },
+            "spec": { "interval": 60, "url": "https://example.com/web" },
+        });
+        let guard: DeserializeGuard<GitRepository> =
+            serde_json::from_value(object).expect("a guard never fails");
+        let invalid = guard.0.expect_err("the interval is a number");
+        assert_eq!(invalid.metadata.generation, Some(4));
+        assert!(invalid.error.contains("a string"), "{}", invalid.error);
+    }
 }

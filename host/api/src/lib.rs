@@ -5,6 +5,7 @@
 
 pub mod advice;
 pub mod conditions;
+pub mod crd;
 pub mod digest;
 pub mod duration;
 pub mod event;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use crate::duration::GoDuration;
-use crate::lenient;
+use crate::lenient::optional;
 use crate::names::annotation;
 use crate::object::{ObjectId, ObjectIdError};
 
@@ -26,11 +26,7 @@ pub struct SecretKeyReference {
     /// Name of the Secret.
     pub name: String,
     /// Key; what it defaults to depends on the field.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
 }
 
@@ -41,18 +37,10 @@ pub struct DependencyReference {
     /// Name.
     pub name: String,
     /// Namespace; that of the referring object when absent.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
     /// CEL expression over `self` and `dep` that tells whether the dependency is ready.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub ready_expr: Option<String>,
 }
 
@@ -61,22 +49,14 @@ pub struct DependencyReference {
 #[serde(rename_all = "camelCase")]
 pub struct NamespacedObjectKindReference {
     /// Group and version; the preferred one of the cluster when absent.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub api_version: Option<String>,
     /// Kind.
     pub kind: String,
     /// Name.
     pub name: String,
     /// Namespace; that of the referring object when absent.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
 }
 

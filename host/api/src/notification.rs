@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::duration::GoDuration;
-use crate::lenient::{self, is_false};
+use crate::lenient::{is_false, optional};
 use crate::meta::LocalObjectReference;
 use crate::names::group;
 use crate::resource::custom_resource;
@@ -37,11 +37,7 @@ pub struct AlertSpec {
     /// Provider, in the same namespace.
     pub provider_ref: LocalObjectReference,
     /// Least severity; `info`, which is everything, when absent.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub event_severity: Option<EventSeverity>,
     /// Objects whose events count.
     pub event_sources: Vec<EventSource>,
@@ -55,11 +51,7 @@ pub struct AlertSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exclusion_list: Vec<String>,
     /// Deprecated: `summary` of `eventMetadata`.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub summary: Option<String>,
     /// Stops sending.
     #[serde(default, skip_serializing_if = "is_false")]
@@ -104,22 +96,14 @@ text_enum! {
 #[serde(rename_all = "camelCase")]
 pub struct EventSource {
     /// Group and version; not compared when absent.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub api_version: Option<String>,
     /// Kind.
     pub kind: String,
     /// Name, or `*` for all.
     pub name: String,
     /// Namespace; that of the Alert when absent.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
     /// Labels the object must have; with the name `*` alone.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -158,35 +142,19 @@ pub struct ProviderSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<GoDuration>,
     /// Channel.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub channel: Option<String>,
     /// Name that messages are sent under.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
     /// Address, in the meaning of the type; `address` of the Secret wins.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
     /// Longest time for one message; 15 s when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<GoDuration>,
     /// Deprecated: `proxySecretRef`.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub proxy: Option<String>,
     /// Secret with the address and credentials of a proxy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -195,11 +163,7 @@ pub struct ProviderSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_ref: Option<LocalObjectReference>,
     /// Service account to authenticate to a cloud as.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub service_account_name: Option<String>,
     /// Secret with `ca.crt`, `tls.crt`, `tls.key`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -208,11 +172,7 @@ pub struct ProviderSpec {
     #[serde(default, skip_serializing_if = "is_false")]
     pub suspend: bool,
     /// CEL expression over `event`, `provider` and `alert` that names the commit status.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub commit_status_expr: Option<String>,
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::duration::GoDuration;
-use crate::lenient::{self, StatusFields, is_false};
+use crate::lenient::{StatusFields, is_false, optional};
 use crate::meta::{Artifact, Condition, LocalObjectReference};
 use crate::names::group;
 use crate::resource::custom_resource;
@@ -30,18 +30,10 @@ pub struct GitRepositorySpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_ref: Option<LocalObjectReference>,
     /// How to authenticate; `generic` when absent.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub provider: Option<GitProvider>,
     /// Service account to authenticate as, with the providers `aws` and `azure`.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub service_account_name: Option<String>,
     /// How often upstream is looked at.
     pub interval: GoDuration,
@@ -139,39 +131,19 @@ text_enum! {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GitRepositoryRef {
     /// Branch; with `commit`, where the commit is looked for.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub branch: Option<String>,
     /// Tag.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
     /// Range of versions; the newest tag in it.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub semver: Option<String>,
     /// Reference by its full name: `refs/pull/420/head`.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Commit.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
 }
 
@@ -185,11 +157,7 @@ impl GitRepositoryRef {
 #[serde(rename_all = "camelCase")]
 pub struct GitRepositoryVerification {
     /// What must be signed; the commit when absent.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub mode: Option<GitVerificationMode>,
     /// Secret with trusted public keys: `*.asc` PGP, `*.sshpub` SSH.
     pub secret_ref: LocalObjectReference,
@@ -228,18 +196,10 @@ pub struct GitRepositoryInclude {
     /// The other GitRepository.
     pub repository: LocalObjectReference,
     /// Directory there; its root when absent.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub from_path: Option<String>,
     /// Directory here; the name of the other repository when absent.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub to_path: Option<String>,
 }
 
@@ -279,18 +239,10 @@ pub struct GitRepositoryStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub observed_sparse_checkout: Vec<String>,
     /// What was found to be signed.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub source_verification_mode: Option<GitVerificationMode>,
     /// Last value of the annotation that asks for a reconciliation.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
     /// Fields that could not be read; see [`StatusFields::unreadable`].
     #[serde(skip)]

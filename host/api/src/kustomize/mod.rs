@@ -1,20 +1,27 @@
 //! Kustomization, group `kustomize.toolkit.fluxcd.io`, version `v1`.
 
-use std::collections::BTreeMap;
+mod parts;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::duration::GoDuration;
-use crate::lenient::{self, StatusFields, is_false};
+use crate::lenient::{StatusFields, is_false, optional};
 use crate::meta::{
-    Condition, DependencyReference, Inventory, KubeConfigReference, LocalObjectReference,
-    NamespacedObjectKindReference, Snapshot,
+    Condition, DependencyReference, Inventory, KubeConfigReference, NamespacedObjectKindReference,
+    Snapshot,
 };
 use crate::names::group;
 use crate::resource::custom_resource;
 use crate::spec::{self, SpecError};
 use crate::text::text_enum;
+
+pub use self::parts::{
+    BuildMetadataOption, CommonMetadata, CustomHealthCheck, Decryption, DecryptionProvider,
+    DeletionPolicy, IgnoreRule, Image, Patch, PostBuild, Selector, SubstituteReference,
+    SubstituteStrategy, ValuesKind,
+};
 
 custom_resource! {
     /// A directory of a source that is rendered and applied.
@@ -46,11 +53,7 @@ pub struct KustomizationSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kube_config: Option<KubeConfigReference>,
     /// Directory in the source; its root when absent.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     /// Variables that are replaced in the rendered objects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -58,28 +61,16 @@ pub struct KustomizationSpec {
     /// Deletes objects that are no longer rendered.
     pub prune: bool,
     /// What happens to the objects when the Kustomization is deleted.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
     /// Objects whose health is waited for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub health_checks: Vec<NamespacedObjectKindReference>,
     /// Put before every name.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub name_prefix: Option<String>,
     /// Put after every name.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub name_suffix: Option<String>,
     /// Patches, appended to those of the kustomization file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -88,11 +79,7 @@ pub struct KustomizationSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<Image>,
     /// Service account to apply as.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub service_account_name: Option<String>,
     /// Where the files are.
     pub source_ref: SourceReference,
@@ -100,11 +87,7 @@ pub struct KustomizationSpec {
     #[serde(default, skip_serializing_if = "is_false")]
     pub suspend: bool,
     /// Namespace for every object.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub target_namespace: Option<String>,
     /// Longest time for applying and health checks; see [`timeout`](Self::timeout).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -210,22 +193,14 @@ impl KustomizationSpec {
 #[serde(rename_all = "camelCase")]
 pub struct SourceReference {
     /// Group and version; those of the kind when absent.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub api_version: Option<String>,
     /// Kind.
     pub kind: SourceKind,
     /// Name.
     pub name: String,
     /// Namespace; that of the Kustomization when absent.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
 }
 
@@ -264,272 +239,12 @@ text_enum! {
     }
 }
 
-/// Labels and annotations for every object; they win over those of the object.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CommonMetadata {
-    /// Annotations.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub annotations: BTreeMap<String, String>,
-    /// Labels.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub labels: BTreeMap<String, String>,
-}
-
-/// How encrypted files are decrypted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Decryption {
-    /// Only `sops`.
-    pub provider: DecryptionProvider,
-    /// Service account to authenticate to a key service as.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
-    pub service_account_name: Option<String>,
-    /// Secret with keys and tokens.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub secret_ref: Option<LocalObjectReference>,
-}
-
-text_enum! {
-    /// Formats of encrypted files.
-    DecryptionProvider {
-        /// Mozilla SOPS.
-        Sops = "sops",
-    }
-}
-
-/// Variables that are replaced in the rendered objects.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PostBuild {
-    /// When variables are replaced; with at least one known variable when absent.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
-    pub substitute_strategy: Option<SubstituteStrategy>,
-    /// Variables; they win over those of `substituteFrom`.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub substitute: BTreeMap<String, String>,
-    /// ConfigMaps and Secrets whose keys are variables; a later one wins.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub substitute_from: Vec<SubstituteReference>,
-}
-
-impl PostBuild {
-    /// Returns when variables are replaced.
-    pub fn strategy(&self) -> SubstituteStrategy {
-        self.substitute_strategy
-            .clone()
-            .unwrap_or(SubstituteStrategy::WithVariables)
-    }
-}
-
-text_enum! {
-    /// When variables are replaced.
-    SubstituteStrategy {
-        /// When at least one variable is known.
-        WithVariables = "WithVariables",
-        /// Always, for expressions with defaults.
-        Always = "Always",
-    }
-}
-
-/// Names a ConfigMap or Secret with variables.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SubstituteReference {
-    /// `Secret` or `ConfigMap`.
-    pub kind: ValuesKind,
-    /// Name.
-    pub name: String,
-    /// Is no error when it is not there.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub optional: bool,
-}
-
-text_enum! {
-    /// Kinds that hold variables.
-    ValuesKind {
-        /// A Secret.
-        Secret = "Secret",
-        /// A ConfigMap.
-        ConfigMap = "ConfigMap",
-    }
-}
-
-text_enum! {
-    /// What happens to the objects when their Kustomization is deleted.
-    DeletionPolicy {
-        /// Delete them if `prune`, else keep them.
-        MirrorPrune = "MirrorPrune",
-        /// Delete them.
-        Delete = "Delete",
-        /// Delete them, and wait until they are gone.
-        WaitForTermination = "WaitForTermination",
-        /// Keep them.
-        Orphan = "Orphan",
-    }
-}
-
-text_enum! {
-    /// What kustomize notes on the objects about their origin.
-    BuildMetadataOption {
-        /// File and path that an object was read from.
-        OriginAnnotations = "originAnnotations",
-        /// Transformers that changed an object.
-        TransformerAnnotations = "transformerAnnotations",
-    }
-}
-
-/// Changes in the cluster that are left alone.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IgnoreRule {
-    /// Fields, as JSON pointers.
-    pub paths: Vec<String>,
-    /// Objects; all when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub target: Option<Selector>,
-}
-
-/// A patch, and the objects it is for.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Patch {
-    /// Strategic merge patch, or JSON patch, as YAML.
-    pub patch: String,
-    /// Objects; those the patch names when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub target: Option<Selector>,
-}
-
-/// Selects objects: all fields that are set must match.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Selector {
-    /// API group.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
-    pub group: Option<String>,
-    /// Version of the group.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
-    pub version: Option<String>,
-    /// Kind.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
-    pub kind: Option<String>,
-    /// Namespace.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
-    pub namespace: Option<String>,
-    /// Name.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
-    pub name: Option<String>,
-    /// Selector over annotations, in the syntax of label selectors.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
-    pub annotation_selector: Option<String>,
-    /// Selector over labels.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
-    pub label_selector: Option<String>,
-}
-
-/// An image to replace.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Image {
-    /// Name in the files, without tag.
-    pub name: String,
-    /// New name.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
-    pub new_name: Option<String>,
-    /// New tag.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
-    pub new_tag: Option<String>,
-    /// Digest; wins over the tag.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
-    pub digest: Option<String>,
-}
-
-/// CEL expressions that tell the health of one kind.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CustomHealthCheck {
-    /// Group and version.
-    pub api_version: String,
-    /// Kind; all kinds of the group when absent.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
-    pub kind: Option<String>,
-    /// True when the object is as wanted.
-    pub current: String,
-    /// True while it is on the way.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
-    pub in_progress: Option<String>,
-    /// True when it failed.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
-    pub failed: Option<String>,
-}
-
 /// What the controller saw and did last.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct KustomizationStatus {
     /// Last value of the annotation that asks for a reconciliation.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
     /// Last generation that ended Ready or Stalled; -1 before the first.
     #[serde(default)]
@@ -538,25 +253,13 @@ pub struct KustomizationStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
     /// Revision that was last applied in full.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub last_applied_revision: Option<String>,
     /// Revision that the applied artifact was made from.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub last_applied_origin_revision: Option<String>,
     /// Revision of the last attempt.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient::text"
-    )]
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub last_attempted_revision: Option<String>,
     /// Objects that were applied, or were about to be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
