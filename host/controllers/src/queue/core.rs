@@ -58,6 +58,18 @@ impl Class {
     /// Number of classes.
     pub const COUNT: usize = 8;
 
+    /// All classes, the most urgent first.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Request,
+        Self::Spec,
+        Self::Artifact,
+        Self::Drift,
+        Self::Dependency,
+        Self::Retry,
+        Self::Interval,
+        Self::Status,
+    ];
+
     /// Returns the word that metrics and logs use.
     pub fn word(self) -> &'static str {
         match self {
@@ -139,17 +151,6 @@ pub struct Core {
     taken: u32,
 }
 
-const CLASSES: [Class; Class::COUNT] = [
-    Class::Request,
-    Class::Spec,
-    Class::Artifact,
-    Class::Drift,
-    Class::Dependency,
-    Class::Retry,
-    Class::Interval,
-    Class::Status,
-];
-
 impl Core {
     /// Makes `key` ready; of two reasons the more urgent stays.
     ///
@@ -214,12 +215,12 @@ impl Core {
         self.taken = self.taken.wrapping_add(1);
         let aged = self.taken.is_multiple_of(AGING);
         let class = if aged {
-            CLASSES
+            Class::ALL
                 .iter()
                 .rev()
                 .find(|class| !self.lanes[**class as usize].turn.is_empty())
         } else {
-            CLASSES
+            Class::ALL
                 .iter()
                 .find(|class| !self.lanes[**class as usize].turn.is_empty())
         };
