@@ -1,1 +1,39 @@
 //! Runs renderers and notifiers: WebAssembly components under hard limits.
+//!
+//! Verified bytes go in, a [`Plugin`] comes out; a request goes in, documents or requests come out.
+//! A guest sees one read-only tree, its arguments and a log. It never sees files, network, the
+//! environment, the time, or anything of an earlier call. This crate knows no Kubernetes.
+
+pub mod bindings;
+pub mod error;
+pub mod limits;
+pub mod plugin;
+pub mod read_set;
+pub mod request;
+pub mod trap;
+
+mod audit;
+mod cache;
+mod call;
+mod compile;
+mod engine;
+mod glob;
+mod host;
+mod load;
+mod memory_tree;
+mod runtime;
+
+pub use compile::{CompileLimits, Compiler, compile_worker};
+pub use error::{HostError, LoadError, NotifyError, Refusal, RenderError, RunError};
+pub use host::{Lookup, LookupAnswer, LookupError, LookupQuery};
+pub use limits::{Limit, LimitHit, Limits, Usage};
+pub use load::{Host, HostConfig};
+pub use memory_tree::MemoryTree;
+pub use plugin::{Plugin, PluginId, PluginKind};
+pub use read_set::{Access, Operation, ReadSet};
+pub use request::{
+    Diagnostic, Document, Event, Header, Hmac, Location, ObjectRef, Outcome, Part, RenderRequest,
+    Rendered, Request, Response, ResumeRequest, Severity, Signing, StartRequest, Step, Target,
+    TransformRequest,
+};
+pub use trap::Trap;

@@ -1,0 +1,294 @@
+//! The calls of a plugin: a fresh store and instance each, the answer checked and translated.
+
+use bulkhead_api::Digest;
+
+use crate::bindings::notifier::exports::bulkhead::notifier::notify;
+use crate::bindings::renderer::bulkhead::renderer::types as wit;
+use crate::bindings::renderer::exports::bulkhead::renderer::render;
+use crate::bindings::transformer::exports::bulkhead::renderer::transform;
+use crate::error::{NotifyError, Refusal, RenderError, RunError};
+use crate::host::{Grants, tree::Handle};
+use crate::limits::{Limit, LimitHit, Limits, Usage};
+use crate::plugin::{Linked, Plugin, PluginId, PluginKind};
+use crate::request::{
+    Diagnostic, Outcome, RenderRequest, Rendered, ResumeRequest, Severity, StartRequest,
+    TransformRequest,
+};
+use crate::runtime::Report;
+
+impl Plugin {
+    /// Renders: files in, documents out.
+    ///
+    /// # Guarantees
+    /// Nothing is kept between calls. Same request and same answers of the tree, same output.
+    ///
+    /// # Errors
+    /// [`RenderError::Refused`] is the plugin's own answer, all else is [`RunError`].
+    pub async fn render(&self, request: RenderRequest) -> Result<Rendered, RenderError> {
+        let Linked::Renderer(pre) = &self.inner.linked else {
+            return Err(self.wrong_kind(PluginKind::Renderer).into_render(self.id()));
+        };
+        let pre = pre.clone();
+        let limits = request.limits.clone();
+        let key = request.key(self);
+        let mut grants = self.grants(&limits, request.wall_clock, key);
+        grants.tree = Some(request.tree);
+        grants.lookup = request.lookup;
+        let wit_request = render::Request {
+            path: request.path,
+            config: request.config,
+            inputs: request.inputs,
+            target: request.target,
+            attributes: request.attributes,
+        };
+        let answer = self
+            .inner
+            .guests
+            .call(self.identity(), grants, move |store| {
+                Box::pin(async move {
+                    let guest = pre.instantiate_async(&mut *store).await?;
+                    let tree = store.data_mut().push(Handle::default())?;
+                    guest
+                        .bulkhead_renderer_render()
+                        .call_render(&mut *store, tree, &wit_request)
+                        .await
+                })
+            });
+        self.rendered(answer.await, &limits)
+    }
+
+    /// Transforms: documents in, documents out.
+    ///
+    /// # Errors
+    /// As [`render`](Self::render).
+    pub async fn transform(&self, request: TransformRequest) -> Result<Rendered, RenderError> {
+        let Linked::Transformer(pre) = &self.inner.linked else {
+            return Err(self
+                .wrong_kind(PluginKind::Transformer)
+                .into_render(self.id()));
+        };
+        let pre = pre.clone();
+        let limits = request.limits.clone();
+        let grants = self.grants(&limits, request.wall_clock, request.key(self));
+        let wit_request = transform::Request {
+            documents: request.documents,
+            config: request.config,
+            target: request.target,
+            attributes: request.attributes,
+        };
+        let answer = self
+            .inner
+            .guests
+            .call(self.identity(), grants, move |store| {
+                Box::pin(async move {
+                    let guest = pre.instantiate_async(&mut *store).await?;
+                    let transform = guest.bulkhead_renderer_transform();
+                    transform.call_transform(&mut *store, &wit_request).await
+                })
+            });
+        self.rendered(answer.await, &limits)
+    }
+
+    /// Begins to deliver events.
+    ///
+    /// # Errors
+    /// See [`NotifyError`].
+    pub async fn start(&self, request: StartRequest) -> Result<Outcome, NotifyError> {
+        let Linked::Notifier(pre) = &self.inner.linked else {
+            return Err(self.wrong_kind(PluginKind::Notifier).into_notify(self.id()));
+        };
+        let pre = pre.clone();
+        let grants = self.grants(&request.limits, request.wall_clock, request.key(self));
+        let StartRequest {
+            events,
+            config,
+            state,
+            ..
+        } = request;
+        let answer = self
+            .inner
+            .guests
+            .call(self.identity(), grants, move |store| {
+                Box::pin(async move {
+                    let guest = pre.instantiate_async(&mut *store).await?;
+                    let notify = guest.bulkhead_notifier_notify();
+                    notify
+                        .call_start(&mut *store, &events, &config, &state)
+                        .await
+                })
+            });
+        self.outcome(answer.await)
+    }
+
+    /// Goes on after the requests of the last step were answered.
+    ///
+    /// # Errors
+    /// See [`NotifyError`].
+    pub async fn resume(&self, request: ResumeRequest) -> Result<Outcome, NotifyError> {
+        let Linked::Notifier(pre) = &self.inner.linked else {
+            return Err(self.wrong_kind(PluginKind::Notifier).into_notify(self.id()));
+        };
+        let pre = pre.clone();
+        let grants = self.grants(&request.limits, request.wall_clock, request.key(self));
+        let ResumeRequest {
+            responses,
+            config,
+            state,
+            ..
+        } = request;
+        let answer = self
+            .inner
+            .guests
+            .call(self.identity(), grants, move |store| {
+                Box::pin(async move {
+                    let guest = pre.instantiate_async(&mut *store).await?;
+                    let notify = guest.bulkhead_notifier_notify();
+                    notify
+                        .call_resume(&mut *store, &responses, &config, &state)
+                        .await
+                })
+            });
+        self.outcome(answer.await)
+    }
+
+    fn identity(&self) -> (PluginId, Digest) {
+        (self.id().clone(), self.digest())
+    }
+
+    fn wrong_kind(&self, wanted: PluginKind) -> RunError {
+        RunError::WrongKind {
+            kind: self.kind(),
+            wanted,
+        }
+    }
+
+    fn grants(&self, limits: &Limits, wall_clock: u64, seed: Digest) -> Grants {
+        Grants {
+            plugin: self.id().to_string(),
+            limits: limits.clone(),
+            tree: None,
+            lookup: None,
+            wall_clock,
+            seed,
+        }
+    }
+
+    fn rendered(
+        &self,
+        answer: Result<(Result<wit::Output, wit::Error>, Report), RunError>,
+        limits: &Limits,
+    ) -> Result<Rendered, RenderError> {
+        let failed = |error: RunError| error.into_render(self.id());
+        let (answer, report) = answer.map_err(failed)?;
+        let Report {
+            read_set,
+            usage,
+            limit,
+            transient,
+        } = report;
+        match answer {
+            Ok(output) => {
+                let output_bytes =
+                    check(&output, limits).map_err(|hit| failed(RunError::OutputTooLarge(hit)))?;
+                let wit::Output {
+                    documents,
+                    diagnostics,
+                    attributes,
+                } = output;
+                let usage = Usage {
+                    output_bytes,
+                    ..usage
+                };
+                Ok(Rendered {
+                    documents,
+                    diagnostics,
+                    attributes,
+                    read_set,
+                    usage,
+                    transient,
+                })
+            }
+            Err(error) => {
+                let diagnostics = diagnostics(error);
+                let refusal = Refusal {
+                    diagnostics,
+                    limit,
+                    read_set,
+                    usage,
+                    transient,
+                };
+                Err(RenderError::Refused(Box::new(refusal)))
+            }
+        }
+    }
+
+    fn outcome(
+        &self,
+        answer: Result<(Result<Outcome, notify::Error>, Report), RunError>,
+    ) -> Result<Outcome, NotifyError> {
+        let plugin = self.id().clone();
+        match answer {
+            Ok((Ok(outcome), _)) => Ok(outcome),
+            Ok((Err(notify::Error::InvalidConfig(message)), _)) => {
+                Err(NotifyError::InvalidConfig { plugin, message })
+            }
+            Ok((Err(notify::Error::Other(message)), _)) => {
+                Err(NotifyError::Refused { plugin, message })
+            }
+            Err(error) => Err(error.into_notify(&plugin)),
+        }
+    }
+}
+
+impl RunError {
+    fn into_render(self, plugin: &PluginId) -> RenderError {
+        RenderError::Failed {
+            plugin: plugin.clone(),
+            error: self,
+        }
+    }
+
+    fn into_notify(self, plugin: &PluginId) -> NotifyError {
+        NotifyError::Failed {
+            plugin: plugin.clone(),
+            error: self,
+        }
+    }
+}
+
+/// Fails when there are too many documents, or one is too large; returns the sum of their sizes.
+fn check(output: &wit::Output, limits: &Limits) -> Result<u64, LimitHit> {
+    LimitHit::check(
+        Limit::Documents,
+        output.documents.len() as u64,
+        limits.documents,
+    )?;
+    let mut sum = 0;
+    for document in &output.documents {
+        let bytes = document.text.len() as u64;
+        LimitHit::check(Limit::DocumentBytes, bytes, limits.document_bytes)?;
+        sum += bytes;
+    }
+    Ok(sum)
+}
+
+/// Turns a refusal into diagnostics, at least one.
+fn diagnostics(error: wit::Error) -> Vec<Diagnostic> {
+    let one = |code: &str, message: String| {
+        vec![Diagnostic {
+            severity: Severity::Error,
+            code: code.to_owned(),
+            message,
+            at: None,
+            object: None,
+            help: None,
+        }]
+    };
+    match error {
+        wit::Error::Invalid(diagnostics) if !diagnostics.is_empty() => diagnostics,
+        wit::Error::Invalid(_) => one("Invalid", "the input is invalid".to_owned()),
+        wit::Error::Unsupported(message) => one("Unsupported", message),
+        wit::Error::Failed(message) => one("Failed", message),
+        wit::Error::Other(message) => one("Other", message),
+    }
+}

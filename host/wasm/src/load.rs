@@ -1,0 +1,354 @@
+//! The host: one engine, the plugins that are loaded, and the way from bytes to a plugin.
+
+use std::collections::HashMap;
+use std::num::NonZero;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use bulkhead_api::Digest;
+use cap_std::fs::Dir;
+use tokio::sync::Semaphore;
+use wasmtime::component::{Component, InstancePre, Linker};
+
+use crate::audit::{self, Shape};
+use crate::bindings::{notifier, renderer, transformer};
+use crate::cache::Cache;
+use crate::compile::{CompileError, CompileLimits, Compiler};
+use crate::engine::engine;
+use crate::error::{HostError, LoadError};
+use crate::host::{self, State};
+use crate::plugin::{Inner, Linked, Plugin, PluginId, PluginKind};
+use crate::runtime::{Guests, Threads};
+
+/// How long it is remembered that a component does not compile.
+const FAILURES_KEPT: Duration = Duration::from_secs(300);
+
+/// Failures that are remembered at most.
+const FAILURES: usize = 1000;
+
+/// How a host is made.
+#[derive(Debug)]
+pub struct HostConfig {
+    /// Folder of the compiled cache, this user's alone; `None` compiles at every start.
+    pub cache: Option<Dir>,
+    /// Where components are compiled.
+    pub compiler: Compiler,
+    /// What compiling may take.
+    pub compile_limits: CompileLimits,
+    /// Guests that run at a time; `None` is one a processor.
+    pub parallel: Option<NonZero<usize>>,
+    /// Counts fuel. Guests run up to three times slower; for benchmarks, and for
+    /// [`Limits::fuel`](crate::Limits::fuel).
+    pub meter: bool,
+}
+
+impl Default for HostConfig {
+    fn default() -> Self {
+        Self {
+            cache: None,
+            compiler: Compiler::InProcess,
+            compile_limits: CompileLimits::default(),
+            parallel: None,
+            meter: false,
+        }
+    }
+}
+
+/// Loads plugins and runs them. Cheap to clone; one a process.
+#[derive(Clone)]
+pub struct Host {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    guests: Guests,
+    _threads: Threads,
+    linkers: [Linker<State>; 3],
+    cache: Option<Cache>,
+    compiler: Compiler,
+    compile_limits: CompileLimits,
+    meter: bool,
+    /// One compilation at a time: a queue of bombs delays other new plugins, no loaded one.
+    compiling: Semaphore,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    loaded: HashMap<Digest, Weak<Inner>>,
+    failed: HashMap<Digest, (Instant, LoadError)>,
+}
+
+/// Native code that this process may run: its own compiler made it, or it is part of the binary.
+struct Trusted<'a>(&'a [u8]);
+
+impl Host {
+    /// Starts the engine and the threads that guests run on.
+    ///
+    /// # Errors
+    /// See [`HostError`].
+    pub fn new(config: HostConfig) -> Result<Self, HostError> {
+        let wrong = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
+        let engine = engine(config.meter).map_err(wrong)?;
+        let linker = |kind| host::linker(&engine, kind).map_err(wrong);
+        let [renderer, transformer, notifier] = PluginKind::ALL;
+        let linkers = [linker(renderer)?, linker(transformer)?, linker(notifier)?];
+        let cache = match config.cache {
+            Some(dir) => Some(Cache::open(dir, &engine).map_err(HostError::Cache)?),
+            None => None,
+        };
+        let parallel = config
+            .parallel
+            .or_else(|| std::thread::available_parallelism().ok());
+        let parallel = parallel.map_or(1, NonZero::get);
+        let (guests, threads) = Guests::start(engine, config.meter, parallel)?;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                guests,
+                _threads: threads,
+                linkers,
+                cache,
+                compiler: config.compiler,
+                compile_limits: config.compile_limits,
+                meter: config.meter,
+                compiling: Semaphore::new(1),
+                known: Mutex::default(),
+            }),
+        })
+    }
+
+    /// Loads a component whose bytes were verified: from memory if it is loaded, else from the
+    /// cache, else by compiling it.
+    ///
+    /// The same bytes are compiled once, whatever they are called and however many ask at a time.
+    ///
+    /// # Errors
+    /// See [`LoadError`]. That a component does not compile is remembered for five minutes.
+    pub async fn load(&self, id: PluginId, bytes: &[u8]) -> Result<Plugin, LoadError> {
+        self.load_with(id, bytes, None).await
+    }
+
+    /// Loads a component that is part of this binary, with the code compiled from it ahead, if
+    /// there is any and it fits this machine and version; else as [`load`](Self::load) does.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub async fn load_embedded(
+        &self,
+        id: PluginId,
+        bytes: &'static [u8],
+        compiled: Option<&'static [u8]>,
+    ) -> Result<Plugin, LoadError> {
+        self.load_with(id, bytes, compiled).await
+    }
+
+    /// Compiles a component for this engine in this process: for embedding what comes out.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub fn precompile(&self, id: &PluginId, bytes: &[u8]) -> Result<Vec<u8>, LoadError> {
+        let Shared {
+            guests,
+            compile_limits,
+            meter,
+            ..
+        } = &*self.shared;
+        precheck(id, bytes, compile_limits)?;
+        Compiler::InProcess
+            .compile(&guests.engine, *meter, bytes.into(), compile_limits)
+            .map_err(|error| failed(id, error))
+    }
+
+    async fn load_with(
+        &self,
+        id: PluginId,
+        bytes: &[u8],
+        compiled: Option<&'static [u8]>,
+    ) -> Result<Plugin, LoadError> {
+        let shared = &self.shared;
+        precheck(&id, bytes, &shared.compile_limits)?;
+        let digest = Digest::of(bytes);
+        if let Some(known) = shared.known(&id, digest) {
+            return known;
+        }
+        let down = |id: &PluginId| LoadError::ShutDown { plugin: id.clone() };
+        let _turn = shared.compiling.acquire().await.map_err(|_| down(&id))?;
+        if let Some(known) = shared.known(&id, digest) {
+            return known;
+        }
+        let (this, name) = (Arc::clone(shared), id.clone());
+        let bytes: Arc<[u8]> = bytes.into();
+        let work = move || this.make(&name, digest, bytes, compiled);
+        let loaded = shared.guests.block(work).await.map_err(|_| down(&id))?;
+        shared.remember(digest, &loaded);
+        loaded.map(|inner| Plugin { inner })
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns what is known of a component: a plugin, under the name asked for, or why not.
+    fn known(&self, id: &PluginId, digest: Digest) -> Option<Result<Plugin, LoadError>> {
+        let known = self.lock();
+        if let Some(inner) = known.loaded.get(&digest).and_then(Weak::upgrade) {
+            if inner.id == *id {
+                return Some(Ok(Plugin { inner }));
+            }
+            let renamed = Inner {
+                id: id.clone(),
+                digest,
+                imports: inner.imports.clone(),
+                linked: inner.linked.clone(),
+                guests: inner.guests.clone(),
+            };
+            return Some(Ok(Plugin {
+                inner: Arc::new(renamed),
+            }));
+        }
+        let (at, error) = known.failed.get(&digest)?;
+        (at.elapsed() < FAILURES_KEPT).then(|| Err(error.clone()))
+    }
+
+    fn remember(&self, digest: Digest, loaded: &Result<Arc<Inner>, LoadError>) {
+        let mut known = self.lock();
+        match loaded {
+            Ok(inner) => {
+                known.loaded.retain(|_, inner| inner.strong_count() > 0);
+                known.loaded.insert(digest, Arc::downgrade(inner));
+            }
+            Err(error) => {
+                known
+                    .failed
+                    .retain(|_, (at, _)| at.elapsed() < FAILURES_KEPT);
+                if known.failed.len() < FAILURES {
+                    known.failed.insert(digest, (Instant::now(), error.clone()));
+                }
+            }
+        }
+    }
+
+    /// Compiles, audits and links; blocks.
+    fn make(
+        &self,
+        id: &PluginId,
+        digest: Digest,
+        bytes: Arc<[u8]>,
+        compiled: Option<&'static [u8]>,
+    ) -> Result<Arc<Inner>, LoadError> {
+        let component = self.component(id, digest, bytes, compiled)?;
+        let Shape { kind, imports } = audit::audit(&self.guests.engine, &component, id)?;
+        let linked = self
+            .link(kind, &component)
+            .map_err(|error| LoadError::Incompatible {
+                plugin: id.clone(),
+                message: host::log::clean(&format!("{error:#}")),
+            })?;
+        let guests = self.guests.clone();
+        Ok(Arc::new(Inner {
+            id: id.clone(),
+            digest,
+            imports,
+            linked,
+            guests,
+        }))
+    }
+
+    /// Returns the component as native code: embedded, cached, or compiled now.
+    fn component(
+        &self,
+        id: &PluginId,
+        digest: Digest,
+        bytes: Arc<[u8]>,
+        compiled: Option<&'static [u8]>,
+    ) -> Result<Component, LoadError> {
+        if let Some(compiled) = compiled {
+            match self.deserialize(&Trusted(compiled)) {
+                Ok(component) => return Ok(component),
+                Err(error) => {
+                    tracing::debug!(plugin = %id, %error, "the embedded code does not fit");
+                }
+            }
+        }
+        if let Some(artifact) = self.cache.as_ref().and_then(|cache| cache.get(digest)) {
+            match self.deserialize(&Trusted(&artifact)) {
+                Ok(component) => return Ok(component),
+                Err(error) => tracing::warn!(plugin = %id, %error, "cached code does not fit"),
+            }
+        }
+        let engine = &self.guests.engine;
+        let artifact = self
+            .compiler
+            .compile(engine, self.meter, bytes, &self.compile_limits)
+            .map_err(|error| failed(id, error))?;
+        let component = self.deserialize(&Trusted(&artifact)).map_err(|error| {
+            let message = format!("wrote code that does not load: {error:#}");
+            LoadError::CompilerStopped {
+                plugin: id.clone(),
+                message,
+            }
+        })?;
+        if let Some(cache) = &self.cache {
+            cache.put(digest, &artifact);
+        }
+        Ok(component)
+    }
+
+    fn deserialize(&self, artifact: &Trusted<'_>) -> wasmtime::Result<Component> {
+        #[allow(
+            unsafe_code,
+            reason = "runs native code: only what our own compiler made, authenticated where it was on disk"
+        )]
+        // SAFETY: `Trusted` is made from the output of `Engine::precompile_component` alone: by
+        // this process, by its compile worker, by a cache entry whose HMAC was verified, or by the
+        // build of this binary. The bytes are copied before they are mapped.
+        unsafe {
+            Component::deserialize(&self.guests.engine, artifact.0)
+        }
+    }
+
+    fn link(&self, kind: PluginKind, component: &Component) -> wasmtime::Result<Linked> {
+        let pre = |linker: &Linker<State>| -> wasmtime::Result<InstancePre<State>> {
+            linker.instantiate_pre(component)
+        };
+        let [renderer, transformer, notifier] = &self.linkers;
+        Ok(match kind {
+            PluginKind::Renderer => Linked::Renderer(renderer::RendererPre::new(pre(renderer)?)?),
+            PluginKind::Transformer => {
+                Linked::Transformer(transformer::TransformerPre::new(pre(transformer)?)?)
+            }
+            PluginKind::Notifier => Linked::Notifier(notifier::NotifierPre::new(pre(notifier)?)?),
+        })
+    }
+}
+
+/// Refuses what is too large, or no component, before anything is compiled.
+fn precheck(id: &PluginId, bytes: &[u8], limits: &CompileLimits) -> Result<(), LoadError> {
+    const COMPONENT: [u8; 8] = *b"\0asm\x0d\0\x01\0";
+    const CORE: [u8; 8] = *b"\0asm\x01\0\0\0";
+    let plugin = id.clone();
+    let size_bytes = bytes.len() as u64;
+    let limit_bytes = limits.component_bytes;
+    if size_bytes > limit_bytes {
+        return Err(LoadError::TooLarge {
+            plugin,
+            size_bytes,
+            limit_bytes,
+        });
+    }
+    match bytes.first_chunk() {
+        Some(&COMPONENT) => Ok(()),
+        Some(&CORE) => Err(LoadError::CoreModule { plugin }),
+        _ => Err(LoadError::NotAComponent { plugin }),
+    }
+}
+
+fn failed(id: &PluginId, error: CompileError) -> LoadError {
+    let plugin = id.clone();
+    match error {
+        CompileError::Invalid(message) => LoadError::Compile { plugin, message },
+        CompileError::Stopped(message) => LoadError::CompilerStopped { plugin, message },
+    }
+}
