@@ -1,0 +1,8 @@
+//! Objects on disk, one folder a repository, content-addressed and never checked out.
+
+mod objects;
+pub(crate) mod pack;
+mod repository;
+
+pub(crate) use objects::{Objects, Reader};
+pub(crate) use repository::Repository;

@@ -1,0 +1,178 @@
+//! From the bytes of a pack to objects in the store.
+//!
+//! A pack is spooled (memory, then a file), counted through against every limit, and only then
+//! indexed; indexing checks the pack's checksum, each object's hash and SHA-1 collisions.
+
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use gix::odb::pack;
+use pack::data::input::{BytesToEntriesIter, EntryDataMode, Mode};
+
+use super::Objects;
+use crate::{FetchError, Limits, Location};
+
+/// Packs up to this size are spooled in memory.
+const MEMORY_BYTES: usize = 8 * 1024 * 1024;
+
+/// Stores the pack that `incoming` gives.
+pub(crate) fn receive(
+    incoming: &mut dyn BufRead,
+    objects: &Objects,
+    location: &Location,
+    limits: &Limits,
+    stop: &AtomicBool,
+) -> Result<(), FetchError> {
+    let mut spool = tempfile::SpooledTempFile::new_in(MEMORY_BYTES, objects.path());
+    let write = |error: io::Error| FetchError::store("write", objects.pack_folder(), error);
+    let read = |error: io::Error| FetchError::protocol(location, error.to_string());
+    let mut bytes = 0;
+    loop {
+        let chunk = incoming.fill_buf().map_err(read)?;
+        let length = chunk.len();
+        if length == 0 {
+            break;
+        }
+        bytes += length as u64;
+        if bytes > limits.pack_bytes {
+            return Err(FetchError::limit(
+                "the pack",
+                "pack_bytes",
+                limits.pack_bytes,
+            ));
+        }
+        spool.write_all(chunk).map_err(write)?;
+        incoming.consume(length);
+    }
+    spool.seek(SeekFrom::Start(0)).map_err(write)?;
+    let count = check(
+        &mut BufReader::new(Stoppable {
+            inner: &mut spool,
+            stop,
+        }),
+        location,
+        limits,
+    )?;
+    if count == 0 {
+        return Ok(());
+    }
+    spool.seek(SeekFrom::Start(0)).map_err(write)?;
+    index(&mut BufReader::new(spool), objects, location, limits, stop)
+}
+
+fn index(
+    pack: &mut dyn BufRead,
+    objects: &Objects,
+    location: &Location,
+    limits: &Limits,
+    stop: &AtomicBool,
+) -> Result<(), FetchError> {
+    let reader = objects.reader();
+    let options = pack::bundle::write::Options {
+        thread_limit: Some(2),
+        iteration_mode: Mode::Verify,
+        alloc_limit_bytes: usize::try_from(limits.object_bytes).ok(),
+        ..Default::default()
+    };
+    let outcome = pack::Bundle::write_to_directory(
+        pack,
+        Some(&objects.pack_folder()),
+        &mut gix::progress::Discard,
+        stop,
+        Some(reader.handle()),
+        gix::hash::Kind::Sha1,
+        options,
+    )
+    .map_err(|error| FetchError::protocol(location, format!("the pack is damaged: {error:#}")))?;
+    if let Some(keep) = outcome.keep_path {
+        super::objects::remove_file(&keep)
+            .map_err(|error| FetchError::store("remove", keep, error))?;
+    }
+    Ok(())
+}
+
+/// Counts a pack through, and returns its number of objects.
+fn check(pack: &mut dyn BufRead, location: &Location, limits: &Limits) -> Result<u64, FetchError> {
+    let damaged = |error: gix::Error| {
+        FetchError::protocol(location, format!("the pack is damaged: {error:#}"))
+    };
+    let entries = BytesToEntriesIter::new_from_header(
+        pack,
+        Mode::AsIs,
+        EntryDataMode::KeepAndCrc32,
+        gix::hash::Kind::Sha1,
+    )
+    .map_err(damaged)?;
+    let count = entries.size_hint().0 as u64;
+    if count > limits.objects {
+        return Err(FetchError::limit(
+            format!("the pack of {count} objects"),
+            "objects",
+            limits.objects,
+        ));
+    }
+    let mut unpacked = 0u64;
+    for entry in entries {
+        let entry = entry.map_err(damaged)?;
+        let size_bytes = size_of(&entry)
+            .ok_or_else(|| FetchError::protocol(location, "the pack has a bad delta"))?;
+        if size_bytes.max(entry.decompressed_size) > limits.object_bytes {
+            return Err(FetchError::limit(
+                format!("an object of {size_bytes} bytes"),
+                "object_bytes",
+                limits.object_bytes,
+            ));
+        }
+        unpacked = unpacked.saturating_add(size_bytes);
+        if unpacked > limits.unpacked_bytes {
+            return Err(FetchError::limit(
+                "the unpacked pack",
+                "unpacked_bytes",
+                limits.unpacked_bytes,
+            ));
+        }
+    }
+    Ok(count)
+}
+
+/// Returns the size of the object that an entry stands for; of a delta, that of its result.
+fn size_of(entry: &pack::data::input::Entry) -> Option<u64> {
+    if !entry.header.is_delta() {
+        return Some(entry.decompressed_size);
+    }
+    // Two numbers of at most ten bytes: the size of the base, the size of the result.
+    let mut start = Vec::new();
+    let compressed = entry.compressed.as_deref()?;
+    flate2::read::ZlibDecoder::new(compressed)
+        .take(20)
+        .read_to_end(&mut start)
+        .ok()?;
+    let (_, rest) = number(&start)?;
+    number(rest).map(|(size_bytes, _)| size_bytes)
+}
+
+fn number(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let mut value = 0u64;
+    for (at, byte) in bytes.iter().enumerate().take(9) {
+        value |= u64::from(byte & 0x7f) << (7 * at);
+        if byte & 0x80 == 0 {
+            return Some((value, &bytes[at + 1..]));
+        }
+    }
+    None
+}
+
+/// A reader that ends with an error once it is told to stop.
+struct Stoppable<'a, R> {
+    inner: R,
+    stop: &'a AtomicBool,
+}
+
+impl<R: Read> Read for Stoppable<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(io::Error::other("out of time"));
+        }
+        self.inner.read(buffer)
+    }
+}

@@ -1,0 +1,48 @@
+//! TLS settings: the built-in authorities, those of the secret, and a client certificate.
+
+use std::sync::Arc;
+
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::{FetchError, GitRequest};
+
+/// Builds the settings for `request`.
+pub(super) fn config(request: &GitRequest) -> Result<ClientConfig, FetchError> {
+    let problem = |problem: &str| FetchError::Credentials {
+        location: request.location.clone(),
+        problem: problem.to_owned(),
+    };
+    let mut roots = RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
+    if let Some(authority) = &request.authority {
+        let before = roots.len();
+        for certificate in CertificateDer::pem_slice_iter(authority) {
+            let certificate = certificate.map_err(|_| problem("`ca.crt` is not PEM"))?;
+            roots
+                .add(certificate)
+                .map_err(|_| problem("`ca.crt` holds a certificate that cannot be read"))?;
+        }
+        if roots.len() == before {
+            return Err(problem("`ca.crt` holds no certificate"));
+        }
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| problem(&error.to_string()))?
+        .with_root_certificates(roots);
+    let Some(own) = &request.client_certificate else {
+        return Ok(builder.with_no_client_auth());
+    };
+    let chain = CertificateDer::pem_slice_iter(&own.chain)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|_| problem("`tls.crt` is not PEM"))?;
+    let key = PrivateKeyDer::from_pem_slice(own.key.expose().as_bytes())
+        .map_err(|_| problem("`tls.key` is not PEM"))?;
+    builder
+        .with_client_auth_cert(chain, key)
+        .map_err(|_| problem("`tls.crt` and `tls.key` do not fit together"))
+}
