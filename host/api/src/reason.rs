@@ -91,6 +91,8 @@ pub mod own {
     pub const PLUGIN_TIMED_OUT: &str = "PluginTimedOut";
     /// The plugin was stopped at a limit of memory, output or calls.
     pub const PLUGIN_LIMIT_EXCEEDED: &str = "PluginLimitExceeded";
+    /// The spec asks for what this version does not do.
+    pub const NOT_SUPPORTED: &str = "NotSupported";
     /// The plugin is not installed, or could not be pulled.
     pub const PLUGIN_NOT_FOUND: &str = "PluginNotFound";
 }
