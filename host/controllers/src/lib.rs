@@ -1,13 +1,25 @@
 //! Reconciles the custom resources: one folder a kind.
 
+pub mod archives;
+pub mod backoff;
 pub mod client;
 pub mod clock;
+pub mod config;
+pub mod context;
+pub mod gitrepository;
+pub mod index;
 pub mod kind;
 pub mod leader;
 pub mod log;
 pub mod metrics;
 pub mod queue;
 pub mod report;
+pub mod run;
 pub mod server;
 pub mod status;
+pub mod trees;
 pub mod watch;
+pub mod worker;
+
+pub use config::RunConfig;
+pub use run::{RunError, run};

@@ -5,6 +5,7 @@
 
 mod core;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,8 @@ pub enum Again {
 pub struct Queue {
     core: Arc<Mutex<Core>>,
     changed: Arc<Notify>,
+    ended: Arc<Notify>,
+    closed: Arc<AtomicBool>,
 }
 
 impl Queue {
@@ -52,6 +55,10 @@ impl Queue {
             let notified = self.changed.notified();
             let due = {
                 let mut core = self.lock();
+                if self.closed.load(Ordering::Relaxed) {
+                    drop(core);
+                    return std::future::pending().await;
+                }
                 if let Some(taken) = core.pop(Instant::now()) {
                     // Another may be ready, for another worker.
                     self.changed.notify_one();
@@ -78,6 +85,19 @@ impl Queue {
             }
         }
         self.changed.notify_one();
+        self.ended.notify_waiters();
+    }
+
+    /// Gives no more keys, and waits until none runs.
+    pub async fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+        loop {
+            let ended = self.ended.notified();
+            if self.lock().running() == 0 {
+                return;
+            }
+            ended.await;
+        }
     }
 
     /// Returns how many keys are ready, by class.
@@ -133,6 +153,24 @@ mod tests {
         }
         names.sort();
         assert_eq!(names, ["1", "2"]);
+    }
+
+    #[tokio::test]
+    async fn a_closed_queue_gives_nothing_and_waits_for_what_runs() {
+        let queue = Queue::default();
+        queue.add(Key::new("a", "1"), Class::Spec);
+        queue.add(Key::new("a", "2"), Class::Spec);
+        let (key, _) = queue.take().await;
+        let closing = tokio::spawn({
+            let queue = queue.clone();
+            async move { queue.close().await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!closing.is_finished());
+        let next = tokio::time::timeout(Duration::from_millis(20), queue.take()).await;
+        assert!(next.is_err());
+        queue.done(&key, Again::OnEvent);
+        closing.await.expect("it closes");
     }
 
     #[tokio::test]

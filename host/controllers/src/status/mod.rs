@@ -52,6 +52,15 @@ pub enum WriteError {
     },
 }
 
+/// Joins an error with its causes and what the user can do: the message of a condition.
+pub fn explain(error: &(dyn std::error::Error + 'static), advice: &Advice) -> String {
+    let text = bulkhead_api::chain(error);
+    match &advice.hint {
+        Some(hint) => format!("{text}; {hint}"),
+        None => text,
+    }
+}
+
 /// Writes `next` as the status of `object`, as far as it differs from what it has.
 ///
 /// Returns the object as it is then; an object that is gone stays as it was.

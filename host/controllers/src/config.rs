@@ -1,0 +1,119 @@
+//! What a manager is told when it starts. Flags and environment are read in `host/cli` alone.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bulkhead_wasm::{Limits, Plugin};
+
+use crate::leader::Election;
+
+/// What a manager is told when it starts.
+#[derive(Clone)]
+pub struct RunConfig {
+    /// How to reach the API server, and as whom.
+    pub kube: kube::Config,
+    /// Names this process in Events and in the Lease: the pod's name.
+    pub instance: String,
+    /// The one namespace whose objects are reconciled; all namespaces when absent.
+    pub namespace: Option<String>,
+    /// Selects the objects that are reconciled, by label; all when empty. Flux's shard key goes
+    /// here: `sharding.fluxcd.io/key=shard1`.
+    pub labels: String,
+    /// Namespace that the engine itself runs in: it is never pruned.
+    pub own_namespace: String,
+    /// Folder for fetched repositories and archives. It may be empty at the start; what is in it is
+    /// verified before use.
+    pub storage: PathBuf,
+    /// Where archives are served.
+    pub artifacts: SocketAddr,
+    /// Host, and port if it is not 80, that `status.artifact.url` names. The bound address when
+    /// absent.
+    pub artifacts_advertised: Option<String>,
+    /// Where `/healthz` and `/readyz` are served; nowhere when absent.
+    pub probes: Option<SocketAddr>,
+    /// Where `/metrics` is served; nowhere when absent.
+    pub metrics: Option<SocketAddr>,
+    /// The Lease to hold before anything is written; without one, this is the only process.
+    pub election: Option<Election>,
+    /// Objects of one kind that are reconciled at once.
+    pub concurrency: usize,
+    /// Requests that one Kustomization's apply has in flight.
+    pub apply_concurrency: usize,
+    /// Refuses references into other namespaces.
+    pub no_cross_namespace_refs: bool,
+    /// Account that Kustomizations without `serviceAccountName` act as; the engine's own when absent.
+    pub default_service_account: Option<String>,
+    /// Pause before a dependency or a source is looked at again when no event came.
+    pub requeue_dependency: Duration,
+    /// Part of an interval that it is moved by at random: 0.05 for 5 %.
+    pub interval_jitter: f64,
+    /// How often all objects are applied though nobody seems to have changed them: finds what a
+    /// watch of metadata cannot see.
+    pub sweep: Duration,
+    /// Refuses variables that have no value and no default.
+    pub strict_substitutions: bool,
+    /// The renderer of Kustomizations.
+    pub kustomize: Plugin,
+    /// What one render may use.
+    pub render_limits: Limits,
+    /// The notifiers by provider type, and what they may use.
+    pub notifiers: Vec<(String, Plugin)>,
+    /// What one call of a notifier may use.
+    pub notify_limits: Limits,
+}
+
+impl RunConfig {
+    /// Default of `concurrency`: enough to hide the API server's latency, few connections.
+    pub const CONCURRENCY: usize = 8;
+    /// Default of `apply_concurrency`.
+    pub const APPLY_CONCURRENCY: usize = 4;
+    /// Default of `requeue_dependency`.
+    pub const REQUEUE_DEPENDENCY: Duration = Duration::from_secs(30);
+    /// Default of `interval_jitter`.
+    pub const INTERVAL_JITTER: f64 = 0.05;
+    /// Default of `sweep`.
+    pub const SWEEP: Duration = Duration::from_secs(3600);
+    /// Name of the Lease.
+    pub const LEASE: &'static str = "bulkhead-leader-election";
+
+    /// Takes what has no default; the servers listen on Flux's ports of all addresses.
+    pub fn new(
+        kube: kube::Config,
+        instance: &str,
+        own_namespace: &str,
+        storage: PathBuf,
+        kustomize: Plugin,
+    ) -> Self {
+        let port = |port| SocketAddr::from(([0, 0, 0, 0], port));
+        Self {
+            kube,
+            instance: instance.to_owned(),
+            namespace: None,
+            labels: String::new(),
+            own_namespace: own_namespace.to_owned(),
+            storage,
+            artifacts: port(9090),
+            artifacts_advertised: None,
+            probes: Some(port(9440)),
+            metrics: Some(port(8080)),
+            election: Some(Election {
+                namespace: own_namespace.to_owned(),
+                name: Self::LEASE.to_owned(),
+                identity: instance.to_owned(),
+            }),
+            concurrency: Self::CONCURRENCY,
+            apply_concurrency: Self::APPLY_CONCURRENCY,
+            no_cross_namespace_refs: false,
+            default_service_account: None,
+            requeue_dependency: Self::REQUEUE_DEPENDENCY,
+            interval_jitter: Self::INTERVAL_JITTER,
+            sweep: Self::SWEEP,
+            strict_substitutions: true,
+            kustomize,
+            render_limits: Limits::renderer(),
+            notifiers: Vec::new(),
+            notify_limits: Limits::notifier(),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Gathers what a decision about a GitRepository needs: its Secrets, its archive, its tree.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bulkhead_api::meta::LocalObjectReference;
+use bulkhead_api::source::GitRepository;
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
+
+use crate::client::is_not_found;
+use crate::context::Context;
+use crate::queue::Key;
+use crate::status::{self, WriteError};
+use crate::trees::Loaded;
+
+/// The data of a Secret.
+pub(super) type Data = BTreeMap<String, Vec<u8>>;
+
+/// Why a Secret could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SecretError {
+    /// It is not there.
+    #[error("failed to get secret '{0}': it does not exist")]
+    Missing(String),
+    /// The server refused, or could not be reached.
+    #[error("failed to get secret '{0}': {1}")]
+    Request(String, String),
+}
+
+/// What there is.
+#[derive(Debug, Default)]
+pub(super) struct Observed {
+    /// What `secretRef` names.
+    pub(super) secret: Option<Result<Data, SecretError>>,
+    /// What `proxySecretRef` names.
+    pub(super) proxy: Option<Result<Data, SecretError>>,
+    /// The archive of the status is on disk, with its digest.
+    pub(super) has_archive: bool,
+    /// The tree of the last fetch of this process.
+    pub(super) loaded: Option<Arc<Loaded>>,
+}
+
+/// Returns the object, with the finalizer; `None` when there is none to reconcile.
+pub(super) async fn object(
+    context: &Context,
+    key: &Key,
+) -> Result<Option<Arc<GitRepository>>, WriteError> {
+    let store = &context.repositories;
+    match store.get(key) {
+        None => {
+            if let Some(broken) = store.broken(key) {
+                status::write_broken::<GitRepository>(context.clients.own(), &broken).await?;
+            }
+            Ok(None)
+        }
+        Some(object) if object.metadata.deletion_timestamp.is_some() => Ok(Some(object)),
+        Some(object) => status::add_finalizer(context.clients.own(), store, &object)
+            .await
+            .map(Some),
+    }
+}
+
+/// Reads what the object refers to.
+pub(super) async fn observe(
+    repository: &GitRepository,
+    key: &Key,
+    context: &Arc<Context>,
+) -> Observed {
+    if repository.metadata.deletion_timestamp.is_some() || repository.spec.suspend {
+        return Observed::default();
+    }
+    Observed {
+        secret: secret(context, key, repository.spec.secret_ref.as_ref()).await,
+        proxy: secret(context, key, repository.spec.proxy_secret_ref.as_ref()).await,
+        has_archive: has_archive(repository, context).await,
+        loaded: context.trees.get(key),
+    }
+}
+
+async fn secret(
+    context: &Context,
+    key: &Key,
+    reference: Option<&LocalObjectReference>,
+) -> Option<Result<Data, SecretError>> {
+    let reference = reference?;
+    let api: Api<Secret> = Api::namespaced(context.clients.own().clone(), &key.namespace);
+    let name = format!("{}/{}", key.namespace, reference.name);
+    Some(match api.get(&reference.name).await {
+        Ok(secret) => Ok(secret
+            .data
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(k, v)| (k, v.0))
+            .collect()),
+        Err(error) if is_not_found(&error) => Err(SecretError::Missing(name)),
+        Err(error) => Err(SecretError::Request(name, bulkhead_api::chain(&error))),
+    })
+}
+
+async fn has_archive(repository: &GitRepository, context: &Arc<Context>) -> bool {
+    let Some(artifact) = repository.status.artifact.clone() else {
+        return false;
+    };
+    let archives = context.archives.clone();
+    tokio::task::spawn_blocking(move || archives.holds(&artifact))
+        .await
+        .unwrap_or(false)
+}

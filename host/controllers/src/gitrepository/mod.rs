@@ -1,0 +1,78 @@
+//! GitRepository: looks at the remote repository at every interval, and makes an archive and a tree
+//! of each new commit.
+
+mod act;
+mod decide;
+mod load;
+mod report;
+mod request;
+mod status;
+
+use std::sync::Arc;
+
+use bulkhead_api::meta::{is_requested, requested_at};
+use bulkhead_api::source::GitRepository;
+
+use crate::clock;
+use crate::context::Context;
+use crate::queue::{Again, Class, Key};
+use crate::status::WriteError;
+use crate::watch::Change;
+
+pub use act::{Outcome, SourceError};
+
+/// Reconciles the object `key`.
+///
+/// # Errors
+/// The API server could not be used; nothing is lost.
+pub async fn reconcile(
+    context: Arc<Context>,
+    key: Key,
+    _class: Class,
+) -> Result<Again, WriteError> {
+    let Some(repository) = load::object(&context, &key).await? else {
+        return Ok(Again::OnEvent);
+    };
+    let observed = load::observe(&repository, &key, &context).await;
+    let decision = decide::decide(&repository, &observed);
+    let outcome = act::run(&repository, &key, decision, observed, &context).await;
+    let next = status::next(&repository, &outcome, &context.archives, clock::now());
+    let written = report::publish(&context, &key, &repository, next, &outcome).await?;
+    Ok(report::again(&context, &key, &written, &outcome))
+}
+
+/// Says why a change of the object makes a reconciliation necessary; `None` if it does not.
+pub fn wake(change: &Change<GitRepository>) -> Option<Class> {
+    let Change::Put { before, now } = change else {
+        return None;
+    };
+    let Some(before) = before else {
+        return Some(Class::Spec);
+    };
+    let requested = requested_at(&now.metadata) != requested_at(&before.metadata)
+        && is_requested(
+            &now.metadata,
+            now.status.last_handled_reconcile_at.as_deref(),
+        );
+    let deleted =
+        now.metadata.deletion_timestamp.is_some() && before.metadata.deletion_timestamp.is_none();
+    if requested || deleted {
+        Some(Class::Request)
+    } else if now.metadata.generation != before.metadata.generation {
+        Some(Class::Spec)
+    } else {
+        None
+    }
+}
+
+/// Tells whether a change is one that consumers of the artifact must see.
+pub fn has_new_artifact(change: &Change<GitRepository>) -> bool {
+    let Change::Put { before, now } = change else {
+        return false;
+    };
+    let of = |repository: &GitRepository| {
+        let artifact = repository.status.artifact.as_ref()?;
+        Some((artifact.revision.clone(), artifact.digest.clone()))
+    };
+    of(now).is_some() && before.as_deref().and_then(of) != of(now)
+}

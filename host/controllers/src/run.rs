@@ -1,0 +1,245 @@
+//! `bulkhead run`: everything together, until it is told to stop.
+//!
+//! Servers and archives live as long as the process; watches, queues and workers live as long as the
+//! process holds the Lease. Losing it ends them at once: what was under way is taken up by the next
+//! leader from the inventory that was written ahead.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bulkhead_api::source::GitRepository;
+use cap_std::fs::Dir;
+use serde::de::DeserializeOwned;
+use tokio::task::JoinSet;
+
+use crate::archives::Archives;
+use crate::client::{ClientError, Clients};
+use crate::config::RunConfig;
+use crate::context::{Context, Settings, Shared};
+use crate::leader::Elector;
+use crate::metrics::Metrics;
+use crate::report::{Outbox, Reporter};
+use crate::server::{self, Readiness, ServeError};
+use crate::watch::{self, Store, Target};
+use crate::{gitrepository, worker};
+
+/// How long running reconciliations may take to end when the process is told to stop.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// Why a manager does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The settings of the API server are wrong.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// An address cannot be listened on.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// The storage folder cannot be used.
+    #[error("failed to open the storage folder `{path}`")]
+    Storage {
+        /// The folder.
+        path: std::path::PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The folder of fetched repositories cannot be used.
+    #[error("failed to open the store of repositories")]
+    Source(#[source] bulkhead_source::FetchError),
+}
+
+/// Runs until `shutdown` resolves. With an election, waits for the Lease as often as it is lost.
+///
+/// # Errors
+/// [`RunError`], before anything is reconciled. Whatever fails later is retried.
+pub async fn run(config: RunConfig, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
+    let metrics = Metrics::new();
+    let readiness = Readiness::default();
+    let mut servers = JoinSet::new();
+    let (directory, source) = storage(&config)?;
+    let address = serve(&config, &metrics, &readiness, &directory, &mut servers).await?;
+    let advertised = config
+        .artifacts_advertised
+        .clone()
+        .unwrap_or_else(|| address.to_string());
+    let shared = Shared {
+        clients: Arc::new(Clients::new(config.kube.clone(), metrics.clone())?),
+        metrics,
+        archives: Archives::new(directory, &advertised),
+        source: Arc::new(source),
+        settings: Arc::new(Settings::of(&config)),
+    };
+    tokio::pin!(shutdown);
+    match &config.election {
+        None => {
+            Term::new(&config, &shared, &readiness).run(shutdown).await;
+        }
+        Some(election) => {
+            let elector = Elector::new(shared.clients.own().clone(), election.clone());
+            lead(&config, &shared, &readiness, elector, shutdown).await;
+        }
+    }
+    servers.shutdown().await;
+    Ok(())
+}
+
+/// Waits for the Lease, works while it is held, and again.
+async fn lead(
+    config: &RunConfig,
+    shared: &Shared,
+    readiness: &Readiness,
+    mut elector: Elector,
+    mut shutdown: std::pin::Pin<&mut impl Future<Output = ()>>,
+) {
+    loop {
+        // A stand-by is ready: it serves what it has, and takes over.
+        readiness.set(true);
+        tokio::select! {
+            () = elector.acquire() => {}
+            () = &mut shutdown => return,
+        }
+        tracing::info!("this process holds the lease");
+        shared.metrics.leading(true);
+        readiness.set(false);
+        let mut term = Box::pin(Term::new(config, shared, readiness).run(&mut shutdown));
+        tokio::select! {
+            // It was told to stop: the Lease is given up after the last write.
+            () = &mut term => {
+                drop(term);
+                elector.release().await;
+                return;
+            }
+            () = elector.hold() => {}
+        }
+        drop(term);
+        shared.metrics.leading(false);
+    }
+}
+
+/// The time during which this process writes.
+struct Term {
+    config: RunConfig,
+    context: Arc<Context>,
+    outbox: Outbox,
+    readiness: Readiness,
+}
+
+impl Term {
+    fn new(config: &RunConfig, shared: &Shared, readiness: &Readiness) -> Self {
+        let (reporter, outbox) = Reporter::new(&config.instance, shared.metrics.clone());
+        let context = Arc::new(Context::new(shared, reporter));
+        Self {
+            config: config.clone(),
+            context,
+            outbox,
+            readiness: readiness.clone(),
+        }
+    }
+
+    /// Works until `shutdown` resolves, then lets what runs come to its end, within [`GRACE`].
+    /// Dropping it ends everything at once.
+    async fn run(self, shutdown: impl Future<Output = ()>) {
+        let Self {
+            config,
+            context,
+            outbox,
+            readiness,
+        } = self;
+        tokio::pin!(shutdown);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(Outbox::record(outbox.events, context.clients.own().clone()));
+        drop(outbox.notifications);
+        follow(&mut tasks, &config, &context);
+        let synced = async {
+            context.repositories.wait_until_synced().await;
+        };
+        tokio::select! {
+            () = synced => {}
+            () = &mut shutdown => return,
+        }
+        readiness.set(true);
+        tracing::info!("all custom resources are listed, reconciling");
+        let queue = &context.queues.repositories;
+        worker::start::<GitRepository, _, _, _>(
+            &mut tasks,
+            config.concurrency,
+            &context,
+            queue,
+            gitrepository::reconcile,
+        );
+        shutdown.await;
+        tracing::info!("told to stop, waiting for running reconciliations");
+        let idle = async {
+            context.queues.repositories.close().await;
+        };
+        if tokio::time::timeout(GRACE, idle).await.is_err() {
+            tracing::info!("stopped reconciliations that took too long to end");
+        }
+        tasks.shutdown().await;
+    }
+}
+
+/// Starts a watch for each kind.
+fn follow(tasks: &mut JoinSet<()>, config: &RunConfig, context: &Arc<Context>) {
+    follow_kind(tasks, config, context, |context| &context.repositories);
+}
+
+fn follow_kind<K>(
+    tasks: &mut JoinSet<()>,
+    config: &RunConfig,
+    context: &Arc<Context>,
+    store: fn(&Context) -> &Store<K>,
+) where
+    K: kube::Resource<DynamicType = ()> + DeserializeOwned + Send + Sync + 'static,
+{
+    let mut target = Target::of::<K>(config.namespace.as_deref());
+    target.labels = config.labels.clone();
+    let (context, client) = (context.clone(), context.clients.watching().clone());
+    tasks.spawn(async move { watch::follow(client, target, store(&context)).await });
+}
+
+/// Opens the folders for archives and for repositories.
+fn storage(config: &RunConfig) -> Result<(Arc<Dir>, bulkhead_source::Store), RunError> {
+    let open = || -> std::io::Result<Dir> {
+        let authority = cap_std::ambient_authority();
+        Dir::create_ambient_dir_all(&config.storage, authority)?;
+        let storage = Dir::open_ambient_dir(&config.storage, authority)?;
+        storage.create_dir_all("artifacts")?;
+        storage.open_dir("artifacts")
+    };
+    let wrong = |source| RunError::Storage {
+        path: config.storage.clone(),
+        source,
+    };
+    let artifacts = open().map_err(wrong)?;
+    let source = bulkhead_source::Store::open(config.storage.join("repositories"));
+    Ok((Arc::new(artifacts), source.map_err(RunError::Source)?))
+}
+
+/// Starts the servers; returns where archives are served.
+async fn serve(
+    config: &RunConfig,
+    metrics: &Metrics,
+    readiness: &Readiness,
+    directory: &Arc<Dir>,
+    servers: &mut JoinSet<()>,
+) -> Result<SocketAddr, RunError> {
+    if let Some(address) = config.probes {
+        let listener = server::listen("probes", address).await?;
+        servers.spawn(server::serve(listener, server::probes(readiness.clone())));
+    }
+    if let Some(address) = config.metrics {
+        let listener = server::listen("metrics", address).await?;
+        servers.spawn(server::serve(listener, server::metrics(metrics.clone())));
+    }
+    let listener = server::listen("artifacts", config.artifacts).await?;
+    let address = listener.local_addr().unwrap_or(config.artifacts);
+    servers.spawn(server::serve(
+        listener,
+        server::artifacts(directory.clone()),
+    ));
+    Ok(address)
+}
