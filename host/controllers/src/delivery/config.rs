@@ -1,0 +1,73 @@
+//! What the kustomize renderer is told: one JSON object made of a Kustomization's spec.
+//!
+//! Pure, and the same text for the same spec: the text is part of what a render depends on.
+
+use bulkhead_api::kustomize::KustomizationSpec;
+use serde_json::{Map, Value, json};
+
+/// Returns the configuration for a Kustomization: generate the file that is not there, load from
+/// the whole source, and lay the spec's own settings over the file's (Flux 2.9,
+/// `kustomize/kustomize_generator.go`).
+pub fn of_kustomization(spec: &KustomizationSpec) -> String {
+    let mut overlay = Map::new();
+    let mut text = |name: &str, value: &Option<String>| {
+        if let Some(value) = value.as_ref().filter(|value| !value.is_empty()) {
+            overlay.insert(name.to_owned(), json!(value));
+        }
+    };
+    text("namespace", &spec.target_namespace);
+    text("namePrefix", &spec.name_prefix);
+    text("nameSuffix", &spec.name_suffix);
+    list(&mut overlay, "patches", &spec.patches);
+    list(&mut overlay, "images", &spec.images);
+    list(&mut overlay, "components", &spec.components);
+    list(&mut overlay, "buildMetadata", &spec.build_metadata);
+    if spec.ignore_missing_components {
+        overlay.insert("ignoreMissingComponents".to_owned(), json!(true));
+    }
+    json!({ "generate": true, "loadRestrictor": "none", "overlay": overlay }).to_string()
+}
+
+fn list<T: serde::Serialize>(overlay: &mut Map<String, Value>, name: &str, items: &[T]) {
+    // Specs came from JSON: they go back to it.
+    if let (false, Ok(items)) = (items.is_empty(), serde_json::to_value(items)) {
+        overlay.insert(name.to_owned(), items);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may")]
+
+    use bulkhead_api::kustomize::KustomizationSpec;
+
+    use super::*;
+
+    fn spec(more: &str) -> KustomizationSpec {
+        let text = format!(
+            r#"{{"interval":"1m","prune":true,"sourceRef":{{"kind":"GitRepository","name":"a"}}{more}}}"#
+        );
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn a_plain_spec_lays_nothing_over() {
+        let config = of_kustomization(&spec(""));
+        assert_eq!(config, r#"{"generate":true,"loadRestrictor":"none","overlay":{}}"#);
+    }
+
+    #[test]
+    fn settings_of_the_spec_reach_the_renderer() {
+        let config = of_kustomization(&spec(
+            r#","targetNamespace":"dev","namePrefix":"","patches":[{"patch":"a: b","target":{"kind":"Service"}}],
+               "images":[{"name":"nginx","newTag":"1"}],"components":["../c"],"ignoreMissingComponents":true"#,
+        ));
+        let overlay = &serde_json::from_str::<Value>(&config).unwrap()["overlay"];
+        assert_eq!(overlay["namespace"], "dev");
+        assert_eq!(overlay.get("namePrefix"), None);
+        assert_eq!(overlay["patches"][0]["target"]["kind"], "Service");
+        assert_eq!(overlay["images"][0], json!({"name": "nginx", "newTag": "1"}));
+        assert_eq!(overlay["components"], json!(["../c"]));
+        assert_eq!(overlay["ignoreMissingComponents"], true);
+    }
+}
