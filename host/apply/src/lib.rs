@@ -5,6 +5,8 @@
 //! [`plan`] -> [`target`]. Only this crate writes managed objects; nothing outside the inventory is
 //! ever deleted.
 
+pub mod drift;
+pub mod health;
 pub mod inventory;
 pub mod metadata;
 pub mod normalize;
@@ -12,9 +14,11 @@ pub mod object;
 pub mod order;
 pub mod parse;
 pub mod plan;
+pub mod target;
 pub mod yaml;
 
 pub use inventory::Inventory;
 pub use metadata::{CommonMetadata, Owner};
 pub use object::{Object, Origin};
 pub use plan::{Plan, Settings, plan};
+pub use target::{Action, Applied, ApplyError, Change};

@@ -102,6 +102,11 @@ pub fn compare(left: &ObjectId, right: &ObjectId) -> Ordering {
         .then_with(|| left.name.cmp(&right.name))
 }
 
+/// Whether neither of two objects must come before the other.
+pub fn is_same_rank(left: &ObjectId, right: &ObjectId) -> bool {
+    rank(&left.kind) == rank(&right.kind)
+}
+
 fn rank(kind: &str) -> usize {
     if let Some(first) = FIRST.iter().position(|name| *name == kind) {
         return first;

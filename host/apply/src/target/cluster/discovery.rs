@@ -1,0 +1,162 @@
+//! Which kinds the API server serves, and where: two requests for everything, again when an unknown
+//! kind is asked for.
+//!
+//! A kind that is not found is unknown, never "gone": a broken aggregated API looks the same.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use kube::core::discovery::v2::{APIGroupDiscovery, APIVersionDiscovery};
+use tokio::sync::RwLock;
+
+use super::api::ApiError;
+
+/// How long a "not found" is believed before the server is asked again.
+const BELIEVED: Duration = Duration::from_secs(1);
+
+/// Where objects of a kind are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resource {
+    /// API group; empty for the core group.
+    pub group: String,
+    /// Version.
+    pub version: String,
+    /// Kind.
+    pub kind: String,
+    /// Plural, lower case: the part of the path.
+    pub plural: String,
+    /// Whether its objects live in namespaces.
+    pub namespaced: bool,
+}
+
+/// What the server serves, as of one moment.
+#[derive(Debug, Default)]
+struct Served {
+    // By group and kind; the preferred version first.
+    kinds: HashMap<(String, String), Vec<Resource>>,
+    at: Option<Instant>,
+}
+
+/// The served kinds of one API server, shared by all who apply to it.
+#[derive(Clone)]
+pub struct Discovery {
+    client: kube::Client,
+    served: Arc<RwLock<Served>>,
+}
+
+impl Discovery {
+    /// Asks nothing yet.
+    pub fn new(client: kube::Client) -> Self {
+        Self {
+            client,
+            served: Arc::default(),
+        }
+    }
+
+    /// Finds a kind: in this version or, with `None` or where that is not served, see below.
+    ///
+    /// With a version, only that version will do; without one, the preferred is returned. `None`
+    /// after a look at the server means that it does not serve the kind now.
+    pub async fn find(
+        &self,
+        group: &str,
+        kind: &str,
+        version: Option<&str>,
+    ) -> Result<Option<Resource>, ApiError> {
+        if let Some(found) = self.served.read().await.find(group, kind, version) {
+            return Ok(Some(found));
+        }
+        let mut served = self.served.write().await;
+        // Somebody else may have asked while this one waited.
+        if let Some(found) = served.find(group, kind, version) {
+            return Ok(Some(found));
+        }
+        if served.at.is_some_and(|at| at.elapsed() < BELIEVED) {
+            return Ok(None);
+        }
+        *served = ask(&self.client).await?;
+        Ok(served.find(group, kind, version))
+    }
+
+    /// Forgets what is known: the next look asks the server. For a new CustomResourceDefinition.
+    pub async fn forget(&self) {
+        self.served.write().await.at = None;
+    }
+}
+
+impl Served {
+    fn find(&self, group: &str, kind: &str, version: Option<&str>) -> Option<Resource> {
+        let found = self.kinds.get(&(group.to_owned(), kind.to_owned()))?;
+        match version {
+            Some(version) => found
+                .iter()
+                .find(|resource| resource.version == version)
+                .cloned(),
+            None => found.first().cloned(),
+        }
+    }
+
+    fn add(&mut self, group: &APIGroupDiscovery) {
+        let name = group
+            .metadata
+            .as_ref()
+            .and_then(|metadata| metadata.name.clone());
+        let name = name.unwrap_or_default();
+        for version in &group.versions {
+            self.add_version(&name, version);
+        }
+    }
+
+    fn add_version(&mut self, group: &str, served: &APIVersionDiscovery) {
+        for resource in &served.resources {
+            let kind = resource
+                .response_kind
+                .as_ref()
+                .and_then(|kind| kind.kind.clone());
+            let (Some(kind), Some(plural)) = (kind, resource.resource.clone()) else {
+                continue;
+            };
+            // What cannot be patched, like reviews and bindings, is no object to apply.
+            if !resource.verbs.iter().any(|verb| verb == "patch") {
+                continue;
+            }
+            let found = Resource {
+                group: group.to_owned(),
+                version: served.version.clone().unwrap_or_default(),
+                kind: kind.clone(),
+                plural,
+                namespaced: resource.scope.as_deref() == Some("Namespaced"),
+            };
+            self.kinds
+                .entry((group.to_owned(), kind))
+                .or_default()
+                .push(found);
+        }
+    }
+}
+
+async fn ask(client: &kube::Client) -> Result<Served, ApiError> {
+    let failed = |error: kube::Error| match error {
+        kube::Error::Api(status) => ApiError::Refused {
+            code: status.code,
+            reason: status.reason.clone(),
+            message: status.message.clone(),
+        },
+        other => ApiError::Lost(bulkhead_api::chain(&other)),
+    };
+    let core = client
+        .list_core_api_versions_aggregated()
+        .await
+        .map_err(failed)?;
+    let groups = client.list_api_groups_aggregated().await.map_err(failed)?;
+    let mut served = Served {
+        at: Some(Instant::now()),
+        ..Served::default()
+    };
+    core.items
+        .iter()
+        .chain(&groups.items)
+        .for_each(|group| served.add(group));
+    Ok(served)
+}
