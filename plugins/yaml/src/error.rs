@@ -12,16 +12,34 @@ pub struct Error {
     /// go-yaml's text after `yaml: `, with the line that go-yaml names (which may differ from
     /// [`Error::line`] by one: go-yaml counts parser errors from 0).
     pub message: String,
+    /// Whether the message stands alone, without `yaml: ` before it.
+    bare: bool,
 }
 
 impl Error {
-    /// An error without a place.
-    pub(crate) fn new(message: impl Into<String>) -> Self {
+    /// An error at a place, named in the message as well.
+    pub(crate) fn at(line: u32, column: u32, message: impl Into<String>) -> Self {
+        Self {
+            line,
+            column,
+            message: message.into(),
+            bare: false,
+        }
+    }
+
+    /// An error of sigs.k8s.io/yaml or encoding/json, which do not say `yaml: `.
+    pub(crate) fn bare(message: impl Into<String>) -> Self {
         Self {
             line: 0,
             column: 0,
             message: message.into(),
+            bare: true,
         }
+    }
+
+    /// An error without a place.
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self::at(0, 0, message)
     }
 
     /// Joins the problems that a decode collected, as go-yaml's `TypeError` does.
@@ -30,17 +48,14 @@ impl Error {
         for (line, problem) in problems {
             message.push_str(&format!("\n  line {line}: {problem}"));
         }
-        Self {
-            line: problems.first().map_or(0, |first| first.0),
-            column: 0,
-            message,
-        }
+        Self::at(problems.first().map_or(0, |first| first.0), 0, message)
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "yaml: {}", self.message)
+        let prefix = if self.bare { "" } else { "yaml: " };
+        write!(out, "{prefix}{}", self.message)
     }
 }
 

@@ -6,16 +6,38 @@
 //! reads and writes) and [`Dialect::V2`] (go.yaml.in/yaml/v2 2.4.4, what sigs.k8s.io/yaml, so
 //! kubectl and Helm, are built on).
 
+mod compose;
+mod decode;
+mod emitter;
+mod encode;
 mod error;
+mod go_text;
+pub mod kyaml;
 mod limits;
 mod node;
+mod number;
+mod parser;
+mod reader;
 mod resolve;
+mod scan_comment;
+mod scan_scalar;
+mod scan_tag;
+mod scanner;
+pub mod sigs;
+mod sort;
 mod timestamp;
+mod value;
+mod write;
+
+pub use compose::{parse, parse_first};
+pub use decode::{DecodeOptions, decode};
+pub use encode::{EmitOptions, Encoder, Source, View, emit, emit_all, emit_value};
 
 pub use error::Error;
 pub use limits::Limits;
 pub use node::{Kind, Node, Style, Tag};
 pub use resolve::{Scalar, resolve};
+pub use value::Value;
 
 /// Which of the two generations of go-yaml to follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

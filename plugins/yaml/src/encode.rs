@@ -1,0 +1,400 @@
+//! Nodes and values to text, as go-yaml's encoders write them. In: a [`Node`], a [`Value`], or any
+//! tree that is a [`Source`]. Out: text.
+
+use crate::emitter::{Emitter, Out, OutKind};
+use crate::node::{Kind, Node, Style};
+use crate::scanner::ScalarStyle;
+use crate::value::Value;
+use crate::{Dialect, resolve, sort};
+
+/// How to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EmitOptions {
+    /// Whose rules to follow.
+    pub dialect: Dialect,
+    /// Columns of one step of indentation, 2 to 9.
+    pub indent: usize,
+    /// Whether the `- ` of a sequence counts as its indentation (v3 only; v2 always writes so).
+    pub compact_seq_indent: bool,
+    /// Fold lines longer than this; without it, never.
+    pub width: Option<usize>,
+}
+
+impl EmitOptions {
+    /// kustomize's way: v3, two columns, compact sequences, nothing folded.
+    #[must_use]
+    pub const fn kyaml() -> Self {
+        Self {
+            dialect: Dialect::V3,
+            indent: 2,
+            compact_seq_indent: true,
+            width: None,
+        }
+    }
+
+    /// kyaml's `WideSequenceStyle`: v3, two columns, sequences indented below their key.
+    #[must_use]
+    pub const fn kyaml_wide() -> Self {
+        Self {
+            dialect: Dialect::V3,
+            indent: 2,
+            compact_seq_indent: false,
+            width: None,
+        }
+    }
+
+    /// What `yaml.Marshal` of go-yaml v3 does: four columns, sequences indented.
+    #[must_use]
+    pub const fn v3() -> Self {
+        Self {
+            dialect: Dialect::V3,
+            indent: 4,
+            compact_seq_indent: false,
+            width: None,
+        }
+    }
+
+    /// What sigs.k8s.io/yaml, so Helm's `toYaml`, does: v2, two columns, folded at 80.
+    #[must_use]
+    pub const fn v2() -> Self {
+        Self {
+            dialect: Dialect::V2,
+            indent: 2,
+            compact_seq_indent: true,
+            width: Some(80),
+        }
+    }
+}
+
+impl Default for EmitOptions {
+    fn default() -> Self {
+        Self::kyaml()
+    }
+}
+
+/// One node of a tree, as the writer sees it. Fields as in [`Node`].
+#[derive(Debug, Clone, Copy)]
+#[allow(missing_docs, reason = "the fields are those of Node")]
+pub struct View<'a> {
+    pub kind: Kind,
+    pub style: Style,
+    pub tag: &'a str,
+    pub value: &'a str,
+    pub anchor: &'a str,
+    pub head_comment: &'a str,
+    pub line_comment: &'a str,
+    pub foot_comment: &'a str,
+}
+
+/// A tree that can be written without being turned into [`Node`]s first.
+pub trait Source<'a>: Copy {
+    /// The node itself.
+    fn view(self) -> View<'a>;
+    /// How many children it has.
+    fn len(self) -> usize;
+    /// Its child at `index`, which is below [`Source::len`].
+    fn child(self, index: usize) -> Self;
+    /// Whether it has no children.
+    fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl<'a> Source<'a> for &'a Node {
+    fn view(self) -> View<'a> {
+        View {
+            kind: self.kind,
+            style: self.style,
+            tag: &self.tag,
+            value: &self.value,
+            anchor: &self.anchor,
+            head_comment: &self.head_comment,
+            line_comment: &self.line_comment,
+            foot_comment: &self.foot_comment,
+        }
+    }
+
+    fn len(self) -> usize {
+        self.content.len()
+    }
+
+    fn child(self, index: usize) -> Self {
+        &self.content[index]
+    }
+}
+
+/// Writes one document as text; a node that is no document gets one around it.
+#[must_use]
+pub fn emit(node: &Node, options: EmitOptions) -> String {
+    emit_all([node], options)
+}
+
+/// Writes documents into one text, `---` between them.
+#[must_use]
+pub fn emit_all<'a, S: Source<'a>>(
+    documents: impl IntoIterator<Item = S>,
+    options: EmitOptions,
+) -> String {
+    let mut encoder = Encoder::new(options);
+    for document in documents {
+        encoder.encode(document);
+    }
+    encoder.finish()
+}
+
+/// Writes one value as a document; mappings come in Go's order of keys.
+#[must_use]
+pub fn emit_value(value: &Value, options: EmitOptions) -> String {
+    let mut encoder = Encoder::new(options);
+    encoder.encode_value(value);
+    encoder.finish()
+}
+
+/// Writes documents one after the other.
+pub struct Encoder<'a> {
+    emitter: Emitter<'a>,
+}
+
+impl<'a> Encoder<'a> {
+    /// An encoder that has written nothing yet.
+    #[must_use]
+    pub fn new(options: EmitOptions) -> Self {
+        let EmitOptions {
+            dialect,
+            indent,
+            compact_seq_indent,
+            width,
+        } = options;
+        Self {
+            emitter: Emitter::new(dialect, indent, width, compact_seq_indent),
+        }
+    }
+
+    /// The text so far.
+    #[must_use]
+    pub fn finish(self) -> String {
+        self.emitter.out
+    }
+
+    /// Writes one document.
+    pub fn encode<S: Source<'a>>(&mut self, node: S) {
+        let view = node.view();
+        if view.kind == Kind::Document {
+            let start = Out::new(OutKind::DocumentStart);
+            self.emitter.emit(Out {
+                head: view.head_comment,
+                ..start
+            });
+            if !node.is_empty() {
+                self.node(node.child(0), "");
+            }
+            let end = Out::new(OutKind::DocumentEnd);
+            self.emitter.emit(Out {
+                foot: view.foot_comment,
+                ..end
+            });
+        } else {
+            self.emitter.emit(Out::new(OutKind::DocumentStart));
+            self.node(node, "");
+            self.emitter.emit(Out::new(OutKind::DocumentEnd));
+        }
+    }
+
+    /// Writes one document from plain data.
+    pub fn encode_value(&mut self, value: &Value) {
+        self.emitter.emit(Out::new(OutKind::DocumentStart));
+        self.value(value);
+        self.emitter.emit(Out::new(OutKind::DocumentEnd));
+    }
+
+    fn node<S: Source<'a>>(&mut self, node: S, tail: &'a str) {
+        let view = node.view();
+        self.node_without_foot(node, view, tail);
+    }
+
+    fn node_without_foot<S: Source<'a>>(&mut self, node: S, view: View<'a>, tail: &'a str) {
+        match view.kind {
+            Kind::Document => (0..node.len()).for_each(|index| self.node(node.child(index), "")),
+            Kind::Scalar => self.scalar(view, tail),
+            Kind::Alias => {
+                let event = Out {
+                    anchor: view.value,
+                    ..Out::new(OutKind::Alias)
+                };
+                self.emitter.emit(Out {
+                    head: view.head_comment,
+                    line: view.line_comment,
+                    foot: view.foot_comment,
+                    ..event
+                });
+            }
+            Kind::Sequence => {
+                self.emitter.emit(Out {
+                    tag: shown_tag(&view),
+                    anchor: view.anchor,
+                    flow: view.style.has(Style::FLOW),
+                    empty: node.is_empty(),
+                    head: view.head_comment,
+                    ..Out::new(OutKind::SequenceStart)
+                });
+                for index in 0..node.len() {
+                    self.node(node.child(index), "");
+                }
+                let end = Out::new(OutKind::SequenceEnd);
+                self.emitter.emit(Out {
+                    line: view.line_comment,
+                    foot: view.foot_comment,
+                    ..end
+                });
+            }
+            Kind::Mapping => self.mapping(node, view, tail),
+        }
+    }
+
+    /// A mapping. The foot comment of a key comes behind its value, so it is handed to the next
+    /// key, or to the end, as a tail.
+    fn mapping<S: Source<'a>>(&mut self, node: S, view: View<'a>, tail: &'a str) {
+        self.emitter.emit(Out {
+            tag: shown_tag(&view),
+            anchor: view.anchor,
+            flow: view.style.has(Style::FLOW),
+            empty: node.len() < 2,
+            head: view.head_comment,
+            tail,
+            ..Out::new(OutKind::MappingStart)
+        });
+        let mut tail = "";
+        for pair in 0..node.len() / 2 {
+            let key = node.child(pair * 2);
+            let mut view = key.view();
+            let foot = std::mem::take(&mut view.foot_comment);
+            self.node_without_foot(key, view, tail);
+            tail = foot;
+            self.node(node.child(pair * 2 + 1), "");
+        }
+        self.emitter.emit(Out {
+            tail,
+            line: view.line_comment,
+            foot: view.foot_comment,
+            ..Out::new(OutKind::MappingEnd)
+        });
+    }
+
+    fn scalar(&mut self, view: View<'a>, tail: &'a str) {
+        let mut tag = view.tag;
+        let mut force_quoting = false;
+        if !tag.is_empty() && !view.style.has(Style::TAGGED) {
+            let short = resolve::short(tag);
+            if short == resolve::STR && view.style.has(Style::INDICATED) {
+                tag = "";
+            } else if resolve::plain_tag(view.value, Dialect::V3) == short {
+                tag = "";
+            } else if short == resolve::STR {
+                tag = "";
+                force_quoting = true;
+            }
+        }
+        let style = match view.style {
+            style if style.has(Style::DOUBLE_QUOTED) => ScalarStyle::DoubleQuoted,
+            style if style.has(Style::SINGLE_QUOTED) => ScalarStyle::SingleQuoted,
+            style if style.has(Style::LITERAL) => ScalarStyle::Literal,
+            style if style.has(Style::FOLDED) => ScalarStyle::Folded,
+            _ if view.value.contains('\n') => ScalarStyle::Literal,
+            _ if force_quoting => ScalarStyle::DoubleQuoted,
+            _ => ScalarStyle::Plain,
+        };
+        self.emitter.emit(Out {
+            tag,
+            anchor: view.anchor,
+            value: view.value,
+            style,
+            head: view.head_comment,
+            line: view.line_comment,
+            foot: view.foot_comment,
+            tail,
+            ..Out::new(OutKind::Scalar)
+        });
+    }
+
+    fn value(&mut self, value: &Value) {
+        match value {
+            Value::Null => self.plain("null"),
+            Value::Bool(true) => self.plain("true"),
+            Value::Bool(false) => self.plain("false"),
+            Value::Int(number) => self.plain(&number.to_string()),
+            Value::Uint(number) => self.plain(&number.to_string()),
+            Value::Float(number) => self.plain(&crate::number::yaml_float(*number)),
+            Value::Timestamp(text) => self.plain(text),
+            Value::String(text) => self.text(text),
+            Value::Sequence(items) => {
+                let empty = items.is_empty();
+                self.emitter.emit(Out {
+                    empty,
+                    ..Out::new(OutKind::SequenceStart)
+                });
+                items.iter().for_each(|item| self.value(item));
+                self.emitter.emit(Out::new(OutKind::SequenceEnd));
+            }
+            Value::Mapping(entries) => {
+                let empty = entries.is_empty();
+                self.emitter.emit(Out {
+                    empty,
+                    ..Out::new(OutKind::MappingStart)
+                });
+                let mut sorted: Vec<_> = entries.iter().collect();
+                let dialect = self.emitter.dialect;
+                sort::sort(&mut sorted, |entry| &entry.0, dialect);
+                for (key, value) in sorted {
+                    self.value(key);
+                    self.value(value);
+                }
+                self.emitter.emit(Out::new(OutKind::MappingEnd));
+            }
+        }
+    }
+
+    fn plain(&mut self, text: &str) {
+        self.emitter.emit(Out {
+            value: text,
+            ..Out::new(OutKind::Scalar)
+        });
+    }
+
+    fn text(&mut self, text: &str) {
+        let dialect = self.emitter.dialect;
+        let style = if text.contains('\n') {
+            ScalarStyle::Literal
+        } else if reads_as_text(text, dialect) {
+            ScalarStyle::Plain
+        } else {
+            ScalarStyle::DoubleQuoted
+        };
+        self.emitter.emit(Out {
+            value: text,
+            style,
+            ..Out::new(OutKind::Scalar)
+        });
+    }
+}
+
+/// Whether text without quotes is text to every reader, old ones included.
+fn reads_as_text(text: &str, dialect: Dialect) -> bool {
+    resolve::plain_tag(text, dialect) == resolve::STR
+        && resolve::old_bool(text).is_none()
+        && !resolve::is_base60(text)
+}
+
+/// The tag of a collection, where it says more than the kind does.
+fn shown_tag<'a>(view: &View<'a>) -> &'a str {
+    let own = if view.kind == Kind::Mapping {
+        resolve::MAP
+    } else {
+        resolve::SEQ
+    };
+    let implied = resolve::short(view.tag) == own;
+    if implied && !view.style.has(Style::TAGGED) {
+        ""
+    } else {
+        view.tag
+    }
+}

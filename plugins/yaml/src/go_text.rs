@@ -1,0 +1,117 @@
+//! Small texts as Go prints them: quoted strings, `%#v`, base64.
+
+use crate::Error;
+use crate::value::Value;
+
+/// Go's `strconv.Quote`.
+pub(crate) fn quote(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for found in text.chars() {
+        match found {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\x07' => out.push_str("\\a"),
+            '\x08' => out.push_str("\\b"),
+            '\x0C' => out.push_str("\\f"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\x0B' => out.push_str("\\v"),
+            '\0'..='\x1F' | '\x7F' => out.push_str(&format!("\\x{:02x}", u32::from(found))),
+            found if found.is_control() || (found.is_whitespace() && found != ' ') => {
+                out.push_str(&format!("\\u{:04x}", u32::from(found)));
+            }
+            found => out.push(found),
+        }
+    }
+    out.push('"');
+    out
+}
+
+/// Go's `%#v` of a decoded value, near enough for messages.
+pub(crate) fn syntax(value: &Value) -> String {
+    let join = |parts: Vec<String>| parts.join(", ");
+    match value {
+        Value::Null => "interface {}(nil)".to_owned(),
+        Value::Bool(value) => value.to_string(),
+        Value::Int(number) => number.to_string(),
+        Value::Uint(number) => format!("{number:#x}"),
+        Value::Float(number) => crate::number::yaml_float(*number),
+        Value::Timestamp(text) | Value::String(text) => quote(text),
+        Value::Sequence(items) => {
+            format!(
+                "[]interface {{}}{{{}}}",
+                join(items.iter().map(syntax).collect())
+            )
+        }
+        Value::Mapping(entries) => {
+            let text = entries
+                .iter()
+                .all(|entry| matches!(entry.0, Value::String(_)));
+            let key = if text { "string" } else { "interface {}" };
+            let entry =
+                |entry: &(Value, Value)| format!("{}:{}", syntax(&entry.0), syntax(&entry.1));
+            let mut parts: Vec<String> = entries.iter().map(entry).collect();
+            parts.sort();
+            format!("map[{key}]interface {{}}{{{}}}", join(parts))
+        }
+    }
+}
+
+/// Decodes `!!binary`. Bytes that are no UTF-8 become U+FFFD one by one, as when Go prints them.
+pub(crate) fn base64(text: &str) -> Result<String, Error> {
+    let bytes = decode_base64(text)
+        .ok_or_else(|| Error::new("!!binary value contains invalid base64 data"))?;
+    let mut out = String::with_capacity(bytes.len());
+    let mut rest = bytes.as_slice();
+    loop {
+        match std::str::from_utf8(rest) {
+            Ok(valid) => {
+                out.push_str(valid);
+                return Ok(out);
+            }
+            Err(error) => {
+                let (valid, bad) = rest.split_at(error.valid_up_to());
+                out.push_str(std::str::from_utf8(valid).unwrap_or_default());
+                out.push('\u{FFFD}');
+                rest = &bad[1..];
+            }
+        }
+    }
+}
+
+fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    let mut bytes: Vec<u8> = text
+        .bytes()
+        .filter(|byte| !matches!(byte, b'\r' | b'\n'))
+        .collect();
+    if bytes.len() % 4 != 0 {
+        return None;
+    }
+    let padding = bytes
+        .iter()
+        .rev()
+        .take(2)
+        .take_while(|byte| **byte == b'=')
+        .count();
+    bytes.truncate(bytes.len() - padding);
+    let mut out = Vec::with_capacity(bytes.len() / 4 * 3);
+    for group in bytes.chunks(4) {
+        let mut bits = 0_u32;
+        for byte in group {
+            let value = match byte {
+                b'A'..=b'Z' => byte - b'A',
+                b'a'..=b'z' => byte - b'a' + 26,
+                b'0'..=b'9' => byte - b'0' + 52,
+                b'+' => 62,
+                b'/' => 63,
+                _ => return None,
+            };
+            bits = bits << 6 | u32::from(value);
+        }
+        bits <<= 6 * (4 - group.len());
+        out.extend_from_slice(&bits.to_be_bytes()[1..group.len()]);
+    }
+    Some(out)
+}

@@ -1,0 +1,671 @@
+//! Tokens to events, as libyaml's parser does. In: a scanner. Out: events, each with the comments
+//! that belong to it. The grammar's states are one function each; none calls itself.
+
+use std::borrow::Cow;
+
+use crate::Dialect;
+use crate::scanner::{Mark, Problem, Result, ScalarStyle, Scanner, Stage, Token, TokenKind};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EventKind {
+    StreamStart,
+    StreamEnd,
+    DocumentStart,
+    DocumentEnd,
+    Alias,
+    Scalar,
+    SequenceStart,
+    SequenceEnd,
+    MappingStart,
+    MappingEnd,
+}
+
+#[derive(Debug)]
+pub(crate) struct Event<'a> {
+    pub(crate) kind: EventKind,
+    pub(crate) start: Mark,
+    pub(crate) anchor: Cow<'a, str>,
+    /// The long tag; empty where none was given.
+    pub(crate) tag: Cow<'a, str>,
+    pub(crate) value: Cow<'a, str>,
+    pub(crate) style: ScalarStyle,
+    pub(crate) flow: bool,
+    pub(crate) head_comment: String,
+    pub(crate) line_comment: String,
+    pub(crate) foot_comment: String,
+}
+
+impl Event<'_> {
+    fn new(kind: EventKind, start: Mark) -> Self {
+        let nothing = || Cow::Borrowed("");
+        Self {
+            kind,
+            start,
+            anchor: nothing(),
+            tag: nothing(),
+            value: nothing(),
+            style: ScalarStyle::Plain,
+            flow: false,
+            head_comment: String::new(),
+            line_comment: String::new(),
+            foot_comment: String::new(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    StreamStart,
+    ImplicitDocumentStart,
+    DocumentStart,
+    DocumentContent,
+    DocumentEnd,
+    BlockNode,
+    BlockSequenceFirstEntry,
+    BlockSequenceEntry,
+    IndentlessSequenceEntry,
+    BlockMappingFirstKey,
+    BlockMappingKey,
+    BlockMappingValue,
+    FlowSequenceFirstEntry,
+    FlowSequenceEntry,
+    FlowSequenceEntryMappingKey,
+    FlowSequenceEntryMappingValue,
+    FlowSequenceEntryMappingEnd,
+    FlowMappingFirstKey,
+    FlowMappingKey,
+    FlowMappingValue,
+    FlowMappingEmptyValue,
+    End,
+}
+
+pub(crate) struct Parser<'a> {
+    pub(crate) scanner: Scanner<'a>,
+    state: State,
+    states: Vec<State>,
+    marks: Vec<Mark>,
+    tag_directives: Vec<(String, String)>,
+    head_comment: String,
+    line_comment: String,
+    foot_comment: String,
+    stem_comment: String,
+}
+
+impl<'a> Parser<'a> {
+    pub(crate) fn new(text: &'a str, dialect: Dialect) -> Self {
+        Self {
+            scanner: Scanner::new(text, dialect),
+            state: State::StreamStart,
+            states: Vec::new(),
+            marks: Vec::new(),
+            tag_directives: Vec::new(),
+            head_comment: String::new(),
+            line_comment: String::new(),
+            foot_comment: String::new(),
+            stem_comment: String::new(),
+        }
+    }
+
+    /// The next event; nothing after the end of the stream.
+    pub(crate) fn next_event(&mut self) -> Result<Option<Event<'a>>> {
+        let event = match self.state {
+            State::End => return Ok(None),
+            State::StreamStart => {
+                let start = self.peek()?.start;
+                self.skip();
+                self.state = State::ImplicitDocumentStart;
+                Event::new(EventKind::StreamStart, start)
+            }
+            State::ImplicitDocumentStart => self.document_start(true)?,
+            State::DocumentStart => self.document_start(false)?,
+            State::DocumentContent => self.document_content()?,
+            State::DocumentEnd => self.document_end()?,
+            State::BlockNode => self.node(true, false)?,
+            State::BlockSequenceFirstEntry => self.block_sequence_entry(true)?,
+            State::BlockSequenceEntry => self.block_sequence_entry(false)?,
+            State::IndentlessSequenceEntry => self.indentless_sequence_entry()?,
+            State::BlockMappingFirstKey => self.block_mapping_key(true)?,
+            State::BlockMappingKey => self.block_mapping_key(false)?,
+            State::BlockMappingValue => self.block_mapping_value()?,
+            State::FlowSequenceFirstEntry => self.flow_sequence_entry(true)?,
+            State::FlowSequenceEntry => self.flow_sequence_entry(false)?,
+            State::FlowSequenceEntryMappingKey => self.flow_sequence_entry_mapping_key()?,
+            State::FlowSequenceEntryMappingValue => self.flow_sequence_entry_mapping_value()?,
+            State::FlowSequenceEntryMappingEnd => {
+                let start = self.peek()?.start;
+                self.state = State::FlowSequenceEntry;
+                Event::new(EventKind::MappingEnd, start)
+            }
+            State::FlowMappingFirstKey => self.flow_mapping_key(true)?,
+            State::FlowMappingKey => self.flow_mapping_key(false)?,
+            State::FlowMappingValue => self.flow_mapping_value(false)?,
+            State::FlowMappingEmptyValue => self.flow_mapping_value(true)?,
+        };
+        Ok(Some(event))
+    }
+
+    /// The kind and place of the next token. The comments before it are taken in.
+    fn peek(&mut self) -> Result<Peeked> {
+        self.scanner.ensure_token()?;
+        let Some(token) = self.scanner.tokens.front() else {
+            return Err(problem(
+                "unknown problem parsing YAML content",
+                Mark::default(),
+            ));
+        };
+        let peeked = Peeked {
+            kind: token.kind,
+            start: token.start,
+            end: token.end,
+        };
+        if !self.scanner.comments.is_empty() {
+            self.unfold_comments(peeked);
+        }
+        Ok(peeked)
+    }
+
+    fn unfold_comments(&mut self, token: Peeked) {
+        while let Some(comment) = self.scanner.comments.front() {
+            if token.start.index < comment.token_mark.index
+                || !comment.head.is_empty() && token.kind == TokenKind::BlockEnd
+            {
+                break;
+            }
+            append(&mut self.head_comment, &comment.head);
+            append(&mut self.foot_comment, &comment.foot);
+            append(&mut self.line_comment, &comment.line);
+            self.scanner.comments.pop_front();
+        }
+    }
+
+    fn skip(&mut self) -> Option<Token<'a>> {
+        self.scanner.take()
+    }
+
+    /// Takes the next token, which a call of `peek` has seen.
+    fn take(&mut self) -> Token<'a> {
+        let mark = Mark::default();
+        self.skip()
+            .unwrap_or_else(|| Token::new(TokenKind::StreamEnd, mark, mark))
+    }
+
+    fn pop_state(&mut self) {
+        self.state = self.states.pop().unwrap_or(State::End);
+    }
+
+    /// Parses a node, to go on with `then`.
+    fn node_then(&mut self, then: State, block: bool, indentless: bool) -> Result<Event<'a>> {
+        self.states.push(then);
+        self.node(block, indentless)
+    }
+
+    /// A node without text, to go on with `then`.
+    fn empty_then(&mut self, then: State, mark: Mark) -> Event<'a> {
+        self.state = then;
+        Event::new(EventKind::Scalar, mark)
+    }
+
+    fn set_comments(&mut self, event: &mut Event<'a>) {
+        event.head_comment = std::mem::take(&mut self.head_comment);
+        event.line_comment = std::mem::take(&mut self.line_comment);
+        event.foot_comment = std::mem::take(&mut self.foot_comment);
+        self.stem_comment.clear();
+    }
+
+    fn document_start(&mut self, implicit: bool) -> Result<Event<'a>> {
+        let mut token = self.peek()?;
+        while !implicit && token.kind == TokenKind::DocumentEnd {
+            self.skip();
+            token = self.peek()?;
+        }
+        let explicit = matches!(
+            token.kind,
+            TokenKind::VersionDirective | TokenKind::TagDirective | TokenKind::DocumentStart
+        );
+        if token.kind == TokenKind::StreamEnd {
+            self.state = State::End;
+            self.skip();
+            return Ok(Event::new(EventKind::StreamEnd, token.start));
+        }
+        self.process_directives()?;
+        let mut event = Event::new(EventKind::DocumentStart, token.start);
+        if implicit && !explicit {
+            self.states.push(State::DocumentEnd);
+            self.state = State::BlockNode;
+            event.head_comment = self.split_document_comment();
+            return Ok(event);
+        }
+        let token = self.peek()?;
+        if token.kind != TokenKind::DocumentStart {
+            return Err(problem(
+                "did not find expected <document start>",
+                token.start,
+            ));
+        }
+        self.states.push(State::DocumentEnd);
+        self.state = State::DocumentContent;
+        self.skip();
+        Ok(event)
+    }
+
+    /// Takes what stands above the last empty line of the first comment: it is the document's.
+    fn split_document_comment(&mut self) -> String {
+        let bytes = self.head_comment.as_bytes();
+        for at in (1..bytes.len()).rev() {
+            if bytes[at] != b'\n' {
+                continue;
+            }
+            let end = match (at == bytes.len() - 1, bytes[at - 1]) {
+                (true, _) => at,
+                (false, b'\n') => at - 1,
+                _ => continue,
+            };
+            let rest = self.head_comment.split_off(at + 1);
+            let mut head = std::mem::replace(&mut self.head_comment, rest);
+            head.truncate(end);
+            return head;
+        }
+        String::new()
+    }
+
+    fn document_content(&mut self) -> Result<Event<'a>> {
+        let token = self.peek()?;
+        match token.kind {
+            TokenKind::VersionDirective
+            | TokenKind::TagDirective
+            | TokenKind::DocumentStart
+            | TokenKind::DocumentEnd
+            | TokenKind::StreamEnd => {
+                self.pop_state();
+                Ok(Event::new(EventKind::Scalar, token.start))
+            }
+            _ => self.node(true, false),
+        }
+    }
+
+    fn document_end(&mut self) -> Result<Event<'a>> {
+        let token = self.peek()?;
+        if token.kind == TokenKind::DocumentEnd {
+            self.skip();
+        }
+        self.tag_directives.clear();
+        self.state = State::DocumentStart;
+        let mut event = Event::new(EventKind::DocumentEnd, token.start);
+        self.set_comments(&mut event);
+        if event.foot_comment.is_empty() {
+            event.foot_comment = std::mem::take(&mut event.head_comment);
+        }
+        Ok(event)
+    }
+
+    fn node(&mut self, block: bool, indentless: bool) -> Result<Event<'a>> {
+        let mut token = self.peek()?;
+        if token.kind == TokenKind::Alias {
+            self.pop_state();
+            let mut event = Event::new(EventKind::Alias, token.start);
+            self.set_comments(&mut event);
+            event.anchor = self.take().value;
+            return Ok(event);
+        }
+        let start = token.start;
+        let mut event = Event::new(EventKind::Scalar, start);
+        let mut tag: Option<Token<'a>> = None;
+        let mut anchored = false;
+        loop {
+            match token.kind {
+                TokenKind::Anchor if !anchored => {
+                    anchored = true;
+                    event.anchor = self.take().value;
+                }
+                TokenKind::Tag if tag.is_none() => tag = Some(self.take()),
+                _ => break,
+            }
+            token = self.peek()?;
+        }
+        if let Some(tag) = tag {
+            event.tag = self.expand_tag(tag, start)?;
+        }
+        self.content(token, event, block, indentless)
+    }
+
+    /// The part of a node behind its anchor and tag.
+    fn content(
+        &mut self,
+        token: Peeked,
+        mut event: Event<'a>,
+        block: bool,
+        indentless: bool,
+    ) -> Result<Event<'a>> {
+        match token.kind {
+            TokenKind::BlockEntry if indentless => {
+                self.state = State::IndentlessSequenceEntry;
+                event.kind = EventKind::SequenceStart;
+            }
+            TokenKind::Scalar => {
+                self.pop_state();
+                self.set_comments(&mut event);
+                let token = self.take();
+                event.value = token.value;
+                event.style = token.style;
+            }
+            TokenKind::FlowSequenceStart | TokenKind::FlowMappingStart => {
+                let sequence = token.kind == TokenKind::FlowSequenceStart;
+                (event.kind, self.state) = if sequence {
+                    (EventKind::SequenceStart, State::FlowSequenceFirstEntry)
+                } else {
+                    (EventKind::MappingStart, State::FlowMappingFirstKey)
+                };
+                event.flow = true;
+                self.set_comments(&mut event);
+            }
+            TokenKind::BlockSequenceStart | TokenKind::BlockMappingStart if block => {
+                let sequence = token.kind == TokenKind::BlockSequenceStart;
+                (event.kind, self.state) = if sequence {
+                    (EventKind::SequenceStart, State::BlockSequenceFirstEntry)
+                } else {
+                    (EventKind::MappingStart, State::BlockMappingFirstKey)
+                };
+                event.head_comment = std::mem::take(&mut self.stem_comment);
+            }
+            _ if !event.anchor.is_empty() || !event.tag.is_empty() => self.pop_state(),
+            _ => {
+                let text = "did not find expected node content";
+                return Err(problem_in(text, event.start, token.start));
+            }
+        }
+        Ok(event)
+    }
+
+    fn expand_tag(&self, tag: Token<'a>, start: Mark) -> Result<Cow<'a, str>> {
+        if tag.value.is_empty() {
+            return Ok(tag.suffix);
+        }
+        let directive = self
+            .tag_directives
+            .iter()
+            .find(|known| known.0 == tag.value);
+        let tag_text = directive.map(|(_, prefix)| format!("{prefix}{}", tag.suffix));
+        match tag_text.filter(|text| !text.is_empty()) {
+            Some(text) => Ok(Cow::Owned(text)),
+            None => Err(problem_in("found undefined tag handle", start, tag.start)),
+        }
+    }
+
+    /// A parser error inside the collection that was opened last.
+    fn collection_problem(&mut self, text: &'static str, at: Mark) -> Result<Event<'a>> {
+        let context = self.marks.pop().unwrap_or_default();
+        Err(problem_in(text, context, at))
+    }
+
+    fn open(&mut self) -> Result<()> {
+        let mark = self.peek()?.start;
+        self.marks.push(mark);
+        self.skip();
+        Ok(())
+    }
+
+    /// Ends a collection with the token at hand.
+    fn close(&mut self, kind: EventKind, comments: bool) -> Event<'a> {
+        self.pop_state();
+        self.marks.pop();
+        let start = self
+            .scanner
+            .tokens
+            .front()
+            .map_or(Mark::default(), |token| token.start);
+        let mut event = Event::new(kind, start);
+        if comments {
+            self.set_comments(&mut event);
+        }
+        self.skip();
+        event
+    }
+
+    fn block_sequence_entry(&mut self, first: bool) -> Result<Event<'a>> {
+        if first {
+            self.open()?;
+        }
+        let token = self.peek()?;
+        match token.kind {
+            TokenKind::BlockEntry => {
+                let next = self.enter_entry()?;
+                match next.kind {
+                    TokenKind::BlockEntry | TokenKind::BlockEnd => {
+                        Ok(self.empty_then(State::BlockSequenceEntry, token.end))
+                    }
+                    _ => self.node_then(State::BlockSequenceEntry, true, false),
+                }
+            }
+            TokenKind::BlockEnd => Ok(self.close(EventKind::SequenceEnd, false)),
+            _ => self.collection_problem("did not find expected '-' indicator", token.start),
+        }
+    }
+
+    fn indentless_sequence_entry(&mut self) -> Result<Event<'a>> {
+        let token = self.peek()?;
+        if token.kind != TokenKind::BlockEntry {
+            self.pop_state();
+            return Ok(Event::new(EventKind::SequenceEnd, token.start));
+        }
+        match self.enter_entry()?.kind {
+            TokenKind::BlockEntry | TokenKind::Key | TokenKind::Value | TokenKind::BlockEnd => {
+                Ok(self.empty_then(State::IndentlessSequenceEntry, token.end))
+            }
+            _ => self.node_then(State::IndentlessSequenceEntry, true, false),
+        }
+    }
+
+    /// Steps over a `-`. Where a collection follows, the comment above is its, not its first
+    /// entry's: it is put aside as the stem comment.
+    fn enter_entry(&mut self) -> Result<Peeked> {
+        let stem = self.head_comment.len();
+        self.skip();
+        let next = self.peek()?;
+        let collection = matches!(
+            next.kind,
+            TokenKind::BlockSequenceStart | TokenKind::BlockMappingStart
+        );
+        if stem > 0 && collection {
+            let rest = match self.head_comment.len() {
+                length if length > stem => self.head_comment.split_off(stem + 1),
+                _ => String::new(),
+            };
+            let mut head = std::mem::replace(&mut self.head_comment, rest);
+            head.truncate(stem);
+            self.stem_comment = head;
+        }
+        Ok(next)
+    }
+
+    fn block_mapping_key(&mut self, first: bool) -> Result<Event<'a>> {
+        if first {
+            self.open()?;
+        }
+        let token = self.peek()?;
+        match token.kind {
+            TokenKind::Key => {
+                self.skip();
+                match self.peek()?.kind {
+                    TokenKind::Key | TokenKind::Value | TokenKind::BlockEnd => {
+                        Ok(self.empty_then(State::BlockMappingValue, token.end))
+                    }
+                    _ => self.node_then(State::BlockMappingValue, true, true),
+                }
+            }
+            TokenKind::BlockEnd => Ok(self.close(EventKind::MappingEnd, true)),
+            _ => self.collection_problem("did not find expected key", token.start),
+        }
+    }
+
+    fn block_mapping_value(&mut self) -> Result<Event<'a>> {
+        let token = self.peek()?;
+        if token.kind != TokenKind::Value {
+            return Ok(self.empty_then(State::BlockMappingKey, token.start));
+        }
+        self.skip();
+        match self.peek()?.kind {
+            TokenKind::Key | TokenKind::Value | TokenKind::BlockEnd => {
+                Ok(self.empty_then(State::BlockMappingKey, token.end))
+            }
+            _ => self.node_then(State::BlockMappingKey, true, true),
+        }
+    }
+
+    fn flow_sequence_entry(&mut self, first: bool) -> Result<Event<'a>> {
+        if first {
+            self.open()?;
+        }
+        let mut token = self.peek()?;
+        if token.kind != TokenKind::FlowSequenceEnd && !first {
+            if token.kind != TokenKind::FlowEntry {
+                return self.collection_problem("did not find expected ',' or ']'", token.start);
+            }
+            self.skip();
+            token = self.peek()?;
+        }
+        match token.kind {
+            TokenKind::FlowSequenceEnd => Ok(self.close(EventKind::SequenceEnd, true)),
+            TokenKind::Key => {
+                self.state = State::FlowSequenceEntryMappingKey;
+                let mut event = Event::new(EventKind::MappingStart, token.start);
+                event.flow = true;
+                self.skip();
+                Ok(event)
+            }
+            _ => self.node_then(State::FlowSequenceEntry, false, false),
+        }
+    }
+
+    fn flow_sequence_entry_mapping_key(&mut self) -> Result<Event<'a>> {
+        let token = self.peek()?;
+        match token.kind {
+            TokenKind::Value | TokenKind::FlowEntry | TokenKind::FlowSequenceEnd => {
+                self.skip();
+                Ok(self.empty_then(State::FlowSequenceEntryMappingValue, token.end))
+            }
+            _ => self.node_then(State::FlowSequenceEntryMappingValue, false, false),
+        }
+    }
+
+    fn flow_sequence_entry_mapping_value(&mut self) -> Result<Event<'a>> {
+        let token = self.peek()?;
+        if token.kind == TokenKind::Value {
+            self.skip();
+            let next = self.peek()?.kind;
+            if !matches!(next, TokenKind::FlowEntry | TokenKind::FlowSequenceEnd) {
+                return self.node_then(State::FlowSequenceEntryMappingEnd, false, false);
+            }
+        }
+        Ok(self.empty_then(State::FlowSequenceEntryMappingEnd, token.start))
+    }
+
+    fn flow_mapping_key(&mut self, first: bool) -> Result<Event<'a>> {
+        if first {
+            self.open()?;
+        }
+        let mut token = self.peek()?;
+        if token.kind != TokenKind::FlowMappingEnd && !first {
+            if token.kind != TokenKind::FlowEntry {
+                return self.collection_problem("did not find expected ',' or '}'", token.start);
+            }
+            self.skip();
+            token = self.peek()?;
+        }
+        match token.kind {
+            TokenKind::FlowMappingEnd => Ok(self.close(EventKind::MappingEnd, true)),
+            TokenKind::Key => {
+                self.skip();
+                let next = self.peek()?;
+                match next.kind {
+                    TokenKind::Value | TokenKind::FlowEntry | TokenKind::FlowMappingEnd => {
+                        Ok(self.empty_then(State::FlowMappingValue, next.start))
+                    }
+                    _ => self.node_then(State::FlowMappingValue, false, false),
+                }
+            }
+            _ => self.node_then(State::FlowMappingEmptyValue, false, false),
+        }
+    }
+
+    fn flow_mapping_value(&mut self, empty: bool) -> Result<Event<'a>> {
+        let mut token = self.peek()?;
+        if !empty && token.kind == TokenKind::Value {
+            self.skip();
+            token = self.peek()?;
+            if !matches!(token.kind, TokenKind::FlowEntry | TokenKind::FlowMappingEnd) {
+                return self.node_then(State::FlowMappingKey, false, false);
+            }
+        }
+        Ok(self.empty_then(State::FlowMappingKey, token.start))
+    }
+
+    fn process_directives(&mut self) -> Result<()> {
+        let mut versioned = false;
+        let mut token = self.peek()?;
+        loop {
+            match token.kind {
+                TokenKind::VersionDirective => {
+                    if versioned {
+                        return Err(problem("found duplicate %YAML directive", token.start));
+                    }
+                    versioned = true;
+                    if self.take().version != (1, 1) {
+                        return Err(problem("found incompatible YAML document", token.start));
+                    }
+                }
+                TokenKind::TagDirective => {
+                    let found = self.take();
+                    if self
+                        .tag_directives
+                        .iter()
+                        .any(|known| known.0 == found.value)
+                    {
+                        return Err(problem("found duplicate %TAG directive", token.start));
+                    }
+                    let prefix = found.suffix.into_owned();
+                    self.tag_directives.push((found.value.into_owned(), prefix));
+                }
+                _ => break,
+            }
+            token = self.peek()?;
+        }
+        for (handle, prefix) in [("!", "!"), ("!!", crate::resolve::LONG_PREFIX)] {
+            if !self.tag_directives.iter().any(|known| known.0 == handle) {
+                self.tag_directives
+                    .push((handle.to_owned(), prefix.to_owned()));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Peeked {
+    kind: TokenKind,
+    start: Mark,
+    end: Mark,
+}
+
+/// Appends a comment on a line of its own.
+fn append(out: &mut String, comment: &str) {
+    if comment.is_empty() {
+        return;
+    }
+    if !out.is_empty() {
+        out.push('\n');
+    }
+    out.push_str(comment);
+}
+
+fn problem(text: &'static str, at: Mark) -> Box<Problem> {
+    problem_in(text, Mark::default(), at)
+}
+
+fn problem_in(text: &'static str, context: Mark, at: Mark) -> Box<Problem> {
+    Box::new(Problem {
+        stage: Stage::Parser,
+        context,
+        at,
+        text: Cow::Borrowed(text),
+    })
+}
