@@ -10,7 +10,7 @@ use std::time::Duration;
 use bulkhead_api::{Advice, Digest, Retry, TreeError};
 
 use crate::bindings::renderer::bulkhead::base::types::{Diagnostic, Severity};
-use crate::limits::{LimitHit, MachineRefused, Usage};
+use crate::limits::{Limit, LimitHit, Limits, MachineRefused, Usage};
 use crate::plugin::{PluginId, PluginKind};
 use crate::read_set::ReadSet;
 use crate::trap::Trap;
@@ -440,8 +440,7 @@ pub(crate) struct Circumstances {
     pub(crate) digest: Digest,
     /// A growth that the limiter refused.
     pub(crate) refused: Option<LimitHit>,
-    pub(crate) fuel: Option<u64>,
-    pub(crate) output_bytes: u64,
+    pub(crate) limits: Limits,
     pub(crate) log_tail: String,
 }
 
@@ -470,7 +469,7 @@ impl RunError {
         }
         if error.downcast_ref() == Some(&wasmtime::Trap::OutOfFuel) {
             return Self::OutOfFuel {
-                allowed: around.fuel.unwrap_or_default(),
+                allowed: around.limits.fuel.unwrap_or_default(),
             };
         }
         if let Some(hit) = around.refused {
@@ -479,12 +478,9 @@ impl RunError {
                 log_tail: around.log_tail,
             };
         }
-        match Nature::of(&error) {
-            Nature::Output => Self::OutputTooLarge(LimitHit {
-                limit: crate::limits::Limit::OutputBytes,
-                used: None,
-                allowed: around.output_bytes,
-            }),
+        match Nature::of(&error, &around.limits) {
+            Nature::Output(hit) => Self::OutputTooLarge(hit),
+            Nature::Limit(hit) => Self::TooMuch(hit),
             Nature::HandleKept => Self::HandleKept,
             Nature::Invalid(message) => Self::InvalidAnswer(message),
             Nature::Trap => Self::Trapped(Box::new(Trap::new(&error, &around))),
@@ -496,20 +492,39 @@ impl RunError {
 /// What wasmtime tells in words alone.
 enum Nature {
     Trap,
-    Output,
+    Output(LimitHit),
+    Limit(LimitHit),
     HandleKept,
     Invalid(String),
     Machine(String),
 }
 
 impl Nature {
-    fn of(error: &wasmtime::Error) -> Self {
+    fn of(error: &wasmtime::Error, limits: &Limits) -> Self {
         if error.is::<wasmtime::Trap>() {
             return Self::Trap;
         }
         let message = error.root_cause().to_string();
+        let hit = |limit, allowed| LimitHit {
+            limit,
+            used: None,
+            allowed,
+        };
         if message.contains("fuel allocated for hostcalls") {
-            return Self::Output;
+            return Self::Output(hit(Limit::OutputBytes, limits.output_bytes));
+        }
+        if let Some(what) = message.strip_prefix("resource limit exceeded: ") {
+            return Self::Limit(match what.split(' ').next() {
+                Some("table") => hit(Limit::Tables, limits.tables),
+                Some("memory") => hit(Limit::Memories, limits.memories),
+                _ => hit(Limit::Instances, limits.instances),
+            });
+        }
+        if message.contains("store handle limit") {
+            return Self::Limit(hit(Limit::Handles, crate::host::HANDLES as u64));
+        }
+        if message.contains("handle index") {
+            return Self::Trap;
         }
         if message.contains("borrow handles still remain") {
             return Self::HandleKept;

@@ -176,8 +176,7 @@ impl Guests {
             plugin,
             digest,
             refused: state.limiter.refused,
-            fuel: limits.fuel,
-            output_bytes: limits.output_bytes,
+            limits,
             log_tail: state.log.tail(),
         };
         Err(RunError::new(error, around))

@@ -14,6 +14,9 @@ use crate::bindings::renderer::bulkhead::base::cluster::{Error, Host};
 use crate::limits::{Limit, LimitHit};
 use crate::read_set::Operation;
 
+/// Longest question: group, version, kind, namespace and name have at most 253 bytes each.
+const QUERY_BYTES: usize = 5 * 256;
+
 /// One question to the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LookupQuery {
@@ -113,6 +116,11 @@ impl Host for State {
             namespace,
             name,
         };
+        if query.to_string().len() > QUERY_BYTES {
+            return Ok(Err(Error::Other(
+                "the names are longer than names may be".to_owned(),
+            )));
+        }
         let answer = lookup.lookup(&query).await;
         let text = match &answer {
             Ok(object) => format!("ok {object:?}"),
