@@ -15,6 +15,8 @@ pub struct Artifact {
     pub content: Digest,
     /// When the commit was made, in seconds since 1970: the wall clock of guests.
     pub commit_seconds: i64,
+    /// First line of the commit's message, at most 50 characters and then `...`, as in Flux's events.
+    pub commit_message: String,
 }
 
 /// The outcome of a fetch.

@@ -162,6 +162,14 @@ pub enum FetchError {
         /// Its value.
         allowed: u64,
     },
+    /// A folder of `spec.sparseCheckout` does not exist, or cannot.
+    #[error("sparse checkout folder `{0}` {1}")]
+    Sparse(String, &'static str),
+    /// The repository needs what is not supported.
+    #[error(
+        "`{0}` is a submodule, which `spec.recurseSubmodules` asks to fetch; this is not supported"
+    )]
+    Submodule(String),
     /// A file or folder of the commit is refused.
     #[error(transparent)]
     Tree(#[from] TreeProblem),
@@ -227,6 +235,9 @@ impl FetchError {
             Self::Timeout { .. } => operation(Retry::Backoff).hint("raise `spec.timeout`"),
             Self::Limit { .. } => operation(Retry::OnChange)
                 .hint("leave files out with `.sourceignore` or `spec.ignore`, or raise the limit"),
+            Self::Sparse(..) => operation(Retry::OnChange).hint("correct `spec.sparseCheckout`"),
+            Self::Submodule(_) => operation(Retry::OnChange)
+                .hint("clear `spec.recurseSubmodules`, and name the submodule's repository in a source of its own"),
             Self::Tree(_) => Advice::new("InvalidPath", Retry::OnChange)
                 .hint("rename it, or leave it out with `.sourceignore` or `spec.ignore` where that is enough"),
             Self::Status { .. } | Self::Unreachable { .. } | Self::Protocol { .. } => operation(Retry::Backoff),

@@ -1,6 +1,6 @@
 //! Fetching: from a request to an artifact, with as little traffic as the server allows.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,10 +14,10 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, OwnedSemaphorePermit, Se
 
 use crate::refs::{Candidate, Wanted, wanted};
 use crate::session::{Order, Session};
-use crate::store::Repository;
+use crate::store::{Repository, remove_folder};
 use crate::transport::Meter;
 use crate::tree::{self, GitTree};
-use crate::{Artifact, FetchError, Fetched, GitRequest};
+use crate::{Artifact, FetchError, Fetched, GitRequest, Location};
 
 /// Fetches that one host sees at a time.
 const FETCHES_PER_HOST: usize = 8;
@@ -30,7 +30,7 @@ const FETCHES_PER_HOST: usize = 8;
 /// fetched again.
 pub struct Store {
     root: PathBuf,
-    repositories: Mutex<HashMap<String, Arc<AsyncMutex<Option<Repository>>>>>,
+    repositories: Mutex<HashMap<PathBuf, Arc<AsyncMutex<Option<Repository>>>>>,
     hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
 
@@ -79,7 +79,7 @@ impl Store {
         let work = async {
             let (repository, permit) = self.reserve(request).await?;
             let job = Job {
-                root: self.folder_of(request),
+                root: self.folder_of(&request.location),
                 request: request.clone(),
                 last: last.cloned(),
                 deadline,
@@ -113,15 +113,63 @@ impl Store {
             return Ok(None);
         };
         let mut repository = self.slot(request).lock_owned().await;
-        let (folder, request, revision) =
-            (self.folder_of(request), request.clone(), revision.clone());
+        let (folder, request, revision) = (
+            self.folder_of(&request.location),
+            request.clone(),
+            revision.clone(),
+        );
         join(tokio::task::spawn_blocking(move || {
             let repository = opened(&mut repository, folder)?;
             repository.objects(&request.limits)?;
             if !repository.has(commit) {
                 return Ok(None);
             }
-            artifact(repository, &request, revision, commit).map(Some)
+            artifact(repository, &request, revision, commit, &|| Ok(())).map(Some)
+        }))
+        .await
+    }
+
+    /// Removes the repositories that are not in `keep`, but none that is being fetched or whose
+    /// trees are held; those go next time.
+    ///
+    /// # Errors
+    /// [`FetchError::Store`]: a folder cannot be listed or removed.
+    pub async fn retain(&self, keep: &[Location]) -> Result<(), FetchError> {
+        let mut kept: HashSet<PathBuf> = keep
+            .iter()
+            .map(|location| self.folder_of(location))
+            .collect();
+        // Held until the folders are gone, so that none is opened in between.
+        let mut locks = Vec::new();
+        {
+            let mut repositories = self
+                .repositories
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            repositories.retain(|folder, slot| {
+                let idle = slot.clone().try_lock_owned().ok();
+                let idle = idle.filter(|guard| !guard.as_ref().is_some_and(Repository::is_held));
+                match idle {
+                    Some(guard) if !kept.contains(folder) => locks.push(guard),
+                    _ => {
+                        kept.insert(folder.clone());
+                    }
+                }
+                kept.contains(folder)
+            });
+        }
+        let root = self.root.clone();
+        join(tokio::task::spawn_blocking(move || {
+            let problem = |error| FetchError::store("read", &root, error);
+            for entry in std::fs::read_dir(&root).map_err(problem)? {
+                let path = entry.map_err(problem)?.path();
+                if !kept.contains(&path) {
+                    remove_folder(&path)
+                        .map_err(|error| FetchError::store("remove", &path, error))?;
+                }
+            }
+            drop(locks);
+            Ok(())
         }))
         .await
     }
@@ -156,13 +204,13 @@ impl Store {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         repositories
-            .entry(request.location.to_string())
+            .entry(self.folder_of(&request.location))
             .or_default()
             .clone()
     }
 
-    fn folder_of(&self, request: &GitRequest) -> PathBuf {
-        let mut name = Digest::of(request.location.to_string()).to_hex();
+    fn folder_of(&self, location: &Location) -> PathBuf {
+        let mut name = Digest::of(location.to_string()).to_hex();
         name.truncate(32);
         self.root.join(name)
     }
@@ -209,7 +257,6 @@ impl Job {
     ) -> Result<Fetched, FetchError> {
         let wanted = wanted(&self.request.reference)?;
         let repository = opened(&mut slot, self.root.clone())?;
-        repository.renew_if_needed(&self.request.limits)?;
         repository.objects(&self.request.limits)?;
         if let Wanted::Commit { .. } = &wanted
             && let Some(found) = wanted.find(&[])
@@ -270,15 +317,19 @@ impl Job {
         wanted: &Wanted,
         candidates: &[Candidate],
     ) -> Result<(), FetchError> {
-        let objects = repository.objects(&self.request.limits)?;
-        let wants: Vec<ObjectId> = candidates
-            .iter()
-            .filter(|candidate| !repository.has(candidate.commit))
-            .map(|candidate| candidate.want)
-            .collect();
-        if wants.is_empty() {
+        let lacks = |repository: &Repository| -> Vec<ObjectId> {
+            candidates
+                .iter()
+                .filter(|one| !repository.has(one.commit))
+                .map(|one| one.want)
+                .collect()
+        };
+        if lacks(repository).is_empty() {
             return Ok(());
         }
+        repository.renew_if_needed(&self.request.limits)?;
+        let objects = repository.objects(&self.request.limits)?;
+        let wants = lacks(repository);
         let haves = repository.commits();
         let shallow_file = repository.shallow_file();
         let order = Order {
@@ -379,6 +430,28 @@ impl Job {
             .ok_or_else(|| FetchError::protocol(&self.request.location, "no commit was found"))
     }
 
+    fn artifact(
+        &self,
+        repository: &mut Repository,
+        chosen: &Candidate,
+    ) -> Result<Artifact, FetchError> {
+        let on_time = || {
+            let is_late = Instant::now() >= self.deadline || self.stop.load(Ordering::Relaxed);
+            let late = || FetchError::Timeout {
+                location: self.request.location.clone(),
+                after: self.timeout,
+            };
+            if is_late { Err(late()) } else { Ok(()) }
+        };
+        artifact(
+            repository,
+            &self.request,
+            revision(chosen),
+            chosen.commit,
+            &on_time,
+        )
+    }
+
     /// Loads what was fetched; if the store turns out to be damaged, it is fetched once more.
     fn finish(
         &self,
@@ -387,12 +460,12 @@ impl Job {
         wanted: &Wanted,
         chosen: Candidate,
     ) -> Result<Artifact, FetchError> {
-        let mut result = artifact(repository, &self.request, revision(&chosen), chosen.commit);
+        let mut result = self.artifact(repository, &chosen);
         if result.is_err() && repository.objects(&self.request.limits)?.is_damaged() {
             tracing::warn!(source = %self.request.location, "stored objects are damaged, fetching them again");
             repository.renew()?;
             self.get(repository, session, wanted, std::slice::from_ref(&chosen))?;
-            result = artifact(repository, &self.request, revision(&chosen), chosen.commit);
+            result = self.artifact(repository, &chosen);
         }
         let artifact = result?;
         repository.record(chosen.commit)?;
@@ -415,20 +488,16 @@ fn artifact(
     request: &GitRequest,
     revision: Revision,
     commit: ObjectId,
+    on_time: &dyn Fn() -> Result<(), FetchError>,
 ) -> Result<Artifact, FetchError> {
     let objects = repository.objects(&request.limits)?;
     let commit = objects.reader().commit(commit)?;
-    let root = tree::load(
-        &objects,
-        commit.tree,
-        request.ignore.as_deref(),
-        &request.limits,
-    )?;
-    let content = root.content;
+    let root = tree::load(&objects, commit.tree, request, on_time)?;
     Ok(Artifact {
         revision,
+        content: root.content,
         tree: GitTree::new(objects, root),
-        content,
         commit_seconds: commit.seconds,
+        commit_message: commit.message,
     })
 }

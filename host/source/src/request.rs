@@ -23,6 +23,10 @@ pub struct GitRequest {
     pub timeout: Duration,
     /// `spec.ignore`: gitignore patterns that replace the default ones.
     pub ignore: Option<String>,
+    /// `spec.sparseCheckout`: only files whose path starts with one of these texts; all if empty.
+    pub sparse_checkout: Vec<String>,
+    /// `spec.recurseSubmodules`: a commit that has submodules is refused if this is set.
+    pub recurse_submodules: bool,
     /// What it may cost.
     pub limits: Limits,
 }
@@ -39,6 +43,8 @@ impl GitRequest {
             proxy: None,
             timeout: Duration::from_secs(60),
             ignore: None,
+            sparse_checkout: Vec::new(),
+            recurse_submodules: false,
             limits: Limits::default(),
         }
     }

@@ -79,6 +79,16 @@ impl<'a> Session<'a> {
             &mut gix::progress::Discard,
         )
         .map_err(|error| meter.take(format!("{error:#}")))?;
+        let format = greeting.capabilities.capability("object-format");
+        if format
+            .and_then(|format| format.value().map(|value| value == "sha256"))
+            .unwrap_or(false)
+        {
+            return Err(FetchError::protocol(
+                &request.location,
+                "repositories with SHA-256 are not supported",
+            ));
+        }
         let peer = Peer::Remote {
             transport,
             greeting: Box::new(greeting),

@@ -4,5 +4,5 @@ mod objects;
 pub(crate) mod pack;
 mod repository;
 
-pub(crate) use objects::{Objects, Reader};
+pub(crate) use objects::{Objects, Reader, remove_folder};
 pub(crate) use repository::Repository;

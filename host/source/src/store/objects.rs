@@ -156,9 +156,11 @@ impl Reader {
         let wrong = || self.damaged(id, "is not a commit that Git would accept");
         let commit = gix::objs::CommitRef::from_bytes(&data, id.kind()).map_err(|_| wrong())?;
         let seconds = commit.committer().map_err(|_| wrong())?.seconds();
+        let message = short(&String::from_utf8_lossy(commit.message));
         Ok(Commit {
             tree: commit.tree(),
             seconds,
+            message,
         })
     }
 
@@ -218,11 +220,23 @@ impl Reader {
 }
 
 /// What is needed of a commit.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Commit {
     pub(crate) tree: ObjectId,
     /// When it was committed, since 1970.
     pub(crate) seconds: i64,
+    /// Start of its first line.
+    pub(crate) message: String,
+}
+
+fn short(message: &str) -> String {
+    const LONGEST: usize = 50;
+    let line = message.lines().next().unwrap_or_default();
+    let line: String = line.chars().filter(|c| !c.is_control()).collect();
+    match line.char_indices().nth(LONGEST) {
+        Some((at, _)) => format!("{}...", &line[..at]),
+        None => line,
+    }
 }
 
 pub(crate) fn remove_file(path: &Path) -> std::io::Result<()> {

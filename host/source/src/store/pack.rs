@@ -57,21 +57,34 @@ pub(crate) fn receive(
         return Ok(());
     }
     spool.seek(SeekFrom::Start(0)).map_err(write)?;
-    index(&mut BufReader::new(spool), objects, location, limits, stop)
+    index(
+        &mut BufReader::new(spool),
+        objects,
+        location,
+        most_at_once(count, limits),
+        stop,
+    )
+}
+
+/// Returns how much memory indexing may ask for in one piece: an object, or the list of all.
+fn most_at_once(count: u64, limits: &Limits) -> usize {
+    const LISTED_BYTES: u64 = 256;
+    usize::try_from(limits.object_bytes.max(count.saturating_mul(LISTED_BYTES)))
+        .unwrap_or(usize::MAX)
 }
 
 fn index(
     pack: &mut dyn BufRead,
     objects: &Objects,
     location: &Location,
-    limits: &Limits,
+    most_at_once: usize,
     stop: &AtomicBool,
 ) -> Result<(), FetchError> {
     let reader = objects.reader();
     let options = pack::bundle::write::Options {
         thread_limit: Some(2),
         iteration_mode: Mode::Verify,
-        alloc_limit_bytes: usize::try_from(limits.object_bytes).ok(),
+        alloc_limit_bytes: Some(most_at_once),
         ..Default::default()
     };
     let outcome = pack::Bundle::write_to_directory(

@@ -31,6 +31,9 @@ struct State {
     generation: u64,
     /// Commits that are complete in it, newest first.
     commits: Vec<String>,
+    /// Bytes on disk after its first commit.
+    #[serde(default)]
+    first_bytes: u64,
 }
 
 impl Repository {
@@ -70,6 +73,13 @@ impl Repository {
         Ok(objects)
     }
 
+    /// Tells whether a tree is held that reads from here.
+    pub(crate) fn is_held(&self) -> bool {
+        self.objects
+            .as_ref()
+            .is_some_and(|objects| Arc::strong_count(objects) > 1)
+    }
+
     /// Tells whether `commit` was fetched completely into the current generation.
     pub(crate) fn has(&self, commit: ObjectId) -> bool {
         let is_damaged = self
@@ -94,6 +104,12 @@ impl Repository {
         self.state.commits.retain(|other| *other != text);
         self.state.commits.insert(0, text);
         self.state.commits.truncate(KEPT_COMMITS);
+        if self.state.commits.len() == 1 {
+            self.state.first_bytes = self
+                .objects
+                .as_ref()
+                .map_or(0, |objects| objects.usage().bytes);
+        }
         self.write_shallow()?;
         self.write_state()
     }
@@ -110,11 +126,16 @@ impl Repository {
         self.write_state()
     }
 
-    /// Starts a new generation if the current one is damaged or has grown too large.
+    /// Starts a new generation if the current one is damaged or has grown too large; called before
+    /// something is added.
     pub(crate) fn renew_if_needed(&mut self, limits: &Limits) -> Result<(), FetchError> {
         let objects = self.objects(limits)?;
         let usage = objects.usage();
-        let is_large = usage.bytes > limits.store_bytes && !self.state.commits.is_empty();
+        // A repository that is large by itself may double.
+        let allowed = limits
+            .store_bytes
+            .max(self.state.first_bytes.saturating_mul(2));
+        let is_large = usage.bytes > allowed;
         if objects.is_damaged() || is_large || usage.packs >= MOST_PACKS {
             self.renew()?;
         }

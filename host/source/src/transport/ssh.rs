@@ -5,18 +5,18 @@ use std::io::{self, Read, Write};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use gix::protocol::transport::Protocol;
 use gix::protocol::transport::client::git::ConnectMode;
 use gix::protocol::transport::client::git::blocking_io::Connection;
 use russh::client::{self, AuthResult};
 use russh::keys::{HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKeyOrCertificate};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf};
+use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 
 use super::Meter;
 use super::known_hosts::{KnownKeys, Verdict};
 use crate::{Credentials, FetchError, GitRequest, Secret};
 
-type Stream = russh::ChannelStream<client::Msg>;
 /// The pipe to `git-upload-pack`.
 pub(crate) type Pipe = Connection<Reading, Writing>;
 
@@ -52,19 +52,21 @@ pub(crate) fn connect(
         key: Arc::new(key),
         known: KnownKeys::read(known_hosts, host, port),
     };
-    let (session, stream) = match meter.wait(open(request, host, port, path, login)) {
+    let (session, channel) = match meter.wait(open(request, host, port, path, login)) {
         Ok(result) => result?,
         Err(_) => return Err(meter.take_failure().unwrap_or_else(|| meter.timeout())),
     };
-    let (read, write) = tokio::io::split(stream);
-    let session = Rc::new(session);
+    let (read, write) = channel.split();
     let reading = Reading {
-        stream: read,
+        channel: read,
         meter: meter.clone(),
-        _session: session,
+        chunk: Bytes::new(),
+        has_answered: false,
+        said: Vec::new(),
+        _session: Rc::new(session),
     };
     let writing = Writing {
-        stream: write,
+        channel: write,
         meter,
     };
     let no_host: Option<(String, Option<u16>)> = None;
@@ -111,7 +113,7 @@ async fn open(
     port: u16,
     path: &str,
     login: Login<'_>,
-) -> Result<(client::Handle<Host>, Stream), FetchError> {
+) -> Result<(client::Handle<Host>, Channel<client::Msg>), FetchError> {
     let broken = |error: russh::Error| FetchError::Unreachable {
         location: request.location.clone(),
         source: Box::new(error),
@@ -172,7 +174,7 @@ async fn open(
         .exec(false, format!("git-upload-pack '{path}'"))
         .await
         .map_err(broken)?;
-    Ok((session, channel.into_stream()))
+    Ok((session, channel))
 }
 
 /// Checks the host's key.
@@ -210,31 +212,78 @@ impl client::Handler for Host {
 
 /// The output of `git-upload-pack`.
 pub(crate) struct Reading {
-    stream: ReadHalf<Stream>,
+    channel: ChannelReadHalf,
     meter: Rc<Meter>,
+    chunk: Bytes,
+    has_answered: bool,
+    /// What the host wrote beside the output, for the user.
+    said: Vec<u8>,
     _session: Rc<client::Handle<Host>>,
+}
+
+impl Reading {
+    /// Says why nothing came.
+    fn silence(&self) -> FetchError {
+        let said = String::from_utf8_lossy(&self.said);
+        let location = self.meter.location.clone();
+        let is_missing = [
+            "not found",
+            "does not exist",
+            "does not appear to be a git repository",
+        ]
+        .iter()
+        .any(|text| said.to_lowercase().contains(text));
+        match (is_missing, said.trim()) {
+            (true, _) => FetchError::NotFound(location),
+            (false, "") => FetchError::protocol(
+                &location,
+                "the host closed the connection without an answer",
+            ),
+            (false, said) => FetchError::protocol(&location, format!("the host said: {said}")),
+        }
+    }
 }
 
 impl Read for Reading {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = self.meter.wait(self.stream.read(buffer))??;
-        self.meter.count(length)?;
+        const MOST_SAID: usize = 1000;
+        while self.chunk.is_empty() {
+            match self.meter.wait(self.channel.wait())? {
+                Some(ChannelMsg::Data { data }) => {
+                    self.meter.count(data.len())?;
+                    self.has_answered = true;
+                    self.chunk = data;
+                }
+                Some(ChannelMsg::ExtendedData { data, .. }) => {
+                    let room = MOST_SAID.saturating_sub(self.said.len());
+                    self.said.extend_from_slice(&data[..data.len().min(room)]);
+                }
+                None if self.has_answered => return Ok(0),
+                None => return Err(self.meter.fail(self.silence())),
+                Some(_) => {}
+            }
+        }
+        let length = buffer.len().min(self.chunk.len());
+        buffer[..length].copy_from_slice(&self.chunk.split_to(length));
         Ok(length)
     }
 }
 
 /// The input of `git-upload-pack`.
 pub(crate) struct Writing {
-    stream: WriteHalf<Stream>,
+    channel: ChannelWriteHalf<client::Msg>,
     meter: Rc<Meter>,
 }
 
 impl Write for Writing {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.meter.wait(self.stream.write(bytes))?
+        self.meter
+            .wait(self.channel.data(bytes))?
+            .map_err(io::Error::other)?;
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.meter.wait(self.stream.flush())?
+        Ok(())
     }
 }

@@ -4,43 +4,49 @@
 //! used everywhere are refused only if they are not ignored. Symbolic links are left out, as in
 //! Flux's artifacts; a submodule is an empty folder.
 
-use std::collections::HashSet;
-
+use bulkhead_api::TreePath;
 use gix::ObjectId;
-use gix::bstr::{BStr, BString, ByteSlice as _};
-use gix::objs::tree::EntryKind;
-use gix::validate::path::component;
+use gix::bstr::{BString, ByteSlice as _};
+use gix::objs::tree::{EntryKind, EntryRef};
 
-use super::{Directory, Node, NodeKind, TreeProblem};
+use super::names::{check_portable, judge, show, show_with};
+use super::{Directory, Node, NodeKind};
 use crate::ignore::{IGNORE_FILE, Matcher};
-use crate::store::Objects;
-use crate::{FetchError, Limits};
+use crate::store::{Objects, Reader};
+use crate::{FetchError, GitRequest, Limits};
 
-/// Loads the folder whose tree object is `root`.
+/// Loads the folder whose tree object is `root`; `on_time` fails when the fetch has to end.
 pub(crate) fn load(
     objects: &Objects,
     root: ObjectId,
-    ignore: Option<&str>,
-    limits: &Limits,
+    request: &GitRequest,
+    on_time: &dyn Fn() -> Result<(), FetchError>,
 ) -> Result<Directory, FetchError> {
+    let (ignore, limits) = (request.ignore.as_deref(), &request.limits);
     if let Some(ignore) = ignore {
         check_ignore_size("`spec.ignore`", ignore.len() as u64, limits)?;
     }
+    let sparse = Sparse::read(&request.sparse_checkout)?;
+    let reader = objects.reader();
     let mut walk = Walk {
-        objects: objects.reader(),
-        limits,
+        objects: &reader,
+        request,
+        sparse: &sparse,
+        on_time,
         entries: 0,
         ignore_files: Vec::new(),
     };
     let raw = walk.read(root, &mut Vec::new())?;
+    sparse.check(&raw)?;
     let files = walk
         .ignore_files
         .iter()
         .map(|(folder, content)| (folder.clone(), content.as_str()));
     let matcher = Matcher::new(files, ignore);
     let mut filter = Filter {
-        objects: objects.reader(),
+        objects: &reader,
         limits,
+        sparse: &sparse,
         matcher,
         files: 0,
         bytes: 0,
@@ -59,9 +65,55 @@ enum RawKind {
     Folder(Vec<RawEntry>),
 }
 
+/// `spec.sparseCheckout`: as in Flux, a file counts if its path starts with one of the texts.
+struct Sparse(Vec<String>);
+
+impl Sparse {
+    fn read(folders: &[String]) -> Result<Self, FetchError> {
+        let read = |folder: &String| {
+            let wrong =
+                || FetchError::Sparse(crate::error::clean(folder), "leads out of the repository");
+            let is_plain = !folder.split('/').any(|part| part == "..");
+            let path = TreePath::parse(folder)
+                .ok()
+                .filter(|_| is_plain)
+                .ok_or_else(wrong)?;
+            Ok(path.as_str().to_owned())
+        };
+        folders.iter().map(read).collect::<Result<_, _>>().map(Self)
+    }
+
+    fn has(&self, path: &str) -> bool {
+        self.0.is_empty() || self.0.iter().any(|prefix| path.starts_with(prefix))
+    }
+
+    fn check(&self, root: &[RawEntry]) -> Result<(), FetchError> {
+        for folder in &self.0 {
+            let mut entries = root;
+            for part in folder.split('/').filter(|part| !part.is_empty()) {
+                entries = match entries
+                    .iter()
+                    .find(|entry| entry.name == part)
+                    .map(|entry| &entry.kind)
+                {
+                    Some(RawKind::Folder(below)) => below,
+                    Some(_) => &[],
+                    None => {
+                        let problem = "does not exist in the repository";
+                        return Err(FetchError::Sparse(folder.clone(), problem));
+                    }
+                };
+            }
+        }
+        Ok(())
+    }
+}
+
 struct Walk<'a> {
-    objects: crate::store::Reader,
-    limits: &'a Limits,
+    objects: &'a Reader,
+    request: &'a GitRequest,
+    sparse: &'a Sparse,
+    on_time: &'a dyn Fn() -> Result<(), FetchError>,
     entries: usize,
     ignore_files: Vec<(Vec<String>, String)>,
 }
@@ -72,55 +124,35 @@ impl Walk<'_> {
         tree: ObjectId,
         path: &mut Vec<BString>,
     ) -> Result<Vec<RawEntry>, FetchError> {
-        if path.len() > self.limits.depth {
-            return Err(FetchError::limit(
-                format!("the depth of `{}`", show(path)),
-                "depth",
-                self.limits.depth as u64,
-            ));
+        (self.on_time)()?;
+        let limits = &self.request.limits;
+        if path.len() > limits.depth {
+            let what = format!("the depth of `{}`", show(path));
+            return Err(FetchError::limit(what, "depth", limits.depth as u64));
         }
         let data = self.objects.tree(tree)?;
         let listed = gix::objs::TreeRef::from_bytes(&data, tree.kind())
             .map_err(|_| self.objects.damaged(tree, "is not a tree"))?;
         self.entries += listed.entries.len();
-        if self.entries > self.limits.entries {
+        if self.entries > limits.entries {
             return Err(FetchError::limit(
                 "the number of entries",
                 "entries",
-                self.limits.entries as u64,
+                limits.entries as u64,
             ));
         }
         judge(&listed.entries, path)?;
         // Flux reads the ignore file of a folder before those below it.
-        if let Some(entry) = listed
-            .entries
-            .iter()
-            .find(|entry| entry.filename == IGNORE_FILE && entry.mode.is_blob())
-        {
+        let is_ignore_file =
+            |entry: &&EntryRef<'_>| entry.filename == IGNORE_FILE && entry.mode.is_blob();
+        if let Some(entry) = listed.entries.iter().find(is_ignore_file) {
             self.read_ignore_file(entry.oid.to_owned(), path)?;
         }
         let mut sorted = listed.entries;
         sorted.sort_unstable_by_key(|entry| entry.filename);
         let mut entries = Vec::with_capacity(sorted.len());
         for entry in sorted {
-            let kind = match entry.mode.kind() {
-                EntryKind::Blob => RawKind::File {
-                    id: entry.oid.to_owned(),
-                    is_executable: false,
-                },
-                EntryKind::BlobExecutable => RawKind::File {
-                    id: entry.oid.to_owned(),
-                    is_executable: true,
-                },
-                EntryKind::Link => RawKind::Link,
-                EntryKind::Commit => RawKind::Folder(Vec::new()),
-                EntryKind::Tree => {
-                    path.push(entry.filename.to_owned());
-                    let below = self.read(entry.oid.to_owned(), path)?;
-                    path.pop();
-                    RawKind::Folder(below)
-                }
-            };
+            let kind = self.kind(&entry, path)?;
             entries.push(RawEntry {
                 name: entry.filename.to_owned(),
                 kind,
@@ -129,13 +161,42 @@ impl Walk<'_> {
         Ok(entries)
     }
 
+    fn kind(
+        &mut self,
+        entry: &EntryRef<'_>,
+        path: &mut Vec<BString>,
+    ) -> Result<RawKind, FetchError> {
+        let id = entry.oid.to_owned();
+        match entry.mode.kind() {
+            EntryKind::Blob => Ok(RawKind::File {
+                id,
+                is_executable: false,
+            }),
+            EntryKind::BlobExecutable => Ok(RawKind::File {
+                id,
+                is_executable: true,
+            }),
+            EntryKind::Link => Ok(RawKind::Link),
+            EntryKind::Commit if self.request.recurse_submodules => {
+                Err(FetchError::Submodule(show_with(path, entry.filename)))
+            }
+            EntryKind::Commit => Ok(RawKind::Folder(Vec::new())),
+            EntryKind::Tree => {
+                path.push(entry.filename.to_owned());
+                let below = self.read(id, path)?;
+                path.pop();
+                Ok(RawKind::Folder(below))
+            }
+        }
+    }
+
     fn read_ignore_file(&mut self, id: ObjectId, path: &[BString]) -> Result<(), FetchError> {
+        let shown = show_with(path, IGNORE_FILE.into());
+        if !self.sparse.has(&shown) {
+            return Ok(());
+        }
         let size_bytes = self.objects.size(id)?;
-        check_ignore_size(
-            &format!("`{}`", show_with(path, IGNORE_FILE.into())),
-            size_bytes,
-            self.limits,
-        )?;
+        check_ignore_size(&format!("`{shown}`"), size_bytes, &self.request.limits)?;
         let content = self.objects.blob(id)?;
         let folder = path
             .iter()
@@ -148,8 +209,9 @@ impl Walk<'_> {
 }
 
 struct Filter<'a> {
-    objects: crate::store::Reader,
+    objects: &'a Reader,
     limits: &'a Limits,
+    sparse: &'a Sparse,
     matcher: Matcher,
     files: usize,
     bytes: u64,
@@ -163,31 +225,39 @@ impl Filter<'_> {
     ) -> Result<Vec<Node>, FetchError> {
         let mut children = Vec::new();
         for entry in raw {
-            let shown = entry.name.to_str_lossy().into_owned();
-            path.push(shown);
-            let parts: Vec<&str> = path.iter().map(String::as_str).collect();
-            let is_dir = matches!(entry.kind, RawKind::Folder(_));
-            let is_ignored = self.matcher.is_ignored(&parts, is_dir);
-            let kind = match entry.kind {
-                RawKind::Link => None,
-                RawKind::File { .. } if is_ignored => None,
-                RawKind::File { id, is_executable } => Some(self.file(id, is_executable, path)?),
-                RawKind::Folder(below) => {
-                    let below = self.children(below, path)?;
-                    (!is_ignored || !below.is_empty())
-                        .then(|| NodeKind::Directory(Directory::new(below)))
-                }
-            };
-            let shown = path.pop().unwrap_or_default();
+            path.push(entry.name.to_str_lossy().into_owned());
+            let kind = self.kind(entry.kind, path)?;
+            let name = path.pop().unwrap_or_default();
             if let Some(kind) = kind {
                 check_portable(entry.name.as_bstr(), path)?;
                 children.push(Node {
-                    name: shown.into_boxed_str(),
+                    name: name.into_boxed_str(),
                     kind,
                 });
             }
         }
         Ok(children)
+    }
+
+    /// Returns what the tree shows of an entry; `None` if it is left out.
+    fn kind(
+        &mut self,
+        raw: RawKind,
+        path: &mut Vec<String>,
+    ) -> Result<Option<NodeKind>, FetchError> {
+        let parts: Vec<&str> = path.iter().map(String::as_str).collect();
+        let is_dir = matches!(raw, RawKind::Folder(_));
+        let is_out = self.matcher.is_ignored(&parts, is_dir) || !self.sparse.has(&path.join("/"));
+        Ok(match raw {
+            RawKind::Link => None,
+            RawKind::File { .. } if is_out => None,
+            RawKind::File { id, is_executable } => Some(self.file(id, is_executable, path)?),
+            RawKind::Folder(below) => {
+                let below = self.children(below, path)?;
+                let is_shown = !is_out || !below.is_empty();
+                is_shown.then(|| NodeKind::Directory(Directory::new(below)))
+            }
+        })
     }
 
     fn file(
@@ -234,116 +304,4 @@ fn check_ignore_size(what: &str, size_bytes: u64, limits: &Limits) -> Result<(),
         return Err(FetchError::limit(what, "ignore_bytes", limits.ignore_bytes));
     }
     Ok(())
-}
-
-/// Judges the names of one folder, ignored or not.
-fn judge(entries: &[gix::objs::tree::EntryRef<'_>], path: &[BString]) -> Result<(), TreeProblem> {
-    let mut names = HashSet::with_capacity(entries.len());
-    let mut has_link = false;
-    for entry in entries {
-        let is_link = entry.mode.is_link();
-        has_link |= is_link;
-        judge_name(entry.filename, is_link)
-            .map_err(|why| TreeProblem::Forbidden(show_with(path, entry.filename), why))?;
-        if !names.insert(entry.filename) {
-            return Err(TreeProblem::Twice(show_with(path, entry.filename)));
-        }
-    }
-    if has_link {
-        let mut folded = std::collections::HashMap::new();
-        for entry in entries {
-            *folded
-                .entry(entry.filename.to_str_lossy().to_lowercase())
-                .or_insert(0) += 1;
-        }
-        let clash = |name: &BStr| {
-            folded
-                .get(&name.to_str_lossy().to_lowercase())
-                .is_some_and(|count| *count > 1)
-        };
-        if let Some(entry) = entries
-            .iter()
-            .find(|entry| entry.mode.is_link() && clash(entry.filename))
-        {
-            return Err(TreeProblem::LinkClash(show_with(path, entry.filename)));
-        }
-    }
-    Ok(())
-}
-
-fn judge_name(name: &BStr, is_link: bool) -> Result<(), &'static str> {
-    use component::Error;
-    if name.contains(&0) {
-        return Err("it holds a NUL");
-    }
-    let options = component::Options {
-        protect_windows: false,
-        protect_hfs: true,
-        protect_ntfs: true,
-    };
-    match gix::validate::path::component(name, is_link.then_some(component::Mode::Symlink), options)
-    {
-        Ok(_) => Ok(()),
-        Err(Error::Empty) => Err("it is empty"),
-        Err(Error::Relative) => Err("it leads elsewhere"),
-        Err(Error::DotGitDir) => Err("some file systems take it for `.git`"),
-        Err(Error::SymlinkedGitModules) => Err("`.gitmodules` may not be a symbolic link"),
-        Err(Error::PathSeparator) => Err("it holds a `/`"),
-        Err(_) => Err("some file systems cannot hold it"),
-    }
-}
-
-/// Judges a name that a renderer will see.
-fn check_portable(name: &BStr, path: &[String]) -> Result<(), TreeProblem> {
-    let shown = || {
-        let folder: Vec<BString> = path
-            .iter()
-            .map(|part| BString::from(part.as_str()))
-            .collect();
-        show_with(&folder, name)
-    };
-    let Ok(text) = name.to_str() else {
-        return Err(TreeProblem::NotUtf8(shown()));
-    };
-    if text.chars().any(|c| c == '\\' || c.is_control()) {
-        return Err(TreeProblem::Character(shown()));
-    }
-    if gix::validate::path::component_is_windows_device(name) {
-        return Err(TreeProblem::Device(shown()));
-    }
-    Ok(())
-}
-
-fn show(path: &[BString]) -> String {
-    let shown: Vec<String> = path.iter().map(|name| name.escape_ascii_lossy()).collect();
-    crate::error::clean(&shown.join("/"))
-}
-
-fn show_with(path: &[BString], name: &BStr) -> String {
-    let mut path = path.to_vec();
-    path.push(name.to_owned());
-    show(&path)
-}
-
-trait Escape {
-    fn escape_ascii_lossy(&self) -> String;
-}
-
-impl Escape for BString {
-    /// Shows what is readable as it is, and all else as `\xff`.
-    fn escape_ascii_lossy(&self) -> String {
-        let mut text = String::new();
-        for chunk in self.utf8_chunks() {
-            text.extend(
-                chunk
-                    .valid()
-                    .chars()
-                    .map(|c| if c.is_control() { '\u{fffd}' } else { c }),
-            );
-            for byte in chunk.invalid() {
-                text.push_str(&format!("\\x{byte:02x}"));
-            }
-        }
-        text
-    }
 }

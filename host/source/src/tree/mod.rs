@@ -3,6 +3,7 @@
 mod dir;
 mod git;
 mod load;
+mod names;
 mod node;
 
 pub use dir::DirTree;

@@ -6,15 +6,38 @@
     reason = "a test may"
 )]
 
+mod archive;
 mod basics;
+mod durability;
+mod limits;
+mod login;
+mod references;
+mod secure_shell;
+mod speed;
+mod traffic;
+mod tricks;
 
-use bulkhead_api::{SourceTree as _, TreePath};
+use bulkhead_api::{Revision, SourceTree as _, TreePath};
 use bulkhead_source::{Artifact, FetchError, Fetched, GitRequest, Location, Reference, Store};
 
 /// A store in a temporary folder.
 struct Home {
     store: Store,
     folder: tempfile::TempDir,
+}
+
+impl Home {
+    /// Starts the store anew, as a new process would.
+    fn restart(&mut self) {
+        self.store = Store::open(self.folder.path().join("store")).unwrap();
+    }
+
+    async fn is_unchanged(&self, request: &GitRequest, last: &Revision) -> bool {
+        matches!(
+            self.store.fetch(request, Some(last)).await.unwrap(),
+            Fetched::Unchanged
+        )
+    }
 }
 
 fn home() -> Home {

@@ -56,15 +56,26 @@ pub(super) fn run(call: &Call<'_>) -> Result<Answer> {
 }
 
 fn parse(raw: &[u8]) -> Result<Answer> {
-    let end = raw.windows(4).position(|window| window == b"\r\n\r\n").unwrap_or(raw.len());
+    let end = raw
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")
+        .unwrap_or(raw.len());
     ensure!(end < raw.len(), "`git http-backend` sent no header");
-    let mut answer = Answer { status: 200, headers: Vec::new(), body: raw[end + 4..].to_vec() };
+    let mut answer = Answer {
+        status: 200,
+        headers: Vec::new(),
+        body: raw[end + 4..].to_vec(),
+    };
     for line in String::from_utf8_lossy(&raw[..end]).lines() {
-        let Some((name, value)) = line.split_once(':') else { continue };
+        let Some((name, value)) = line.split_once(':') else {
+            continue;
+        };
         if name.eq_ignore_ascii_case("status") {
             answer.status = value.trim().split(' ').next().unwrap_or_default().parse()?;
         } else {
-            answer.headers.push((name.to_owned(), value.trim().to_owned()));
+            answer
+                .headers
+                .push((name.to_owned(), value.trim().to_owned()));
         }
     }
     Ok(answer)

@@ -83,7 +83,9 @@ impl Request {
     }
 
     fn has(&self, text: &str) -> bool {
-        self.body.windows(text.len()).any(|window| window == text.as_bytes())
+        self.body
+            .windows(text.len())
+            .any(|window| window == text.as_bytes())
     }
 }
 
@@ -116,10 +118,16 @@ impl HttpServer {
     /// No port could be had.
     pub async fn start_with(repository: &Repository, options: HttpOptions) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let scheme = if options.authority.is_some() { "https" } else { "http" };
+        let scheme = if options.authority.is_some() {
+            "https"
+        } else {
+            "http"
+        };
         let url = format!("{scheme}://{}/repo", listener.local_addr()?);
         let tls = match &options.authority {
-            Some(authority) => Some(tokio_rustls::TlsAcceptor::from(Arc::new(authority.server_config()?))),
+            Some(authority) => Some(tokio_rustls::TlsAcceptor::from(Arc::new(
+                authority.server_config()?,
+            ))),
             None => None,
         };
         let state = Arc::new(State {
@@ -188,17 +196,34 @@ async fn accept(listener: TcpListener, tls: Option<tokio_rustls::TlsAcceptor>, s
 
 type Response = hyper::Response<Full<Bytes>>;
 
-async fn answer(state: Arc<State>, request: hyper::Request<Incoming>) -> Result<Response, Infallible> {
+async fn answer(
+    state: Arc<State>,
+    request: hyper::Request<Incoming>,
+) -> Result<Response, Infallible> {
     let (parts, body) = request.into_parts();
-    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let body = body
+        .collect()
+        .await
+        .map(|body| body.to_bytes())
+        .unwrap_or_default();
     let header = |name: &str| {
-        let value = parts.headers.get(name).and_then(|value| value.to_str().ok());
+        let value = parts
+            .headers
+            .get(name)
+            .and_then(|value| value.to_str().ok());
         value.unwrap_or_default().to_owned()
     };
     let seen = Request {
         method: parts.method.to_string(),
-        target: parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
-        authorization: parts.headers.get("authorization").map(|_| header("authorization")),
+        target: parts
+            .uri
+            .path_and_query()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
+        authorization: parts
+            .headers
+            .get("authorization")
+            .map(|_| header("authorization")),
         body: body.to_vec(),
     };
     lock(&state.log).push(seen.clone());
@@ -207,9 +232,17 @@ async fn answer(state: Arc<State>, request: hyper::Request<Incoming>) -> Result<
         return Ok(response);
     }
     if !is_allowed(&state.options.login, seen.authorization.as_deref()) {
-        return Ok(page(401, &[("WWW-Authenticate", "Basic realm=\"git\"")], "log in"));
+        return Ok(page(
+            401,
+            &[("WWW-Authenticate", "Basic realm=\"git\"")],
+            "log in",
+        ));
     }
-    let protocol = if state.options.first_protocol { String::new() } else { header("git-protocol") };
+    let protocol = if state.options.first_protocol {
+        String::new()
+    } else {
+        header("git-protocol")
+    };
     let content_type = header("content-type");
     let run = tokio::task::spawn_blocking(move || {
         let (path, query) = seen.target.split_once('?').unwrap_or((&seen.target, ""));
@@ -234,12 +267,16 @@ async fn failing(fault: &Option<Fault>, request: &Request) -> Option<Response> {
     match fault {
         Some(Fault::Silence) => std::future::pending().await,
         Some(Fault::Status(status)) => Some(page(*status, &[], "<html>no</html>")),
-        Some(Fault::RetryAfter(status, seconds)) => {
-            Some(page(*status, &[("Retry-After", &seconds.to_string())], "slow down"))
-        }
-        Some(Fault::Redirect(status, base)) if request.method == "GET" => {
-            Some(page(*status, &[("Location", &format!("{base}{}", request.target))], "moved"))
-        }
+        Some(Fault::RetryAfter(status, seconds)) => Some(page(
+            *status,
+            &[("Retry-After", &seconds.to_string())],
+            "slow down",
+        )),
+        Some(Fault::Redirect(status, base)) if request.method == "GET" => Some(page(
+            *status,
+            &[("Location", &format!("{base}{}", request.target))],
+            "moved",
+        )),
         _ => None,
     }
 }
@@ -248,7 +285,8 @@ fn is_allowed(login: &Login, authorization: Option<&str>) -> bool {
     match login {
         Login::Anyone => true,
         Login::Basic(name, password) => {
-            let text = base64::engine::general_purpose::STANDARD.encode(format!("{name}:{password}"));
+            let text =
+                base64::engine::general_purpose::STANDARD.encode(format!("{name}:{password}"));
             authorization == Some(&format!("Basic {text}"))
         }
         Login::Bearer(token) => authorization == Some(&format!("Bearer {token}")),
@@ -274,9 +312,13 @@ fn pass_on(mut answer: backend::Answer, is_fetch: bool, fault: &Option<Fault>) -
 }
 
 fn page(status: u16, headers: &[(&str, &str)], text: &str) -> Response {
-    let mut response = hyper::Response::builder().status(status).header("Content-Type", "text/html");
+    let mut response = hyper::Response::builder()
+        .status(status)
+        .header("Content-Type", "text/html");
     for (name, value) in headers {
         response = response.header(*name, *value);
     }
-    response.body(Full::from(text.to_owned())).unwrap_or_default()
+    response
+        .body(Full::from(text.to_owned()))
+        .unwrap_or_default()
 }

@@ -3,7 +3,10 @@
 //! In: commits that a test makes. Out: a `file://`, `http://`, `https://` or `ssh://` URL, and a
 //! log of what a client asked for. Each part removes its files and ends its processes when dropped.
 
-#![allow(clippy::disallowed_methods, reason = "a test may run programs and write files of its own")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a test may run programs and write files of its own"
+)]
 
 mod backend;
 mod http;

@@ -67,7 +67,8 @@ impl Repository {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
         }
-        std::fs::write(&path, content).with_context(|| format!("failed to write {}", path.display()))
+        std::fs::write(&path, content)
+            .with_context(|| format!("failed to write {}", path.display()))
     }
 
     /// Removes a file or folder of the worktree.
@@ -76,7 +77,11 @@ impl Repository {
     /// Nothing is there.
     pub fn remove(&self, path: &str) -> Result<()> {
         let path = self.path().join(path);
-        if path.is_dir() { std::fs::remove_dir_all(path)? } else { std::fs::remove_file(path)? }
+        if path.is_dir() {
+            std::fs::remove_dir_all(path)?
+        } else {
+            std::fs::remove_file(path)?
+        }
         Ok(())
     }
 
@@ -127,7 +132,18 @@ impl Repository {
             raw.push(0);
             raw.extend_from_slice(&bytes_of_hex(id)?);
         }
-        self.feed(["hash-object", "-w", "-t", "tree", "--literally", "--stdin"], &raw)
+        self.object("tree", &raw)
+    }
+
+    /// Stores a raw object of `kind`, as given: no check.
+    ///
+    /// # Errors
+    /// The program `git` failed.
+    pub fn object(&self, kind: &str, raw: &[u8]) -> Result<String> {
+        self.feed(
+            ["hash-object", "-w", "-t", kind, "--literally", "--stdin"],
+            raw,
+        )
     }
 
     /// Points `main` at a new commit of a tree made by [`Repository::tree`].
@@ -148,7 +164,11 @@ impl Repository {
         self.feed(arguments, &[])
     }
 
-    fn feed<'a>(&self, arguments: impl IntoIterator<Item = &'a str>, input: &[u8]) -> Result<String> {
+    fn feed<'a>(
+        &self,
+        arguments: impl IntoIterator<Item = &'a str>,
+        input: &[u8],
+    ) -> Result<String> {
         use std::io::Write as _;
         let arguments: Vec<&str> = arguments.into_iter().collect();
         let mut child = Command::new("git")
@@ -167,7 +187,11 @@ impl Repository {
         }
         let output = child.wait_with_output()?;
         if !output.status.success() {
-            bail!("`git {}` failed: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr));
+            bail!(
+                "`git {}` failed: {}",
+                arguments.join(" "),
+                String::from_utf8_lossy(&output.stderr)
+            );
         }
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
@@ -186,5 +210,7 @@ const IDENTITY: [(&str, &str); 8] = [
 
 fn bytes_of_hex(text: &str) -> Result<Vec<u8>> {
     ensure!(text.len() == 40, "`{text}` is not an object id");
-    (0..20).map(|at| Ok(u8::from_str_radix(&text[2 * at..2 * at + 2], 16)?)).collect()
+    (0..20)
+        .map(|at| Ok(u8::from_str_radix(&text[2 * at..2 * at + 2], 16)?))
+        .collect()
 }

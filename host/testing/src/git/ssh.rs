@@ -18,11 +18,18 @@ pub struct SshOptions {
     pub passphrase: &'static str,
     /// Type of the host's key.
     pub host_key_type: &'static str,
+    /// Runs only the first version of Git's protocol, as a host does that takes no variable.
+    pub first_protocol: bool,
 }
 
 impl Default for SshOptions {
     fn default() -> Self {
-        Self { key_type: "ed25519", passphrase: "", host_key_type: "ed25519" }
+        Self {
+            key_type: "ed25519",
+            passphrase: "",
+            host_key_type: "ed25519",
+            first_protocol: false,
+        }
     }
 }
 
@@ -60,14 +67,18 @@ impl SshServer {
         make_key(folder, "client", options.key_type, options.passphrase)?;
         std::fs::copy(folder.join("client.pub"), folder.join("authorized_keys"))?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        std::fs::write(folder.join("config"), config(folder, port))?;
+        std::fs::write(folder.join("config"), config(folder, port, options))?;
         let process = start(folder)?;
         let host_key = std::fs::read_to_string(folder.join("host.pub"))?;
         let mut server = Self {
             identity: std::fs::read_to_string(folder.join("client"))?,
             known_hosts: format!("[127.0.0.1]:{port} {}\n", host_key.trim()),
             fingerprint: fingerprint(folder)?,
-            url: format!("ssh://{}@127.0.0.1:{port}{}", user()?, repository.path().display()),
+            url: format!(
+                "ssh://{}@127.0.0.1:{port}{}",
+                user()?,
+                repository.path().display()
+            ),
             port,
             process,
             _home: home,
@@ -92,7 +103,10 @@ impl SshServer {
             if let Some(status) = self.process.try_wait()? {
                 bail!("`sshd` ended with {status}");
             }
-            ensure!(start.elapsed() < Duration::from_secs(10), "`sshd` did not start");
+            ensure!(
+                start.elapsed() < Duration::from_secs(10),
+                "`sshd` did not start"
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
         Ok(())
@@ -106,13 +120,18 @@ impl Drop for SshServer {
     }
 }
 
-fn config(folder: &Path, port: u16) -> String {
+fn config(folder: &Path, port: u16, options: &SshOptions) -> String {
     let folder = folder.display();
+    let taken = if options.first_protocol {
+        "NOTHING"
+    } else {
+        "GIT_PROTOCOL"
+    };
     format!(
         "ListenAddress 127.0.0.1\nPort {port}\nHostKey {folder}/host\nPidFile none\n\
          AuthorizedKeysFile {folder}/authorized_keys\nStrictModes no\nUsePAM no\n\
          PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n\
-         AcceptEnv GIT_PROTOCOL\n"
+         AcceptEnv {taken}\n"
     )
 }
 
@@ -133,7 +152,14 @@ fn start(folder: &Path) -> Result<Child> {
 
 fn make_key(folder: &Path, name: &str, key_type: &str, passphrase: &str) -> Result<()> {
     let comment = name;
-    run(folder, "ssh-keygen", &["-q", "-t", key_type, "-N", passphrase, "-C", comment, "-f", name]).map(|_| ())
+    run(
+        folder,
+        "ssh-keygen",
+        &[
+            "-q", "-t", key_type, "-N", passphrase, "-C", comment, "-f", name,
+        ],
+    )
+    .map(|_| ())
 }
 
 fn fingerprint(folder: &Path) -> Result<String> {
@@ -156,6 +182,10 @@ fn run(folder: &Path, program: &str, arguments: &[&str]) -> Result<String> {
         .output()
         .with_context(|| format!("failed to start `{program}`"))?;
     let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "`{program} {}` failed: {said}", arguments.join(" "));
+    ensure!(
+        output.status.success(),
+        "`{program} {}` failed: {said}",
+        arguments.join(" ")
+    );
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

@@ -28,14 +28,26 @@ impl Authority {
                 .output()
                 .context("failed to start `openssl`")?;
             let said = String::from_utf8_lossy(&output.stderr);
-            ensure!(output.status.success(), "`openssl {arguments}` failed: {said}");
+            ensure!(
+                output.status.success(),
+                "`openssl {arguments}` failed: {said}"
+            );
             Ok(())
         };
         let new_key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1";
-        std::fs::write(home.path().join("ext"), "subjectAltName=IP:127.0.0.1,DNS:localhost\n")?;
-        run(&format!("req -x509 {new_key} -keyout ca.key -out ca.crt -subj /CN=test-authority"))?;
-        run("req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout tls.key -out tls.csr -subj /CN=localhost")?;
-        run("x509 -req -in tls.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 1 -extfile ext -out tls.crt")?;
+        std::fs::write(
+            home.path().join("ext"),
+            "subjectAltName=IP:127.0.0.1,DNS:localhost\n",
+        )?;
+        run(&format!(
+            "req -x509 {new_key} -keyout ca.key -out ca.crt -subj /CN=test-authority"
+        ))?;
+        run(
+            "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout tls.key -out tls.csr -subj /CN=localhost",
+        )?;
+        run(
+            "x509 -req -in tls.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 1 -extfile ext -out tls.crt",
+        )?;
         let read = |name: &str| std::fs::read(home.path().join(name));
         Ok(Self {
             certificate: read("ca.crt")?,
@@ -49,7 +61,8 @@ impl Authority {
     /// # Errors
     /// The certificate or the key cannot be read.
     pub fn server_config(&self) -> Result<rustls::ServerConfig> {
-        let chain = CertificateDer::pem_slice_iter(&self.server_certificate).collect::<Result<Vec<_>, _>>()?;
+        let chain = CertificateDer::pem_slice_iter(&self.server_certificate)
+            .collect::<Result<Vec<_>, _>>()?;
         let key = PrivateKeyDer::from_pem_slice(&self.server_key)?;
         let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
         Ok(rustls::ServerConfig::builder_with_provider(provider)
