@@ -32,13 +32,19 @@ impl fmt::Display for Origin {
 /// Why a mapping is no Kubernetes object.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ShapeError {
-    /// A required field is missing, or is no text.
+    /// A required field is missing.
     #[error("has no `{field}`{}", of_kind(.kind))]
     Missing {
         /// The field: `apiVersion`, `kind`, `metadata.name`.
         field: &'static str,
         /// The kind, as far as it is known.
         kind: String,
+    },
+    /// A required field is there and is no text, as `name: on` or `name: 1`.
+    #[error("has a `{field}` that is no text: quote it")]
+    NotText {
+        /// The field.
+        field: &'static str,
     },
     /// A field has a value that Kubernetes could not have.
     #[error("has the {field} `{value}`, which {problem}")]
@@ -82,24 +88,25 @@ impl Object {
     /// A missing `apiVersion`, `kind` or `metadata.name`, or one that no API server accepts and that
     /// would change a URL or a path: with `/`, `%`, control characters, `.` or `..` alone.
     pub fn new(body: Map<String, Value>, origin: Origin) -> Result<Self, ShapeError> {
-        let kind = text(body.get("kind"));
-        let missing = |field| ShapeError::Missing {
-            field,
-            kind: kind.to_owned(),
+        let kind = text("kind", body.get("kind"))?;
+        let api_version = text("apiVersion", body.get("apiVersion"))?;
+        let metadata = |field| {
+            body.get("metadata")
+                .and_then(|metadata| metadata.get(field))
         };
-        let api_version = text(body.get("apiVersion"));
-        let metadata = body.get("metadata");
-        let name = text(metadata.and_then(|metadata| metadata.get("name")));
-        let namespace = text(metadata.and_then(|metadata| metadata.get("namespace")));
+        let name = text("metadata.name", metadata("name"))?;
+        let namespace = text("metadata.namespace", metadata("namespace"))?;
         let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
-        if version.is_empty() {
-            return Err(missing("apiVersion"));
-        }
-        if kind.is_empty() {
-            return Err(missing("kind"));
-        }
-        if name.is_empty() {
-            return Err(missing("metadata.name"));
+        let fields = [
+            ("apiVersion", version),
+            ("kind", kind),
+            ("metadata.name", name),
+        ];
+        if let Some((field, _)) = fields.into_iter().find(|(_, value)| value.is_empty()) {
+            return Err(ShapeError::Missing {
+                field,
+                kind: kind.to_owned(),
+            });
         }
         check_word("apiVersion", group)?;
         check_word("apiVersion", version)?;
@@ -216,8 +223,12 @@ impl Object {
     }
 }
 
-fn text(value: Option<&Value>) -> &str {
-    value.and_then(Value::as_str).unwrap_or_default()
+fn text<'a>(field: &'static str, value: Option<&'a Value>) -> Result<&'a str, ShapeError> {
+    match value {
+        None | Some(Value::Null) => Ok(""),
+        Some(Value::String(text)) => Ok(text),
+        Some(_) => Err(ShapeError::NotText { field }),
+    }
 }
 
 /// A group, version or kind: it becomes a part of URLs and of inventory ids.
@@ -311,6 +322,12 @@ mod tests {
             assert!(of(name).is_some(), "{name}");
         }
         let no_kind = json!({ "apiVersion": "v1", "metadata": { "name": "a" } });
+        let number = json!({ "apiVersion": "v1", "kind": "Pod", "metadata": { "name": 1 } });
+        let message = "has a `metadata.name` that is no text: quote it";
+        assert_eq!(
+            object(number).map_err(|error| error.to_string()),
+            Err(message.into())
+        );
         assert_eq!(
             object(no_kind).map_err(|error| error.to_string()),
             Err("has no `kind`".into())

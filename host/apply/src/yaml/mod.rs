@@ -6,11 +6,13 @@
 
 mod build;
 mod scalar;
+mod write;
 
 use granit_parser::{Event, Parser};
 use serde_json::Value;
 
 use build::Builder;
+pub use write::write;
 
 /// How deep mappings and sequences may nest.
 pub const MAX_DEPTH: usize = 128;
