@@ -7,7 +7,7 @@ use crate::bindings::renderer::bulkhead::renderer::types as wit;
 use crate::bindings::renderer::exports::bulkhead::renderer::render;
 use crate::bindings::transformer::exports::bulkhead::renderer::transform;
 use crate::error::{NotifyError, Refusal, RenderError, RunError};
-use crate::host::{Grants, tree::Handle};
+use crate::host::{Grants, log::clean, tree::Handle};
 use crate::limits::{Limit, LimitHit, Limits, Usage};
 use crate::plugin::{Linked, Plugin, PluginId, PluginKind};
 use crate::request::{
@@ -209,7 +209,7 @@ impl Plugin {
                 })
             }
             Err(error) => {
-                let diagnostics = diagnostics(error);
+                let diagnostics = cleaned(diagnostics(error));
                 let refusal = Refusal {
                     diagnostics,
                     limit,
@@ -228,13 +228,18 @@ impl Plugin {
     ) -> Result<Outcome, NotifyError> {
         let plugin = self.id().clone();
         match answer {
+            Ok((Ok(Outcome::Failed(message)), _)) => Ok(Outcome::Failed(clean(&message))),
             Ok((Ok(outcome), _)) => Ok(outcome),
             Ok((Err(notify::Error::InvalidConfig(message)), _)) => {
-                Err(NotifyError::InvalidConfig { plugin, message })
+                Err(NotifyError::InvalidConfig {
+                    plugin,
+                    message: clean(&message),
+                })
             }
-            Ok((Err(notify::Error::Other(message)), _)) => {
-                Err(NotifyError::Refused { plugin, message })
-            }
+            Ok((Err(notify::Error::Other(message)), _)) => Err(NotifyError::Refused {
+                plugin,
+                message: clean(&message),
+            }),
             Err(error) => Err(error.into_notify(&plugin)),
         }
     }
@@ -270,6 +275,35 @@ fn check(output: &wit::Output, limits: &Limits) -> Result<u64, LimitHit> {
         sum += bytes;
     }
     Ok(sum)
+}
+
+/// Most diagnostics of an answer; the rest is dropped.
+const DIAGNOSTICS: usize = 1000;
+
+/// Takes control characters out of what a person will read, and bounds it.
+fn cleaned(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    diagnostics.truncate(DIAGNOSTICS);
+    for diagnostic in &mut diagnostics {
+        let Diagnostic {
+            severity: _,
+            code,
+            message,
+            at,
+            object,
+            help,
+        } = diagnostic;
+        let mut texts = vec![code, message];
+        texts.extend(help);
+        texts.extend(at.as_mut().map(|at| &mut at.path));
+        if let Some(object) = object {
+            texts.extend([&mut object.api_version, &mut object.kind, &mut object.name]);
+            texts.extend(&mut object.namespace);
+        }
+        for text in texts {
+            *text = clean(text);
+        }
+    }
+    diagnostics
 }
 
 /// Turns a refusal into diagnostics, at least one.

@@ -39,7 +39,9 @@ fn config(meter: bool) -> wasmtime::Result<Config> {
         .consume_fuel(meter)
         .max_wasm_stack(WASM_STACK_BYTES)
         .async_stack_size(ASYNC_STACK_BYTES)
-        .wasm_backtrace_details(WasmBacktraceDetails::Enable);
+        // Names come from the name section. Debug information is the guest's, and its parser is
+        // not bounded in time.
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable);
     Ok(config)
 }
 

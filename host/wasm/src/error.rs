@@ -10,6 +10,7 @@ use std::time::Duration;
 use bulkhead_api::{Advice, Digest, Retry, TreeError};
 
 use crate::bindings::renderer::bulkhead::base::types::{Diagnostic, Severity};
+use crate::host::log::clean;
 use crate::limits::{Limit, LimitHit, Limits, MachineRefused, Usage};
 use crate::plugin::{PluginId, PluginKind};
 use crate::read_set::ReadSet;
@@ -131,16 +132,22 @@ pub enum LoadError {
     },
 }
 
-/// Writes names for a person: `` `a`, `b` ``, or `nothing`.
+/// Writes names for a person: `` `a`, `b` ``, or `nothing`. A component chose them: at most 20 are
+/// shown.
 fn list(names: &[impl AsRef<str>]) -> String {
-    if names.is_empty() {
-        return "nothing".to_owned();
-    }
-    names
+    const SHOWN: usize = 20;
+    let quoted = |name: &str| format!("`{}`", clean(name).chars().take(200).collect::<String>());
+    let mut shown: Vec<_> = names
         .iter()
-        .map(|name| format!("`{}`", name.as_ref()))
-        .collect::<Vec<_>>()
-        .join(", ")
+        .take(SHOWN)
+        .map(|name| quoted(name.as_ref()))
+        .collect();
+    match names.len() {
+        0 => return "nothing".to_owned(),
+        more if more > SHOWN => shown.push(format!("and {} more", more - SHOWN)),
+        _ => {}
+    }
+    shown.join(", ")
 }
 
 impl LoadError {
@@ -532,6 +539,6 @@ impl Nature {
         if error.is::<std::io::Error>() || error.is::<wasmtime::OutOfMemory>() {
             return Self::Machine(message);
         }
-        Self::Invalid(crate::host::log::clean(&message))
+        Self::Invalid(clean(&message))
     }
 }

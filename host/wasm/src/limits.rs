@@ -18,7 +18,7 @@ const MIB: u64 = 1024 * KIB;
 /// Each limit ends the call, or the access, that goes one past it, with an error that names the
 /// limit. Those of the log cut instead.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Limits {
     /// Sum of all linear memories.
     pub memory_bytes: u64,
@@ -389,7 +389,7 @@ mod tests {
     #[test]
     fn unknown_limits_are_refused() {
         assert!(serde_json::from_str::<Limits>("{\"memory\": 1}").is_err());
-        let limits: Limits = serde_json::from_str("{\"memory_bytes\": 1}").unwrap();
+        let limits: Limits = serde_json::from_str("{\"memoryBytes\": 1}").unwrap();
         assert_eq!(
             limits,
             Limits {

@@ -43,14 +43,14 @@ async fn any_text_passes_unread() {
 #[tokio::test]
 async fn a_refusal_is_not_a_failure() {
     let guest = renderer(
-        r#"(data (i32.const 64) "no kustomization")
-        (func $render (param i32) (result i32) (call $failed (i32.const 64) (i32.const 16)))"#,
+        r#"(data (i32.const 64) "no\1b\0a kustomization")
+        (func $render (param i32) (result i32) (call $failed (i32.const 64) (i32.const 18)))"#,
     );
     let error = render(&guest, request()).await.unwrap_err();
     assert_eq!(error.advice().reason, "BuildFailed");
     assert!(error.is_cacheable());
     match error {
-        RenderError::Refused(refusal) => assert_eq!(refusal.to_string(), "no kustomization"),
+        RenderError::Refused(refusal) => assert_eq!(refusal.to_string(), "no   kustomization"),
         other => unreachable!("{other}"),
     }
 }
