@@ -3,6 +3,7 @@
 //! Group, names, versions, columns, fields, defaults, enumerations, patterns and rules are those of
 //! Flux 2.9, so that either engine can read what was written for the other. Descriptions are ours.
 
+mod check;
 mod gitrepository;
 mod kustomization;
 mod notification;
@@ -11,6 +12,7 @@ mod shared;
 
 use serde_json::{Map, Value, json};
 
+pub use self::check::{Problem, Violation, check};
 use self::schema::{Schema, object, text};
 use crate::names::annotation;
 
