@@ -4,14 +4,15 @@
 //! `bulkhead-controller` is for itself: its own kinds, what they refer to, events and leases.
 //!
 //! `bulkhead-applier` is for the objects of Kustomizations. Those can be of any kind, also of kinds
-//! that are defined tomorrow, so it has every kind; but only the five verbs that applying takes, where
+//! that are defined tomorrow, so it has every kind; but only the verbs that applying takes, where
 //! Flux binds cluster-admin. It lacks `update`, `deletecollection`, addresses outside the API
-//! (`nonResourceURLs`), and verbs of admission such as `approve`, `sign` and `use`. Three verbs must
+//! (`nonResourceURLs`), and verbs of admission such as `approve`, `sign` and `use`. Four verbs must
 //! come by name: `escalate` and `bind`, or no Role could be applied that grants more than this one,
-//! and `impersonate`, for `spec.serviceAccountName`. With those, whoever can change a source that is
-//! applied without a service account rules the cluster, as with Flux. To narrow that, delete the
-//! ClusterRoleBinding `bulkhead-applier` and bind the role by RoleBinding in the namespaces that may
-//! be written: the engine runs without it.
+//! `impersonate`, for `spec.serviceAccountName`, and `attest`, for ClusterTrustBundles.
+//!
+//! With those, whoever can change a source that is applied without a service account rules the
+//! cluster, as with Flux. To narrow that, delete the ClusterRoleBinding `bulkhead-applier` and bind
+//! the role by RoleBinding in the namespaces that may be written: the engine runs without it.
 
 use serde_json::{Value, json};
 
@@ -77,19 +78,18 @@ fn controller_rules() -> Value {
 }
 
 fn applier_rules() -> Value {
-    let rbac = ["rbac.authorization.k8s.io"];
+    let verbs = ["get", "list", "watch", "create", "patch", "delete"];
+    let people = ["groups", "serviceaccounts", "users"];
+    let roles = ["clusterroles", "roles"];
     json!([
+        rule(&["*"], &["*"], &verbs),
         rule(
-            &["*"],
-            &["*"],
-            &["get", "list", "watch", "create", "patch", "delete"]
+            &["rbac.authorization.k8s.io"],
+            &roles,
+            &["bind", "escalate"]
         ),
-        rule(&rbac, &["clusterroles", "roles"], &["bind", "escalate"]),
-        rule(
-            &[""],
-            &["groups", "serviceaccounts", "users"],
-            &["impersonate"]
-        ),
+        rule(&[""], &people, &["impersonate"]),
+        rule(&["certificates.k8s.io"], &["signers"], &["attest"]),
     ])
 }
 
