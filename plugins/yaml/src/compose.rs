@@ -178,10 +178,10 @@ impl<'a> Composer<'a> {
             ScalarStyle::Folded => Style::FOLDED,
         };
         let tag = match event.tag.as_ref() {
-            // go-yaml v2 takes `! 5` as text; v3 ignores the lone mark.
+            // go-yaml v2 takes `! 5` as text, but `! <<` as a merge; v3 ignores the lone mark.
             "!" if self.dialect == Dialect::V2 => {
                 style |= Style::TAGGED;
-                Cow::Borrowed(resolve::STR)
+                Cow::Borrowed("!")
             }
             "" | "!" if style == Style::PLAIN => Cow::Borrowed(match event.value.as_ref() {
                 "<<" => resolve::MERGE,

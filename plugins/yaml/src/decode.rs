@@ -180,6 +180,9 @@ impl<'n> Decoder<'n> {
         if node.indicated_string() && (self.is_v3() || tagged || node.style.has(Style::INDICATED)) {
             return Ok(text());
         }
+        if !self.is_v3() && node.tag == "!" {
+            return Ok(text());
+        }
         // What the v3 parser found for a plain scalar says nothing about v2.
         let tag = match node.tag.as_ref() {
             "!" => "",
@@ -194,9 +197,7 @@ impl<'n> Decoder<'n> {
             Scalar::Uint(number) => Value::Uint(number),
             Scalar::Float(number) => Value::Float(number),
             Scalar::Timestamp(time) if self.is_v3() => Value::Timestamp(time),
-            Scalar::String if tag == resolve::BINARY => {
-                Value::String(go_text::base64(&node.value)?)
-            }
+            Scalar::String if tag == resolve::BINARY => go_text::binary(&node.value)?,
             Scalar::Timestamp(_) | Scalar::Merge | Scalar::String => text(),
         })
     }
@@ -220,7 +221,7 @@ impl<'n> Decoder<'n> {
         let plain = if self.is_v3() {
             tag.is_empty() || tag == "!"
         } else {
-            !key.style.has(Style::TAGGED) && !key.style.has(Style::INDICATED)
+            tag == "!" || !key.style.has(Style::TAGGED | Style::INDICATED)
         };
         key.kind == Kind::Scalar && key.value == "<<" && (plain || tag == resolve::MERGE)
     }
@@ -255,12 +256,12 @@ impl<'n> Decoder<'n> {
                 continue;
             }
             if matches!(found, Value::Mapping(_) | Value::Sequence(_)) {
-                let found = go_text::syntax(&found);
+                let found = go_text::syntax(&found, self.options.dialect);
                 return Err(Error::new(format!("invalid map key: {found}")));
             }
             let decoded = self.value(value)?;
             if self.options.strict && !self.is_v3() && entries.position(&found).is_some() {
-                let found = go_text::syntax(&found);
+                let found = go_text::syntax(&found, self.options.dialect);
                 let line = value.line;
                 self.problems
                     .push((line, format!("key {found} already set in map")));
@@ -288,7 +289,7 @@ impl<'n> Decoder<'n> {
         match target.kind {
             Kind::Scalar => Ok(match self.scalar(target)? {
                 Value::Null => None,
-                Value::String(text) => Some(Value::String(text)),
+                found @ (Value::String(_) | Value::Binary(_)) => Some(found),
                 _ => Some(Value::String(target.value.clone())),
             }),
             kind => {
@@ -414,7 +415,7 @@ fn allowed_alias_ratio(decode_count: usize) -> f64 {
 
 /// A text that two keys share if they are the same key in Go.
 fn identity(key: &Value) -> String {
-    format!("{}\0{}", key.go_type(), go_text::syntax(key))
+    format!("{}\0{}", key.go_type(), go_text::syntax(key, Dialect::V3))
 }
 
 /// Entries of a mapping, each key once.

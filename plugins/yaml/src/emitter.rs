@@ -3,7 +3,7 @@
 
 use crate::Dialect;
 use crate::scanner::ScalarStyle;
-use crate::write::Shape;
+use crate::shape::Shape;
 
 /// One step of writing. Comments live as long as what is written, since they may come out later.
 #[derive(Debug, Clone, Copy)]

@@ -5,7 +5,7 @@ use crate::emitter::{Emitter, Out, OutKind};
 use crate::node::{Kind, Node, Style};
 use crate::scanner::ScalarStyle;
 use crate::value::Value;
-use crate::{Dialect, resolve, sort};
+use crate::{Dialect, go_text, resolve, sort};
 
 /// How to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -285,9 +285,8 @@ impl<'a> Encoder<'a> {
         let mut force_quoting = false;
         if !tag.is_empty() && !view.style.has(Style::TAGGED) {
             let short = resolve::short(tag);
-            if short == resolve::STR && view.style.has(Style::INDICATED) {
-                tag = "";
-            } else if resolve::plain_tag(view.value, Dialect::V3) == short {
+            let indicated = short == resolve::STR && view.style.has(Style::INDICATED);
+            if indicated || resolve::plain_tag(view.value, Dialect::V3) == short {
                 tag = "";
             } else if short == resolve::STR {
                 tag = "";
@@ -326,6 +325,22 @@ impl<'a> Encoder<'a> {
             Value::Float(number) => self.plain(&crate::number::yaml_float(*number)),
             Value::Timestamp(text) => self.plain(text),
             Value::String(text) => self.text(text),
+            Value::Binary(bytes) => {
+                let text = go_text::encode_base64(bytes);
+                let multiline = text.contains('\n');
+                let style = if multiline {
+                    ScalarStyle::Literal
+                } else {
+                    ScalarStyle::Plain
+                };
+                let tag = resolve::BINARY;
+                self.emitter.emit(Out {
+                    value: &text,
+                    tag,
+                    style,
+                    ..Out::new(OutKind::Scalar)
+                });
+            }
             Value::Sequence(items) => {
                 let empty = items.is_empty();
                 self.emitter.emit(Out {
@@ -346,7 +361,9 @@ impl<'a> Encoder<'a> {
                 sort::sort(&mut sorted, |entry| &entry.0, dialect);
                 for (key, value) in sorted {
                     self.value(key);
-                    self.value(value);
+                    // Go finds nothing under a key that is not equal to itself.
+                    let nan = matches!(key, Value::Float(key) if key.is_nan());
+                    self.value(if nan { &Value::Null } else { value });
                 }
                 self.emitter.emit(Out::new(OutKind::MappingEnd));
             }

@@ -6,11 +6,13 @@
 //! reads and writes) and [`Dialect::V2`] (go.yaml.in/yaml/v2 2.4.4, what sigs.k8s.io/yaml, so
 //! kubectl and Helm, are built on).
 
+mod collection;
 mod compose;
 mod decode;
 mod emitter;
 mod encode;
 mod error;
+mod fetch;
 mod go_text;
 pub mod kyaml;
 mod limits;
@@ -23,11 +25,13 @@ mod scan_comment;
 mod scan_scalar;
 mod scan_tag;
 mod scanner;
+mod shape;
 pub mod sigs;
 mod sort;
 mod timestamp;
 mod value;
 mod write;
+mod write_comment;
 
 pub use compose::{parse, parse_first};
 pub use decode::{DecodeOptions, decode};

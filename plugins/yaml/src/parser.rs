@@ -36,7 +36,7 @@ pub(crate) struct Event<'a> {
 }
 
 impl Event<'_> {
-    fn new(kind: EventKind, start: Mark) -> Self {
+    pub(crate) fn new(kind: EventKind, start: Mark) -> Self {
         let nothing = || Cow::Borrowed("");
         Self {
             kind,
@@ -54,7 +54,7 @@ impl Event<'_> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+pub(crate) enum State {
     StreamStart,
     ImplicitDocumentStart,
     DocumentStart,
@@ -81,14 +81,14 @@ enum State {
 
 pub(crate) struct Parser<'a> {
     pub(crate) scanner: Scanner<'a>,
-    state: State,
+    pub(crate) state: State,
     states: Vec<State>,
-    marks: Vec<Mark>,
+    pub(crate) marks: Vec<Mark>,
     tag_directives: Vec<(String, String)>,
-    head_comment: String,
+    pub(crate) head_comment: String,
     line_comment: String,
     foot_comment: String,
-    stem_comment: String,
+    pub(crate) stem_comment: String,
 }
 
 impl<'a> Parser<'a> {
@@ -145,7 +145,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The kind and place of the next token. The comments before it are taken in.
-    fn peek(&mut self) -> Result<Peeked> {
+    pub(crate) fn peek(&mut self) -> Result<Peeked> {
         self.scanner.ensure_token()?;
         let Some(token) = self.scanner.tokens.front() else {
             return Err(problem(
@@ -178,34 +178,39 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn skip(&mut self) -> Option<Token<'a>> {
+    pub(crate) fn skip(&mut self) -> Option<Token<'a>> {
         self.scanner.take()
     }
 
     /// Takes the next token, which a call of `peek` has seen.
-    fn take(&mut self) -> Token<'a> {
+    pub(crate) fn take(&mut self) -> Token<'a> {
         let mark = Mark::default();
         self.skip()
             .unwrap_or_else(|| Token::new(TokenKind::StreamEnd, mark, mark))
     }
 
-    fn pop_state(&mut self) {
+    pub(crate) fn pop_state(&mut self) {
         self.state = self.states.pop().unwrap_or(State::End);
     }
 
     /// Parses a node, to go on with `then`.
-    fn node_then(&mut self, then: State, block: bool, indentless: bool) -> Result<Event<'a>> {
+    pub(crate) fn node_then(
+        &mut self,
+        then: State,
+        block: bool,
+        indentless: bool,
+    ) -> Result<Event<'a>> {
         self.states.push(then);
         self.node(block, indentless)
     }
 
     /// A node without text, to go on with `then`.
-    fn empty_then(&mut self, then: State, mark: Mark) -> Event<'a> {
+    pub(crate) fn empty_then(&mut self, then: State, mark: Mark) -> Event<'a> {
         self.state = then;
         Event::new(EventKind::Scalar, mark)
     }
 
-    fn set_comments(&mut self, event: &mut Event<'a>) {
+    pub(crate) fn set_comments(&mut self, event: &mut Event<'a>) {
         event.head_comment = std::mem::take(&mut self.head_comment);
         event.line_comment = std::mem::take(&mut self.line_comment);
         event.foot_comment = std::mem::take(&mut self.foot_comment);
@@ -391,214 +396,6 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// A parser error inside the collection that was opened last.
-    fn collection_problem(&mut self, text: &'static str, at: Mark) -> Result<Event<'a>> {
-        let context = self.marks.pop().unwrap_or_default();
-        Err(problem_in(text, context, at))
-    }
-
-    fn open(&mut self) -> Result<()> {
-        let mark = self.peek()?.start;
-        self.marks.push(mark);
-        self.skip();
-        Ok(())
-    }
-
-    /// Ends a collection with the token at hand.
-    fn close(&mut self, kind: EventKind, comments: bool) -> Event<'a> {
-        self.pop_state();
-        self.marks.pop();
-        let start = self
-            .scanner
-            .tokens
-            .front()
-            .map_or(Mark::default(), |token| token.start);
-        let mut event = Event::new(kind, start);
-        if comments {
-            self.set_comments(&mut event);
-        }
-        self.skip();
-        event
-    }
-
-    fn block_sequence_entry(&mut self, first: bool) -> Result<Event<'a>> {
-        if first {
-            self.open()?;
-        }
-        let token = self.peek()?;
-        match token.kind {
-            TokenKind::BlockEntry => {
-                let next = self.enter_entry()?;
-                match next.kind {
-                    TokenKind::BlockEntry | TokenKind::BlockEnd => {
-                        Ok(self.empty_then(State::BlockSequenceEntry, token.end))
-                    }
-                    _ => self.node_then(State::BlockSequenceEntry, true, false),
-                }
-            }
-            TokenKind::BlockEnd => Ok(self.close(EventKind::SequenceEnd, false)),
-            _ => self.collection_problem("did not find expected '-' indicator", token.start),
-        }
-    }
-
-    fn indentless_sequence_entry(&mut self) -> Result<Event<'a>> {
-        let token = self.peek()?;
-        if token.kind != TokenKind::BlockEntry {
-            self.pop_state();
-            return Ok(Event::new(EventKind::SequenceEnd, token.start));
-        }
-        match self.enter_entry()?.kind {
-            TokenKind::BlockEntry | TokenKind::Key | TokenKind::Value | TokenKind::BlockEnd => {
-                Ok(self.empty_then(State::IndentlessSequenceEntry, token.end))
-            }
-            _ => self.node_then(State::IndentlessSequenceEntry, true, false),
-        }
-    }
-
-    /// Steps over a `-`. Where a collection follows, the comment above is its, not its first
-    /// entry's: it is put aside as the stem comment.
-    fn enter_entry(&mut self) -> Result<Peeked> {
-        let stem = self.head_comment.len();
-        self.skip();
-        let next = self.peek()?;
-        let collection = matches!(
-            next.kind,
-            TokenKind::BlockSequenceStart | TokenKind::BlockMappingStart
-        );
-        if stem > 0 && collection {
-            let rest = match self.head_comment.len() {
-                length if length > stem => self.head_comment.split_off(stem + 1),
-                _ => String::new(),
-            };
-            let mut head = std::mem::replace(&mut self.head_comment, rest);
-            head.truncate(stem);
-            self.stem_comment = head;
-        }
-        Ok(next)
-    }
-
-    fn block_mapping_key(&mut self, first: bool) -> Result<Event<'a>> {
-        if first {
-            self.open()?;
-        }
-        let token = self.peek()?;
-        match token.kind {
-            TokenKind::Key => {
-                self.skip();
-                match self.peek()?.kind {
-                    TokenKind::Key | TokenKind::Value | TokenKind::BlockEnd => {
-                        Ok(self.empty_then(State::BlockMappingValue, token.end))
-                    }
-                    _ => self.node_then(State::BlockMappingValue, true, true),
-                }
-            }
-            TokenKind::BlockEnd => Ok(self.close(EventKind::MappingEnd, true)),
-            _ => self.collection_problem("did not find expected key", token.start),
-        }
-    }
-
-    fn block_mapping_value(&mut self) -> Result<Event<'a>> {
-        let token = self.peek()?;
-        if token.kind != TokenKind::Value {
-            return Ok(self.empty_then(State::BlockMappingKey, token.start));
-        }
-        self.skip();
-        match self.peek()?.kind {
-            TokenKind::Key | TokenKind::Value | TokenKind::BlockEnd => {
-                Ok(self.empty_then(State::BlockMappingKey, token.end))
-            }
-            _ => self.node_then(State::BlockMappingKey, true, true),
-        }
-    }
-
-    fn flow_sequence_entry(&mut self, first: bool) -> Result<Event<'a>> {
-        if first {
-            self.open()?;
-        }
-        let mut token = self.peek()?;
-        if token.kind != TokenKind::FlowSequenceEnd && !first {
-            if token.kind != TokenKind::FlowEntry {
-                return self.collection_problem("did not find expected ',' or ']'", token.start);
-            }
-            self.skip();
-            token = self.peek()?;
-        }
-        match token.kind {
-            TokenKind::FlowSequenceEnd => Ok(self.close(EventKind::SequenceEnd, true)),
-            TokenKind::Key => {
-                self.state = State::FlowSequenceEntryMappingKey;
-                let mut event = Event::new(EventKind::MappingStart, token.start);
-                event.flow = true;
-                self.skip();
-                Ok(event)
-            }
-            _ => self.node_then(State::FlowSequenceEntry, false, false),
-        }
-    }
-
-    fn flow_sequence_entry_mapping_key(&mut self) -> Result<Event<'a>> {
-        let token = self.peek()?;
-        match token.kind {
-            TokenKind::Value | TokenKind::FlowEntry | TokenKind::FlowSequenceEnd => {
-                self.skip();
-                Ok(self.empty_then(State::FlowSequenceEntryMappingValue, token.end))
-            }
-            _ => self.node_then(State::FlowSequenceEntryMappingValue, false, false),
-        }
-    }
-
-    fn flow_sequence_entry_mapping_value(&mut self) -> Result<Event<'a>> {
-        let token = self.peek()?;
-        if token.kind == TokenKind::Value {
-            self.skip();
-            let next = self.peek()?.kind;
-            if !matches!(next, TokenKind::FlowEntry | TokenKind::FlowSequenceEnd) {
-                return self.node_then(State::FlowSequenceEntryMappingEnd, false, false);
-            }
-        }
-        Ok(self.empty_then(State::FlowSequenceEntryMappingEnd, token.start))
-    }
-
-    fn flow_mapping_key(&mut self, first: bool) -> Result<Event<'a>> {
-        if first {
-            self.open()?;
-        }
-        let mut token = self.peek()?;
-        if token.kind != TokenKind::FlowMappingEnd && !first {
-            if token.kind != TokenKind::FlowEntry {
-                return self.collection_problem("did not find expected ',' or '}'", token.start);
-            }
-            self.skip();
-            token = self.peek()?;
-        }
-        match token.kind {
-            TokenKind::FlowMappingEnd => Ok(self.close(EventKind::MappingEnd, true)),
-            TokenKind::Key => {
-                self.skip();
-                let next = self.peek()?;
-                match next.kind {
-                    TokenKind::Value | TokenKind::FlowEntry | TokenKind::FlowMappingEnd => {
-                        Ok(self.empty_then(State::FlowMappingValue, next.start))
-                    }
-                    _ => self.node_then(State::FlowMappingValue, false, false),
-                }
-            }
-            _ => self.node_then(State::FlowMappingEmptyValue, false, false),
-        }
-    }
-
-    fn flow_mapping_value(&mut self, empty: bool) -> Result<Event<'a>> {
-        let mut token = self.peek()?;
-        if !empty && token.kind == TokenKind::Value {
-            self.skip();
-            token = self.peek()?;
-            if !matches!(token.kind, TokenKind::FlowEntry | TokenKind::FlowMappingEnd) {
-                return self.node_then(State::FlowMappingKey, false, false);
-            }
-        }
-        Ok(self.empty_then(State::FlowMappingKey, token.start))
-    }
-
     fn process_directives(&mut self) -> Result<()> {
         let mut versioned = false;
         let mut token = self.peek()?;
@@ -640,10 +437,10 @@ impl<'a> Parser<'a> {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Peeked {
-    kind: TokenKind,
-    start: Mark,
-    end: Mark,
+pub(crate) struct Peeked {
+    pub(crate) kind: TokenKind,
+    pub(crate) start: Mark,
+    pub(crate) end: Mark,
 }
 
 /// Appends a comment on a line of its own.
@@ -661,7 +458,7 @@ fn problem(text: &'static str, at: Mark) -> Box<Problem> {
     problem_in(text, Mark::default(), at)
 }
 
-fn problem_in(text: &'static str, context: Mark, at: Mark) -> Box<Problem> {
+pub(crate) fn problem_in(text: &'static str, context: Mark, at: Mark) -> Box<Problem> {
     Box::new(Problem {
         stage: Stage::Parser,
         context,

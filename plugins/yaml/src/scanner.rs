@@ -118,11 +118,11 @@ pub(crate) struct Problem {
 pub(crate) type Result<T> = std::result::Result<T, Box<Problem>>;
 
 #[derive(Debug, Clone, Copy, Default)]
-struct SimpleKey {
-    possible: bool,
+pub(crate) struct SimpleKey {
+    pub(crate) possible: bool,
     required: bool,
-    token_number: usize,
-    mark: Mark,
+    pub(crate) token_number: usize,
+    pub(crate) mark: Mark,
 }
 
 /// libyaml looks this far for the `:` of a key that has no `?`.
@@ -143,12 +143,12 @@ pub(crate) struct Scanner<'a> {
     pub(crate) tokens: VecDeque<Token<'a>>,
     tokens_parsed: usize,
     token_available: bool,
-    stream_start_produced: bool,
+    pub(crate) stream_start_produced: bool,
     pub(crate) comments: VecDeque<Comment>,
     pub(crate) indent: i32,
     indents: Vec<i32>,
     pub(crate) simple_key_allowed: bool,
-    simple_keys: Vec<SimpleKey>,
+    pub(crate) simple_keys: Vec<SimpleKey>,
     /// Which token numbers may be keys, in order, with their place in `simple_keys`.
     keys_by_token: VecDeque<(usize, usize)>,
     pub(crate) flow_level: usize,
@@ -284,7 +284,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Whether the last token in the queue is of `kind`.
-    fn last_is(&self, kind: TokenKind) -> bool {
+    pub(crate) fn last_is(&self, kind: TokenKind) -> bool {
         self.tokens.back().is_some_and(|token| token.kind == kind)
     }
 
@@ -296,11 +296,13 @@ impl<'a> Scanner<'a> {
         // Comments need a look at two more tokens: a foot comment belongs to the token before it.
         let enough = if self.keep_comments { 3 } else { 1 };
         loop {
-            if self.tokens.len() >= enough && !self.head_may_be_key()? {
-                break;
-            }
-            if self.last_is(TokenKind::StreamEnd) && !self.tokens.is_empty() {
-                break;
+            let ended = self.last_is(TokenKind::StreamEnd);
+            if ended || self.tokens.len() >= enough {
+                // Asked at the end too: a key without its `:` is an error.
+                let open = self.head_may_be_key()?;
+                if ended || !open {
+                    break;
+                }
             }
             self.fetch_next_token()?;
         }
@@ -330,7 +332,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Whether the possible key may still be one: same line, not too far back.
-    fn is_valid_key(&mut self, key: usize) -> Result<bool> {
+    pub(crate) fn is_valid_key(&mut self, key: usize) -> Result<bool> {
         let Some(found) = self
             .simple_keys
             .get(key)
@@ -350,7 +352,7 @@ impl<'a> Scanner<'a> {
         Ok(true)
     }
 
-    fn forget_key(&mut self, token_number: usize) {
+    pub(crate) fn forget_key(&mut self, token_number: usize) {
         if let Ok(at) = self
             .keys_by_token
             .binary_search_by_key(&token_number, |key| key.0)
@@ -448,7 +450,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Puts a token before the one with `number`; at the end where that one is gone.
-    fn insert(&mut self, number: Option<usize>, token: Token<'a>) {
+    pub(crate) fn insert(&mut self, number: Option<usize>, token: Token<'a>) {
         match number.and_then(|number| number.checked_sub(self.tokens_parsed)) {
             Some(at) if at < self.tokens.len() => self.tokens.insert(at, token),
             _ => self.tokens.push_back(token),
@@ -456,7 +458,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Closes the block collections that the column is left of.
-    fn unroll_indent(&mut self, column: i32, scan_mark: Mark) {
+    pub(crate) fn unroll_indent(&mut self, column: i32, scan_mark: Mark) {
         if self.flow_level > 0 {
             return;
         }
@@ -481,230 +483,6 @@ impl<'a> Scanner<'a> {
                 .push_back(Token::new(TokenKind::BlockEnd, block_mark, block_mark));
             self.indent = self.indents.pop().unwrap_or(-1);
         }
-    }
-
-    fn fetch_next_token(&mut self) -> Result<()> {
-        if !self.stream_start_produced {
-            self.stream_start_produced = true;
-            self.simple_keys.push(SimpleKey::default());
-            self.tokens
-                .push_back(Token::new(TokenKind::StreamStart, self.mark, self.mark));
-            return Ok(());
-        }
-        let scan_mark = self.mark;
-        self.scan_to_next_token()?;
-        self.unroll_indent(self.mark.column, scan_mark);
-        if self.at(0) == 0 {
-            return self.fetch_stream_end();
-        }
-        if self.mark.column == 0 && self.at(0) == b'%' {
-            return self.fetch_directive();
-        }
-        if self.at_document_indicator() {
-            return self.fetch_document_indicator();
-        }
-        let mut comment_mark = self.mark;
-        let joins = if self.flow_level == 0 { b':' } else { b',' };
-        if self.at(0) == joins
-            && let Some(last) = self.tokens.back()
-        {
-            comment_mark = last.start;
-        }
-        self.fetch_content_token()?;
-        // A lone `-` has no line comment; what follows it gets a head comment.
-        if self.keep_comments && !self.last_is(TokenKind::BlockEntry) {
-            self.scan_line_comment(comment_mark);
-        }
-        Ok(())
-    }
-
-    fn fetch_content_token(&mut self) -> Result<()> {
-        let flow = self.flow_level > 0;
-        match self.at(0) {
-            b'[' => self.fetch_flow_start(TokenKind::FlowSequenceStart),
-            b'{' => self.fetch_flow_start(TokenKind::FlowMappingStart),
-            b']' => self.fetch_flow_end(TokenKind::FlowSequenceEnd),
-            b'}' => self.fetch_flow_end(TokenKind::FlowMappingEnd),
-            b',' => self.fetch_flow_entry(),
-            b'-' if self.is_blankz(1) => self.fetch_block_entry(),
-            b'?' if flow || self.is_blankz(1) => self.fetch_key(),
-            b':' if flow || self.is_blankz(1) => self.fetch_value(),
-            b'*' => self.fetch_anchor(TokenKind::Alias),
-            b'&' => self.fetch_anchor(TokenKind::Anchor),
-            b'!' => self.fetch_tag(),
-            b'|' if !flow => self.fetch_block_scalar(true),
-            b'>' if !flow => self.fetch_block_scalar(false),
-            b'\'' => self.fetch_flow_scalar(true),
-            b'"' => self.fetch_flow_scalar(false),
-            // A `-` with a break behind it was an entry; `?` and `:` with a blank were indicators.
-            b'\t' | b'#' | b'|' | b'>' | b'%' | b'@' | b'`' => {
-                self.error(self.mark, "found character that cannot start any token")
-            }
-            _ => self.fetch_plain_scalar(),
-        }
-    }
-
-    fn push(&mut self, kind: TokenKind, chars: usize) {
-        let start = self.mark;
-        for _ in 0..chars {
-            self.skip();
-        }
-        self.tokens.push_back(Token::new(kind, start, self.mark));
-    }
-
-    fn fetch_stream_end(&mut self) -> Result<()> {
-        if self.mark.column != 0 {
-            self.mark.column = 0;
-            self.mark.line += 1;
-        }
-        self.unroll_indent(-1, self.mark);
-        self.remove_simple_key()?;
-        self.simple_key_allowed = false;
-        self.push(TokenKind::StreamEnd, 0);
-        Ok(())
-    }
-
-    fn fetch_directive(&mut self) -> Result<()> {
-        self.unroll_indent(-1, self.mark);
-        self.remove_simple_key()?;
-        self.simple_key_allowed = false;
-        let token = self.scan_directive()?;
-        self.tokens.push_back(token);
-        Ok(())
-    }
-
-    fn fetch_document_indicator(&mut self) -> Result<()> {
-        self.unroll_indent(-1, self.mark);
-        self.remove_simple_key()?;
-        self.simple_key_allowed = false;
-        let start = self.at(0) == b'-';
-        self.push(
-            if start {
-                TokenKind::DocumentStart
-            } else {
-                TokenKind::DocumentEnd
-            },
-            3,
-        );
-        Ok(())
-    }
-
-    fn fetch_flow_start(&mut self, kind: TokenKind) -> Result<()> {
-        self.save_simple_key()?;
-        self.increase_flow_level()?;
-        self.simple_key_allowed = true;
-        self.push(kind, 1);
-        Ok(())
-    }
-
-    fn fetch_flow_end(&mut self, kind: TokenKind) -> Result<()> {
-        self.remove_simple_key()?;
-        self.decrease_flow_level();
-        self.simple_key_allowed = false;
-        self.push(kind, 1);
-        Ok(())
-    }
-
-    fn fetch_flow_entry(&mut self) -> Result<()> {
-        self.remove_simple_key()?;
-        self.simple_key_allowed = true;
-        self.push(TokenKind::FlowEntry, 1);
-        Ok(())
-    }
-
-    fn fetch_block_entry(&mut self) -> Result<()> {
-        if self.flow_level == 0 {
-            if !self.simple_key_allowed {
-                let text = "block sequence entries are not allowed in this context";
-                return self.error(self.mark, text);
-            }
-            let (column, kind) = (self.mark.column, TokenKind::BlockSequenceStart);
-            self.roll_indent(column, None, kind, self.mark)?;
-        }
-        self.remove_simple_key()?;
-        self.simple_key_allowed = true;
-        self.push(TokenKind::BlockEntry, 1);
-        Ok(())
-    }
-
-    fn fetch_key(&mut self) -> Result<()> {
-        if self.flow_level == 0 {
-            if !self.simple_key_allowed {
-                return self.error(self.mark, "mapping keys are not allowed in this context");
-            }
-            let (column, kind) = (self.mark.column, TokenKind::BlockMappingStart);
-            self.roll_indent(column, None, kind, self.mark)?;
-        }
-        self.remove_simple_key()?;
-        self.simple_key_allowed = self.flow_level == 0;
-        self.push(TokenKind::Key, 1);
-        Ok(())
-    }
-
-    fn fetch_value(&mut self) -> Result<()> {
-        let level = self.simple_keys.len() - 1;
-        if self.is_valid_key(level)? {
-            let SimpleKey {
-                token_number, mark, ..
-            } = self.simple_keys[level];
-            self.insert(Some(token_number), Token::new(TokenKind::Key, mark, mark));
-            let kind = TokenKind::BlockMappingStart;
-            self.roll_indent(mark.column, Some(token_number), kind, mark)?;
-            self.simple_keys[level].possible = false;
-            self.forget_key(token_number);
-            self.simple_key_allowed = false;
-        } else {
-            if self.flow_level == 0 {
-                if !self.simple_key_allowed {
-                    return self.error(self.mark, "mapping values are not allowed in this context");
-                }
-                let (column, kind) = (self.mark.column, TokenKind::BlockMappingStart);
-                self.roll_indent(column, None, kind, self.mark)?;
-            }
-            self.simple_key_allowed = self.flow_level == 0;
-        }
-        self.push(TokenKind::Value, 1);
-        Ok(())
-    }
-
-    fn fetch_anchor(&mut self, kind: TokenKind) -> Result<()> {
-        self.save_simple_key()?;
-        self.simple_key_allowed = false;
-        let token = self.scan_anchor(kind)?;
-        self.tokens.push_back(token);
-        Ok(())
-    }
-
-    fn fetch_tag(&mut self) -> Result<()> {
-        self.save_simple_key()?;
-        self.simple_key_allowed = false;
-        let token = self.scan_tag()?;
-        self.tokens.push_back(token);
-        Ok(())
-    }
-
-    fn fetch_block_scalar(&mut self, literal: bool) -> Result<()> {
-        self.remove_simple_key()?;
-        self.simple_key_allowed = true;
-        let token = self.scan_block_scalar(literal)?;
-        self.tokens.push_back(token);
-        Ok(())
-    }
-
-    fn fetch_flow_scalar(&mut self, single: bool) -> Result<()> {
-        self.save_simple_key()?;
-        self.simple_key_allowed = false;
-        let token = self.scan_flow_scalar(single)?;
-        self.tokens.push_back(token);
-        Ok(())
-    }
-
-    fn fetch_plain_scalar(&mut self) -> Result<()> {
-        self.save_simple_key()?;
-        self.simple_key_allowed = false;
-        let token = self.scan_plain_scalar()?;
-        self.tokens.push_back(token);
-        Ok(())
     }
 
     /// Whether comments are kept.

@@ -5,7 +5,7 @@ use crate::decode::{DecodeOptions, decode};
 use crate::encode::{EmitOptions, emit_value};
 use crate::resolve::{self, Scalar};
 use crate::value::Value;
-use crate::{Dialect, Error, Limits, number, parse_first};
+use crate::{Dialect, Error, Limits, go_text, number, parse_first};
 
 /// Keys up to this length can be read back from JSON as YAML, whatever else is on the line.
 const SAFE_KEY: usize = 1_000;
@@ -101,6 +101,7 @@ fn through_json(value: &Value) -> Option<Value> {
             }
             Value::Mapping(out)
         }
+        Value::Binary(_) => return None,
         Value::Null | Value::Bool(_) | Value::Int(_) | Value::Uint(_) => value.clone(),
     })
 }
@@ -134,6 +135,7 @@ fn write_json(value: &Value, out: &mut String) -> Result<(), Error> {
             out.push_str(&text);
         }
         Value::Timestamp(text) | Value::String(text) => write_json_text(text, out),
+        Value::Binary(bytes) => out.push_str(&json_text(&go_text::lossy(bytes), true)),
         Value::Sequence(items) => {
             out.push('[');
             for (at, item) in items.iter().enumerate() {
@@ -147,20 +149,21 @@ fn write_json(value: &Value, out: &mut String) -> Result<(), Error> {
         Value::Mapping(entries) => {
             let mut sorted = Vec::with_capacity(entries.len());
             for (key, value) in entries {
-                let text = key.json_key().ok_or_else(|| unsupported_key(key, value))?;
-                sorted.push((text, value));
+                let raw = key.json_key().ok_or_else(|| unsupported_key(key, value))?;
+                let text = json_text(&raw, matches!(key, Value::Binary(_)));
+                sorted.push((raw, text, value));
             }
             sorted.sort_by(|left, right| left.0.cmp(&right.0));
             out.push('{');
-            for (at, (key, value)) in sorted.iter().enumerate() {
+            for (at, (raw, key, value)) in sorted.iter().enumerate() {
                 // Two keys may become one text; Go then takes either.
-                if sorted.get(at + 1).is_some_and(|next| next.0 == *key) {
+                if sorted.get(at + 1).is_some_and(|next| next.0 == *raw) {
                     continue;
                 }
                 if !out.ends_with('{') {
                     out.push(',');
                 }
-                write_json_text(key, out);
+                out.push_str(key);
                 out.push(':');
                 write_json(value, out)?;
             }
@@ -171,11 +174,25 @@ fn write_json(value: &Value, out: &mut String) -> Result<(), Error> {
 }
 
 fn unsupported_key(key: &Value, value: &Value) -> Error {
-    let (kind, key) = (key.go_type(), crate::go_text::syntax(key));
-    let value = crate::go_text::syntax(value);
+    let show = |value: &Value| match value {
+        Value::Null => "<nil>".to_owned(),
+        value => go_text::syntax(value, Dialect::V2),
+    };
+    let (kind, key, value) = (key.go_type(), show(key), show(value));
     Error::bare(format!(
         "unsupported map key of type: {kind}, key: {key}, value: {value}"
     ))
+}
+
+/// Text in quotes. Where bytes were replaced, Go writes the replacement as an escape.
+fn json_text(text: &str, replaced: bool) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    write_json_text(text, &mut out);
+    if replaced {
+        out.replace('\u{FFFD}', "\\ufffd")
+    } else {
+        out
+    }
 }
 
 /// Text in quotes as `encoding/json` escapes it, for HTML too.

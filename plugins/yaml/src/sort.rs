@@ -41,6 +41,10 @@ fn compare(left: &Value, right: &Value, dialect: Dialect) -> Ordering {
     }
     match (left, right) {
         (Value::String(left), Value::String(right)) => text(left, right, dialect),
+        (Value::Binary(_) | Value::String(_), Value::Binary(_) | Value::String(_)) => {
+            let plain = |value: &Value| value.json_key().unwrap_or_default();
+            text(&plain(left), &plain(right), dialect)
+        }
         _ => rank(left).cmp(&rank(right)),
     }
 }
@@ -55,7 +59,7 @@ fn rank(value: &Value) -> u8 {
         Value::Null => 20,
         Value::Mapping(_) => 21,
         Value::Sequence(_) => 23,
-        Value::String(_) => 24,
+        Value::String(_) | Value::Binary(_) => 24,
         Value::Timestamp(_) => 25,
     }
 }

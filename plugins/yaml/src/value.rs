@@ -1,6 +1,6 @@
 //! Plain data: what Go programs get when they read YAML into `interface{}`.
 
-use crate::number;
+use crate::{go_text, number};
 
 /// A value without comments, styles or anchors.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -20,6 +20,8 @@ pub enum Value {
     Timestamp(String),
     /// Text.
     String(String),
+    /// What `!!binary` holds, where it is no UTF-8.
+    Binary(Vec<u8>),
     /// Items.
     Sequence(Vec<Self>),
     /// Entries in the order of the text, each key once.
@@ -53,6 +55,7 @@ impl Value {
     pub fn json_key(&self) -> Option<String> {
         match self {
             Self::String(text) => Some(text.clone()),
+            Self::Binary(bytes) => Some(go_text::lossy(bytes)),
             Self::Int(number) => Some(number.to_string()),
             Self::Float(number) => Some(number::yaml_float32(*number)),
             Self::Bool(value) => Some(value.to_string()),
@@ -69,7 +72,7 @@ impl Value {
             Self::Uint(_) => "uint64",
             Self::Float(_) => "float64",
             Self::Timestamp(_) => "time.Time",
-            Self::String(_) => "string",
+            Self::String(_) | Self::Binary(_) => "string",
             Self::Sequence(_) => "[]interface {}",
             Self::Mapping(_) => "map[interface {}]interface {}",
         }
