@@ -72,6 +72,10 @@ fn remove_server_fields(object: &mut Object) {
         for field in SERVER_METADATA {
             metadata.shift_remove(field);
         }
+        if let Some(Value::Object(annotations)) = metadata.get_mut("annotations") {
+            // An exported manifest has it; applying would add it and the take-over remove it.
+            annotations.shift_remove("kubectl.kubernetes.io/last-applied-configuration");
+        }
         for field in ["labels", "annotations", "ownerReferences", "finalizers"] {
             if metadata.get(field).is_some_and(is_empty) {
                 metadata.shift_remove(field);

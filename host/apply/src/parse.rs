@@ -89,7 +89,7 @@ pub enum ParseError {
     #[error("{} is there twice: at {first} and at {second}", .id.subject())]
     Duplicate {
         /// The identity.
-        id: ObjectId,
+        id: Box<ObjectId>,
         /// Where it came first.
         first: Origin,
         /// Where it came again.
@@ -99,7 +99,7 @@ pub enum ParseError {
     #[error("{} at {origin} has {bytes} bytes; an object may have {limit}", .id.subject())]
     ObjectTooLarge {
         /// The object.
-        id: ObjectId,
+        id: Box<ObjectId>,
         /// Where it is.
         origin: Origin,
         /// Its size.
@@ -193,7 +193,7 @@ pub fn refuse_duplicates(objects: &[Object]) -> Result<(), ParseError> {
     for object in objects {
         if let Some(first) = seen.insert(object.id(), object) {
             return Err(ParseError::Duplicate {
-                id: object.id().clone(),
+                id: Box::new(object.id().clone()),
                 first: first.origin().clone(),
                 second: object.origin().clone(),
             });
@@ -248,7 +248,7 @@ fn collect(
     })?;
     let bytes = object.to_bytes().len();
     if bytes > limits.object_bytes {
-        let (id, limit) = (object.id().clone(), limits.object_bytes);
+        let (id, limit) = (Box::new(object.id().clone()), limits.object_bytes);
         return Err(ParseError::ObjectTooLarge {
             id,
             origin,

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::time::Duration;
 
 use bulkhead_api::ObjectId;
@@ -424,7 +425,7 @@ async fn an_unknown_kind_is_not_gone() {
     delivery.inventory.insert(id.clone(), "v1");
     let applied = delivery.apply(&map("a", "1")).await;
     assert!(applied.error.is_none());
-    assert_eq!(applied.unknown, [id.clone()]);
+    assert_eq!(applied.unknown, std::slice::from_ref(&id));
     assert!(delivery.inventory.contains(&id));
     let thing = "apiVersion: nobody.example.com/v1\nkind: Thing\nmetadata: {name: thing}\n";
     let (_, message) = delivery.refused(thing).await;
@@ -731,5 +732,127 @@ async fn waiting_ends_by_health_time_or_cancellation() {
             .wait_until_gone(&[map], Duration::from_secs(5))
             .await,
         []
+    );
+}
+
+/// A client that runs `hook` before it sends, and loses the answers that it says.
+fn meddling<F, R>(inner: kube::Client, hook: F) -> kube::Client
+where
+    F: Fn(String, String) -> R + Send + Sync + Clone + 'static,
+    R: Future<Output = bool> + Send + 'static,
+{
+    let service = tower::service_fn(move |request: http::Request<kube::client::Body>| {
+        let (inner, hook) = (inner.clone(), hook.clone());
+        async move {
+            let (method, path) = (
+                request.method().to_string(),
+                request.uri().path().to_owned(),
+            );
+            let loses = hook(method, path).await;
+            let response = inner.send(request).await?;
+            if loses {
+                return Err(kube::Error::Service("the answer got lost".into()));
+            }
+            Ok(response)
+        }
+    });
+    kube::Client::new(service, "default")
+}
+
+#[tokio::test]
+#[ignore = "needs kube-apiserver"]
+async fn an_object_recreated_between_look_and_delete_survives() {
+    let mut delivery = Delivery::new("race").await;
+    delivery.applied(&map("a", "ours")).await;
+    let maps = delivery.maps();
+    let mut theirs = maps.get("a").await.unwrap();
+    theirs.metadata = ObjectMeta {
+        name: Some("a".into()),
+        labels: theirs.metadata.labels,
+        ..ObjectMeta::default()
+    };
+    let racing = maps.clone();
+    let client = meddling(delivery.server.client().unwrap(), move |method, _| {
+        let (maps, theirs) = (racing.clone(), theirs.clone());
+        async move {
+            if method == "DELETE" {
+                maps.delete("a", &DeleteParams::default()).await.unwrap();
+                maps.create(&PostParams::default(), &theirs).await.unwrap();
+            }
+            false
+        }
+    });
+    delivery.cluster = Cluster::new(client.clone(), Discovery::new(client));
+    let (applied, message) = delivery.refused("").await;
+    assert_eq!(
+        message,
+        "delete failed, errors: ConfigMap/NS/a delete failed (Conflict): it was recreated while it \
+         was being pruned"
+    );
+    assert!(matches!(applied.error, Some(ApplyError::Prune(_))));
+    assert!(maps.get_opt("a").await.unwrap().is_some());
+    assert_eq!(delivery.inventory.len(), 1);
+}
+
+#[tokio::test]
+#[ignore = "needs kube-apiserver"]
+async fn lost_answers_are_asked_for_again() {
+    use std::collections::BTreeSet;
+    use std::sync::{Arc, Mutex};
+
+    let mut delivery = Delivery::new("lost").await;
+    let lost = Arc::new(Mutex::new(BTreeSet::new()));
+    let client = meddling(delivery.server.client().unwrap(), move |method, path| {
+        // The first answer of each kind of request to each object.
+        let loses = path.contains("configmaps") && lost.lock().unwrap().insert((method, path));
+        std::future::ready(loses)
+    });
+    delivery.cluster = Cluster::new(
+        client.clone(),
+        Discovery::new(delivery.server.client().unwrap()),
+    );
+    let both = format!("{}{}", map("a", "1"), map("b", "1"));
+    assert_eq!(delivery.applied(&both).await.len(), 2);
+    let changes = delivery.applied(&map("a", "1")).await;
+    assert_eq!(
+        changes,
+        ["ConfigMap/NS/a unchanged", "ConfigMap/NS/b deleted"]
+    );
+    assert!(delivery.maps().get_opt("a").await.unwrap().is_some());
+    assert!(delivery.maps().get_opt("b").await.unwrap().is_none());
+}
+
+#[tokio::test]
+#[ignore = "needs kube-apiserver"]
+async fn a_finalizer_deletes_everything_and_says_what_is_left_to_wait_for() {
+    let mut delivery = Delivery::new("finalizer").await;
+    let applied = delivery.apply(THREE).await;
+    let awaited: Vec<String> = applied
+        .to_wait_for()
+        .iter()
+        .map(|awaited| delivery.short(&awaited.id.subject()))
+        .collect();
+    assert_eq!(awaited, ["Deployment/NS/web"]);
+    let Delivery {
+        cluster,
+        inventory,
+        owner,
+        settings,
+        ..
+    } = &delivery;
+    let applied = cluster.delete_all(inventory, owner, settings).await;
+    assert!(applied.error.is_none() && applied.inventory.is_empty());
+    let changes: Vec<String> = applied
+        .changes
+        .iter()
+        .map(|change| delivery.short(&change.to_string()))
+        .collect();
+    assert_eq!(
+        changes,
+        [
+            "Deployment/NS/web deleted",
+            "Service/NS/web deleted",
+            "ConfigMap/NS/settings deleted",
+        ]
     );
 }

@@ -41,7 +41,7 @@ fn short_of<'a>(checks: impl IntoIterator<Item = (&'a str, i64, i64)>) -> Option
 }
 
 fn too_many(have: i64, want: i64) -> Option<Verdict> {
-    let surplus = have - want;
+    let surplus = have.saturating_sub(want);
     (surplus > 0).then(|| Verdict::in_progress(format!("Pending termination: {surplus}")))
 }
 
@@ -118,7 +118,7 @@ fn pending_pod(object: &Value, now: Timestamp) -> Verdict {
     }
     let created = text(object, "/metadata/creationTimestamp").and_then(|time| time.parse().ok());
     let created: Timestamp = created.unwrap_or(Timestamp::UNIX_EPOCH);
-    if now.as_second() - created.as_second() < SCHEDULE_SECONDS {
+    if now.as_second().saturating_sub(created.as_second()) < SCHEDULE_SECONDS {
         return Verdict::in_progress("Pod has not been scheduled");
     }
     Verdict::failed("Pod could not be scheduled")
@@ -136,9 +136,9 @@ fn stateful_set(object: &Value) -> Verdict {
     }
     let updated = count(object, "updatedReplicas");
     if let Some(partition) = integer(object, "/spec/updateStrategy/rollingUpdate/partition") {
-        return short_of([("updated", updated, want - partition)]).unwrap_or_else(|| {
-            Verdict::current(format!("Partition rollout complete. updated: {updated}"))
-        });
+        return short_of([("updated", updated, want.saturating_sub(partition))]).unwrap_or_else(
+            || Verdict::current(format!("Partition rollout complete. updated: {updated}")),
+        );
     }
     if let Some(verdict) = short_of([("current", count(object, "currentReplicas"), want)]) {
         return verdict;

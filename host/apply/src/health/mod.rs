@@ -6,6 +6,8 @@
 //! `pkg/kstatus/status` of fluxcd/cli-utils; a file each in tests/cases/health.
 
 mod kinds;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 

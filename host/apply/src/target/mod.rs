@@ -7,7 +7,9 @@ use std::fmt;
 
 use bulkhead_api::{Advice, ObjectId, Retry};
 
-use crate::health::Verdict;
+use cluster::Awaited;
+
+use crate::health::{Status, Verdict};
 use crate::inventory::{Inventory, MAX_INVENTORY_BYTES};
 use crate::parse::ParseError;
 
@@ -52,6 +54,10 @@ pub struct Change {
     pub id: ObjectId,
     /// What happened.
     pub action: Action,
+    /// The version of its API.
+    pub version: String,
+    /// It may vanish when it is done: a Job with `ttlSecondsAfterFinished`.
+    pub may_vanish: bool,
     /// Its health as the target answered, if it did: what is current needs no waiting for.
     pub health: Option<Verdict>,
     /// For a directory: what changed, as a unified diff with the values of Secrets masked.
@@ -63,6 +69,8 @@ impl Change {
         Self {
             id,
             action,
+            version: String::new(),
+            may_vanish: false,
             health: None,
             diff: None,
         }
@@ -95,6 +103,25 @@ impl Applied {
         self.changes.iter().any(|change| change.action.is_change())
     }
 
+    /// Returns the objects whose health is still to be seen: all that were applied, without those
+    /// that the answer showed to be current and that no controller will touch.
+    pub fn to_wait_for(&self) -> Vec<Awaited> {
+        let is_built_in = |id: &ObjectId| !id.group.contains('.') || id.group.ends_with(".k8s.io");
+        let is_done = |change: &Change| {
+            let status = change.health.as_ref().map(|health| health.status);
+            is_built_in(&change.id) && status == Some(Status::Current)
+        };
+        let applied = self.changes.iter().filter(|change| {
+            !matches!(change.action, Action::Deleted | Action::Skipped) && !is_done(change)
+        });
+        let awaited = applied.map(|change| Awaited {
+            id: change.id.clone(),
+            version: change.version.clone(),
+            may_vanish: change.may_vanish,
+        });
+        awaited.collect()
+    }
+
     /// Returns one line for each change, as Flux's events have them; nothing for unchanged objects.
     pub fn change_log(&self) -> String {
         let changed = self
@@ -113,7 +140,7 @@ impl Applied {
 #[error("{} {what}: {message}", .id.subject())]
 pub struct ObjectError {
     /// The object.
-    pub id: ObjectId,
+    pub id: Box<ObjectId>,
     /// What failed: `dry-run failed (Invalid)`, `apply failed`, `delete failed`.
     pub what: String,
     /// What the target said; never a Secret's value.

@@ -20,7 +20,8 @@ enum Open {
     Mapping {
         entries: Map<String, Value>,
         key: Option<Key>,
-        merges: Vec<Value>,
+        // What `<<` names, with the number of entries before it.
+        merges: Vec<(usize, Value)>,
     },
 }
 
@@ -257,7 +258,7 @@ impl Builder {
                 Some(Key::Text(text)) => {
                     entries.insert(text, value);
                 }
-                Some(Key::Merge) => merges.push(value),
+                Some(Key::Merge) => merges.push((entries.len(), value)),
                 None => return Err("a key must be a scalar".to_owned()),
             },
         }
@@ -265,20 +266,30 @@ impl Builder {
     }
 }
 
-/// Adds what `<<` names: a mapping or several; what is there already wins.
+/// Adds what `<<` names: a mapping or several; of several the first wins, and the mapping itself over
+/// all. Go's older reader lets `<<` win over keys before it: where that matters it is an error.
 fn merge(
     mut entries: Map<String, Value>,
-    merges: Vec<Value>,
+    merges: Vec<(usize, Value)>,
 ) -> Result<Map<String, Value>, Message> {
-    let sources = merges.into_iter().flat_map(|value| match value {
-        Value::Array(items) => items,
-        other => vec![other],
+    let sources = merges.into_iter().flat_map(|(before, value)| match value {
+        Value::Array(items) => items.into_iter().map(|item| (before, item)).collect(),
+        other => vec![(before, other)],
     });
-    for source in sources {
+    for (before, source) in sources {
         let Value::Object(source) = source else {
             return Err("`<<` needs a mapping, or a list of mappings".to_owned());
         };
         for (key, value) in source {
+            let earlier = entries
+                .iter()
+                .take(before)
+                .find(|(earlier, _)| **earlier == key);
+            if earlier.is_some_and(|(_, earlier)| *earlier != value) {
+                return Err(format!(
+                    "`<<` comes after the key `{key}` that it has, too: put it first"
+                ));
+            }
             entries.entry(key).or_insert(value);
         }
     }

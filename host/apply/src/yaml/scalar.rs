@@ -108,13 +108,13 @@ fn float(text: &str) -> Option<Number> {
 }
 
 /// Writes a float that is a whole number as one, as it is after a journey through JSON in Go.
-pub(super) fn canonical(number: f64) -> Option<Number> {
-    let whole = number.trunc() == number && number.abs() < 9_007_199_254_740_992.0;
-    if whole {
-        Some(Number::from(number as i64))
-    } else {
-        Number::from_f64(number)
-    }
+fn canonical(number: f64) -> Option<Number> {
+    // The shortest digits that mean this float, without an exponent: what Go writes.
+    let whole = (number.trunc() == number).then(|| number.to_string().parse::<i64>().ok());
+    whole
+        .flatten()
+        .map(Number::from)
+        .or_else(|| Number::from_f64(number))
 }
 
 /// Whether Go would see a timestamp, which stays text: `YYYY-M-D`, with a time behind or not.
@@ -131,6 +131,7 @@ mod tests {
 
     use super::*;
 
+    // Checked against sigs.k8s.io/yaml 1.6.
     #[test]
     fn a_plain_scalar_is_what_go_reads() {
         let cases = [
@@ -163,6 +164,18 @@ mod tests {
             ("100m", json!("100m")),
             ("1.2.3", json!("1.2.3")),
             ("0x", json!("0x")),
+            ("0x1p4", json!("0x1p4")),
+            ("1__0", json!(10)),
+            ("_1", json!("_1")),
+            ("-0777", json!(-511)),
+            ("+.5", json!(0.5)),
+            ("._5", json!("._5")),
+            ("1e16", json!(10_000_000_000_000_000_i64)),
+            ("9007199254740993.0", json!(9_007_199_254_740_992_i64)),
+            (
+                "18446744073709551615",
+                json!(18_446_744_073_709_551_615_f64),
+            ),
         ];
         for (text, value) in cases {
             assert_eq!(resolve(text), Ok(value), "{text}");

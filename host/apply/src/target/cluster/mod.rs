@@ -182,6 +182,41 @@ impl Cluster {
         run.prune(prune, records, applied).await
     }
 
+    /// Deletes what is left of a delivery, as pruning does: for its finalizer.
+    pub async fn delete_all(
+        &self,
+        inventory: &Inventory,
+        owner: &Owner,
+        settings: &Settings,
+    ) -> Applied {
+        let settings = Settings {
+            prune: true,
+            ..settings.clone()
+        };
+        let Plan {
+            stages: _,
+            prune,
+            kept: _,
+            inventory_before: _,
+            inventory_after,
+        } = plan::plan(Vec::new(), inventory, owner, &settings);
+        let mut applied = Applied {
+            inventory: inventory_after,
+            ..Applied::default()
+        };
+        let run = Run {
+            cluster: self,
+            owner,
+            force: false,
+            accepted: false,
+        };
+        applied.error = run
+            .prune(prune, &mut Records::new(), &mut applied)
+            .await
+            .err();
+        applied
+    }
+
     /// Gives objects the form, the labels and the namespaces in which they are applied.
     async fn prepare(
         &self,
@@ -303,7 +338,7 @@ fn object_error(object: &Object, what: &str, error: &ApiError) -> ObjectError {
     let message = send::scrub(object, &error.to_string());
     let what = format!("{what}{}", error.in_brackets());
     ObjectError {
-        id: object.id().clone(),
+        id: Box::new(object.id().clone()),
         what,
         message,
     }

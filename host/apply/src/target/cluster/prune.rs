@@ -56,7 +56,7 @@ impl Run<'_> {
 
     async fn delete(&self, id: &ObjectId, version: &str) -> Result<Pruned, ObjectError> {
         let failed = |what: &str, error: ApiError| ObjectError {
-            id: id.clone(),
+            id: Box::new(id.clone()),
             what: format!("{what}{}", error.in_brackets()),
             message: error.to_string(),
         };

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 use super::api::{self, ApiError, Patch};
 use super::live::Live;
 use super::look::Todo;
-use super::{DEFINITIONS_LIMIT, Resource, Run, all, object_error};
+use super::{Awaited, DEFINITIONS_LIMIT, Resource, Run, all, object_error};
 use crate::drift::{Need, Record, Records, Seen};
 use crate::health::{self, Status, Verdict};
 use crate::object::Object;
@@ -73,11 +73,19 @@ impl Run<'_> {
                     .as_ref()
                     .is_some_and(|health| health.status == Status::Current);
                 if stage.is_waited_for() && done.action.is_change() && !is_current {
-                    awaited.push(super::Awaited::new(id.clone(), todo.object.version()));
+                    awaited.push(Awaited::new(id.clone(), todo.object.version()));
                 }
+                let Awaited {
+                    id,
+                    version,
+                    may_vanish,
+                } = Awaited::of(&todo.object);
+                let change = Change::new(id, done.action);
                 applied.changes.push(Change {
+                    version,
+                    may_vanish,
                     health: done.health,
-                    ..Change::new(id.clone(), done.action)
+                    ..change
                 });
             }
             fail(errors)?;

@@ -17,7 +17,7 @@ pub(super) fn unified(path: &str, before: Option<&Value>, after: Option<&Value>)
         Some(_) => format!("{side}/{path}"),
         None => "/dev/null".to_owned(),
     };
-    TextDiff::from_lines(&text(&old), &text(&new))
+    TextDiff::from_lines(text(&old), text(&new))
         .unified_diff()
         .context_radius(CONTEXT_LINES)
         .header(&name(&old, "a"), &name(&new, "b"))

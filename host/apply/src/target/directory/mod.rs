@@ -197,7 +197,7 @@ impl Directory {
             Some(_) if !is_own => {
                 let message = format!("{path} is there and is not of this delivery");
                 return Err(ObjectError {
-                    id,
+                    id: Box::new(id),
                     what: "apply failed".to_owned(),
                     message,
                 });
@@ -289,7 +289,7 @@ fn change(todo: Todo) -> Change {
 
 fn failed(id: &ObjectId, what: &str, error: &io::Error) -> ObjectError {
     ObjectError {
-        id: id.clone(),
+        id: Box::new(id.clone()),
         what: format!("{what} failed"),
         message: error.to_string(),
     }
