@@ -1,7 +1,8 @@
 //! The grammar of collections: what may follow what inside sequences and mappings.
 
-use crate::parser::{Event, EventKind, Parser, Peeked, State, problem_in};
-use crate::scanner::{Mark, Result, TokenKind};
+use crate::event::{Event, EventKind, State};
+use crate::parser::{Parser, Peeked, problem_in};
+use crate::token::{Mark, Result, TokenKind};
 
 impl<'a> Parser<'a> {
     /// A parser error inside the collection that was opened last.

@@ -4,10 +4,11 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use crate::event::{Event, EventKind};
 use crate::node::{Kind, Node, Style, Tag};
-use crate::parser::{Event, EventKind, Parser};
+use crate::parser::Parser;
 use crate::reader::{self, Decoded};
-use crate::scanner::{Problem, ScalarStyle, Stage};
+use crate::token::{Problem, ScalarStyle, Stage};
 use crate::{Dialect, Error, Limits, resolve};
 
 /// Reads all documents of `text`, with comments, as a loop over go-yaml v3's `Decoder` does.

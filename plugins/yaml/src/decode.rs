@@ -2,8 +2,8 @@
 //! double keys refused (v3) or the last one taken (v2). In: a document. Out: a [`Value`].
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
 
+use crate::entries::{Entries, FEW, identity};
 use crate::node::{Kind, Node, Style};
 use crate::resolve::{self, Scalar};
 use crate::value::Value;
@@ -11,8 +11,6 @@ use crate::{Dialect, Error, Limits, go_text};
 
 /// Most double keys that one error lists.
 const MAX_PROBLEMS: usize = 100;
-/// Below this many entries, a walk is faster than a hash.
-const FEW: usize = 16;
 
 /// How to decode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -411,55 +409,4 @@ fn allowed_alias_ratio(decode_count: usize) -> f64 {
     const HIGH: f64 = 4_000_000.0;
     let share = ((decode_count as f64 - LOW) / (HIGH - LOW)).clamp(0.0, 1.0);
     0.99 - 0.89 * share
-}
-
-/// A text that two keys share if they are the same key in Go.
-fn identity(key: &Value) -> String {
-    format!("{}\0{}", key.go_type(), go_text::syntax(key, Dialect::V3))
-}
-
-/// Entries of a mapping, each key once.
-#[derive(Default)]
-struct Entries {
-    list: Vec<(Value, Value)>,
-    /// Where keys with a hash stand, once there are many entries.
-    index: HashMap<u64, Vec<usize>>,
-}
-
-impl Entries {
-    fn hash(key: &Value) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        match key {
-            Value::String(text) => text.hash(&mut hasher),
-            other => identity(other).hash(&mut hasher),
-        }
-        hasher.finish()
-    }
-
-    fn position(&self, key: &Value) -> Option<usize> {
-        if self.list.len() <= FEW {
-            return self.list.iter().position(|entry| entry.0 == *key);
-        }
-        let found = self.index.get(&Self::hash(key))?;
-        found.iter().copied().find(|at| self.list[*at].0 == *key)
-    }
-
-    fn set(&mut self, key: Value, value: Value) {
-        if let Some(at) = self.position(&key) {
-            self.list[at].1 = value;
-            return;
-        }
-        self.list.push((key, value));
-        let from = match self.list.len() {
-            count if count <= FEW => return,
-            count if count == FEW + 1 => 0,
-            count => count - 1,
-        };
-        for at in from..self.list.len() {
-            self.index
-                .entry(Self::hash(&self.list[at].0))
-                .or_default()
-                .push(at);
-        }
-    }
 }

@@ -2,8 +2,8 @@
 //! time. Out: text. `write.rs` has how one scalar, tag or comment is written.
 
 use crate::Dialect;
-use crate::scanner::ScalarStyle;
 use crate::shape::Shape;
+use crate::token::ScalarStyle;
 
 /// One step of writing. Comments live as long as what is written, since they may come out later.
 #[derive(Debug, Clone, Copy)]
@@ -77,7 +77,7 @@ pub(crate) enum State {
 
 /// Where a node stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Context {
+pub(crate) enum Context {
     Root,
     Sequence,
     Mapping,
@@ -91,7 +91,7 @@ pub(crate) struct Emitter<'a> {
     pub(crate) best_width: usize,
     compact_sequences: bool,
     state: State,
-    states: Vec<State>,
+    pub(crate) states: Vec<State>,
     indents: Vec<i32>,
     pub(crate) indent: i32,
     pub(crate) flow_level: usize,
@@ -191,15 +191,15 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    fn pop_state(&mut self) {
+    pub(crate) fn pop_state(&mut self) {
         self.state = self.states.pop().unwrap_or(State::DocumentEnd);
     }
 
-    fn pop_indent(&mut self) {
+    pub(crate) fn pop_indent(&mut self) {
         self.indent = self.indents.pop().unwrap_or(-1);
     }
 
-    fn increase_indent(&mut self, flow: bool, indentless: bool, compact: bool) {
+    pub(crate) fn increase_indent(&mut self, flow: bool, indentless: bool, compact: bool) {
         self.indents.push(self.indent);
         if self.indent < 0 {
             self.indent = if flow { self.best_indent } else { 0 };
@@ -238,119 +238,6 @@ impl<'a> Emitter<'a> {
         self.foot_indent = -1;
         self.write_indent();
         self.state = State::DocumentStart;
-    }
-
-    /// Whether a comment waits to be written behind the node at hand.
-    fn has_trail(&self) -> bool {
-        !(self.line_comment.is_empty()
-            && self.foot_comment.is_empty()
-            && self.tail_comment.is_empty())
-    }
-
-    /// The comma and the comments behind an entry of a flow collection.
-    fn flow_trail(&mut self) {
-        if self.has_trail() {
-            self.write_indicator(",", false, false, false);
-        }
-        self.write_line_comment();
-        self.write_foot_comment();
-    }
-
-    /// The break before an entry of a flow collection, where one is due.
-    fn flow_break(&mut self) {
-        if self.column == 0 {
-            self.write_indent();
-        }
-        if self.column > self.best_width {
-            self.write_indent();
-        }
-    }
-
-    fn flow_sequence_item(&mut self, event: Out<'_, 'a>, first: bool, trail: bool) {
-        if first {
-            self.write_indicator("[", true, true, false);
-            self.increase_indent(true, false, false);
-            self.flow_level += 1;
-        }
-        if event.kind == OutKind::SequenceEnd {
-            self.flow_level -= 1;
-            self.pop_indent();
-            if self.column == 0 && self.dialect == Dialect::V3 {
-                self.write_indent();
-            }
-            self.write_indicator("]", false, false, false);
-            self.write_line_comment();
-            self.write_foot_comment();
-            self.pop_state();
-            return;
-        }
-        if !first && !trail {
-            self.write_indicator(",", false, false, false);
-        }
-        self.write_head_comment();
-        self.flow_break();
-        let trailing = self.has_trail();
-        self.states.push(match trailing {
-            true => State::FlowSequenceTrailItem,
-            false => State::FlowSequenceItem,
-        });
-        self.node(event, Context::Sequence);
-        self.flow_trail();
-    }
-
-    fn flow_mapping_key(&mut self, event: Out<'_, 'a>, first: bool, trail: bool) {
-        if first {
-            self.write_indicator("{", true, true, false);
-            self.increase_indent(true, false, false);
-            self.flow_level += 1;
-        }
-        if event.kind == OutKind::MappingEnd {
-            let comments = !self.head_comment.is_empty()
-                || !self.foot_comment.is_empty()
-                || !self.tail_comment.is_empty();
-            if comments && !first && !trail {
-                self.write_indicator(",", false, false, false);
-            }
-            self.write_head_comment();
-            self.flow_level -= 1;
-            self.pop_indent();
-            self.write_indicator("}", false, false, false);
-            self.write_line_comment();
-            self.write_foot_comment();
-            self.pop_state();
-            return;
-        }
-        if !first && !trail {
-            self.write_indicator(",", false, false, false);
-        }
-        self.write_head_comment();
-        self.flow_break();
-        if self.is_simple_key(&event) {
-            self.states.push(State::FlowMappingSimpleValue);
-            self.node(event, Context::SimpleKey);
-        } else {
-            self.write_indicator("?", true, false, false);
-            self.states.push(State::FlowMappingValue);
-            self.node(event, Context::Mapping);
-        }
-    }
-
-    fn flow_mapping_value(&mut self, event: Out<'_, 'a>, simple: bool) {
-        if simple {
-            self.write_indicator(":", false, false, false);
-        } else {
-            if self.column > self.best_width {
-                self.write_indent();
-            }
-            self.write_indicator(":", true, false, false);
-        }
-        let trailing = self.has_trail();
-        self.states.push(match trailing {
-            true => State::FlowMappingTrailKey,
-            false => State::FlowMappingKey,
-        });
-        self.node(event, Context::Mapping);
-        self.flow_trail();
     }
 
     fn block_sequence_item(&mut self, event: Out<'_, 'a>, first: bool) {
@@ -430,7 +317,7 @@ impl<'a> Emitter<'a> {
     }
 
     /// Whether a key fits on one line without a `?`.
-    fn is_simple_key(&self, event: &Out<'_, 'a>) -> bool {
+    pub(crate) fn is_simple_key(&self, event: &Out<'_, 'a>) -> bool {
         let fits = match event.kind {
             OutKind::Alias => true,
             OutKind::Scalar => !self.shape.multiline,
@@ -445,7 +332,7 @@ impl<'a> Emitter<'a> {
         fits && event.anchor.len() + tag + event.value.len() <= 128
     }
 
-    fn node(&mut self, event: Out<'_, 'a>, context: Context) {
+    pub(crate) fn node(&mut self, event: Out<'_, 'a>, context: Context) {
         self.mapping_context = matches!(context, Context::Mapping | Context::SimpleKey);
         self.simple_key_context = context == Context::SimpleKey;
         match event.kind {

@@ -1,6 +1,7 @@
 //! Which token comes next, and what it does to indentation and keys.
 
-use crate::scanner::{Result, Scanner, SimpleKey, Token, TokenKind};
+use crate::scanner::{Scanner, SimpleKey};
+use crate::token::{Result, Token, TokenKind};
 
 impl Scanner<'_> {
     pub(crate) fn fetch_next_token(&mut self) -> Result<()> {

@@ -9,9 +9,12 @@
 mod collection;
 mod compose;
 mod decode;
+mod emit_flow;
 mod emitter;
 mod encode;
+mod entries;
 mod error;
+mod event;
 mod fetch;
 mod go_text;
 pub mod kyaml;
@@ -19,6 +22,7 @@ mod limits;
 mod node;
 mod number;
 mod parser;
+mod pieces;
 mod reader;
 mod resolve;
 mod scan_comment;
@@ -28,19 +32,22 @@ mod scanner;
 mod shape;
 pub mod sigs;
 mod sort;
+mod source;
 mod timestamp;
+mod token;
 mod value;
 mod write;
 mod write_comment;
 
 pub use compose::{parse, parse_first};
 pub use decode::{DecodeOptions, decode};
-pub use encode::{EmitOptions, Encoder, Source, View, emit, emit_all, emit_value};
+pub use encode::{Encoder, emit, emit_all, emit_value};
 
 pub use error::Error;
 pub use limits::Limits;
 pub use node::{Kind, Node, Style, Tag};
 pub use resolve::{Scalar, resolve};
+pub use source::{EmitOptions, Source, View};
 pub use value::Value;
 
 /// Which of the two generations of go-yaml to follow.

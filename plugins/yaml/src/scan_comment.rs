@@ -1,7 +1,8 @@
 //! Comments, and the blanks between tokens. go-yaml's heuristics, kept to the letter: which
 //! comment is a head, which a foot, decides where kustomize prints it.
 
-use crate::scanner::{Comment, Mark, Result, Scanner, TokenKind};
+use crate::scanner::Scanner;
+use crate::token::{Comment, Mark, Result, TokenKind};
 
 /// go-yaml looks this many bytes ahead for a comment, and no further.
 const PEEK: usize = 512;

@@ -2,71 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::scanner::{Mark, Result, ScalarStyle, Scanner, Token, TokenKind};
-
-/// Text that is being put together: a piece of the input, until something differs from it.
-struct Pieces<'a> {
-    text: &'a str,
-    owned: Option<String>,
-    start: usize,
-}
-
-impl<'a> Pieces<'a> {
-    fn new(text: &'a str, start: usize) -> Self {
-        Self {
-            text,
-            owned: None,
-            start,
-        }
-    }
-
-    /// Ends the current piece at `end`, appends `extra`, and starts the next piece at `next`.
-    fn cut(&mut self, end: usize, extra: &str, next: usize) {
-        let piece = &self.text[self.start..end];
-        let owned = self.owned.get_or_insert_default();
-        owned.push_str(piece);
-        owned.push_str(extra);
-        self.start = next;
-    }
-
-    fn finish(self, end: usize) -> Cow<'a, str> {
-        let piece = &self.text[self.start..end.max(self.start)];
-        match self.owned {
-            None => Cow::Borrowed(piece),
-            Some(mut owned) => {
-                owned.push_str(piece);
-                Cow::Owned(owned)
-            }
-        }
-    }
-}
-
-/// The breaks between two lines of a folded scalar.
-#[derive(Default)]
-struct Breaks {
-    leading: String,
-    trailing: String,
-    seen: bool,
-}
-
-impl Breaks {
-    /// What the breaks become: a single one is a blank.
-    fn fold(&mut self, out: &mut String) {
-        if self.leading.starts_with('\n') {
-            out.push_str(if self.trailing.is_empty() {
-                " "
-            } else {
-                &self.trailing
-            });
-        } else {
-            out.push_str(&self.leading);
-            out.push_str(&self.trailing);
-        }
-        self.leading.clear();
-        self.trailing.clear();
-        self.seen = false;
-    }
-}
+use crate::pieces::{Breaks, Pieces};
+use crate::scanner::Scanner;
+use crate::token::{Mark, Result, ScalarStyle, Token, TokenKind};
 
 impl<'a> Scanner<'a> {
     fn scalar(&self, start: Mark, end: Mark, style: ScalarStyle, value: Cow<'a, str>) -> Token<'a> {

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::scanner::{Mark, Result, Scanner, Token, TokenKind, width};
+use crate::scanner::Scanner;
+use crate::token::{Mark, Result, Token, TokenKind, width};
 
 impl<'a> Scanner<'a> {
     /// Reads `%YAML 1.1` or `%TAG !x! prefix` with the rest of its line.

@@ -1,7 +1,7 @@
 //! What a text looks like to the emitter: which styles can hold it.
 
 use crate::Dialect;
-use crate::scanner::width;
+use crate::token::width;
 
 /// In which styles a text can be written.
 #[derive(Debug, Clone, Copy, Default)]

@@ -2,8 +2,9 @@
 //! Helm's `toYaml` and `fromYaml` are built on it.
 
 use crate::decode::{DecodeOptions, decode};
-use crate::encode::{EmitOptions, emit_value};
+use crate::encode::emit_value;
 use crate::resolve::{self, Scalar};
+use crate::source::EmitOptions;
 use crate::value::Value;
 use crate::{Dialect, Error, Limits, go_text, number, parse_first};
 

@@ -2,8 +2,8 @@
 
 use crate::Dialect;
 use crate::emitter::Emitter;
-use crate::scanner::{ScalarStyle, width};
 use crate::shape::{is_blankz, is_break, is_printable};
+use crate::token::{ScalarStyle, width};
 
 impl Emitter<'_> {
     pub(crate) fn put(&mut self, byte: u8) {

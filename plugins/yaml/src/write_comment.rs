@@ -1,8 +1,8 @@
 //! How comments are put into characters.
 
 use crate::emitter::Emitter;
-use crate::scanner::width;
 use crate::shape::is_break;
+use crate::token::width;
 
 impl Emitter<'_> {
     pub(crate) fn write_head_comment(&mut self) {
