@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use url::Url;
 
@@ -39,8 +40,13 @@ pub enum LocationError {
 /// A repository's place, without its credentials.
 ///
 /// `Display` and `Debug` never show a user or a password of `http`.
+///
+/// Cheap to clone.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Location {
+pub struct Location(Arc<Parts>);
+
+#[derive(PartialEq, Eq, Hash)]
+struct Parts {
     kind: Kind,
     user: Option<String>,
     password: Option<Secret>,
@@ -89,22 +95,22 @@ impl Location {
     }
 
     pub(crate) fn kind(&self) -> &Kind {
-        &self.kind
+        &self.0.kind
     }
 
     /// Returns the user named in the URL.
     pub fn user(&self) -> Option<&str> {
-        self.user.as_deref()
+        self.0.user.as_deref()
     }
 
     /// Returns the password named in the URL.
     pub fn password(&self) -> Option<&Secret> {
-        self.password.as_ref()
+        self.0.password.as_ref()
     }
 
     /// Returns the host and port that requests go to; `None` for a folder.
     pub fn authority(&self) -> Option<String> {
-        match &self.kind {
+        match &self.0.kind {
             Kind::Http(url) => Some(format!(
                 "{}:{}",
                 url.host_str()?,
@@ -118,7 +124,7 @@ impl Location {
 
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.kind {
+        match &self.0.kind {
             Kind::Http(url) => write!(f, "{url}"),
             Kind::Ssh {
                 host,
@@ -161,11 +167,11 @@ fn http(mut url: Url) -> Result<Location, LocationError> {
     // Both fail only for URLs without a host.
     let _ = url.set_username("");
     let _ = url.set_password(None);
-    Ok(Location {
+    Ok(Location(Arc::new(Parts {
         kind: Kind::Http(url),
         user,
         password,
-    })
+    })))
 }
 
 fn ssh(url: &Url) -> Result<Location, LocationError> {
@@ -203,11 +209,11 @@ fn ssh(url: &Url) -> Result<Location, LocationError> {
         port: url.port().unwrap_or(22),
         path,
     };
-    Ok(Location {
+    Ok(Location(Arc::new(Parts {
         kind,
         user: Some(user).filter(|user| !user.is_empty()),
         password: None,
-    })
+    })))
 }
 
 fn file(url: &Url) -> Result<Location, LocationError> {
@@ -215,11 +221,11 @@ fn file(url: &Url) -> Result<Location, LocationError> {
         return Err(LocationError::Query);
     }
     let path = url.to_file_path().map_err(|()| LocationError::Host)?;
-    Ok(Location {
+    Ok(Location(Arc::new(Parts {
         kind: Kind::File(path),
         user: None,
         password: None,
-    })
+    })))
 }
 
 fn percent_decoded(text: &str) -> Option<String> {
