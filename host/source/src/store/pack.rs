@@ -189,3 +189,148 @@ impl<R: Read> Read for Stoppable<'_, R> {
         self.inner.read(buffer)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may")]
+    use std::io::Write as _;
+
+    use super::*;
+
+    const BLOB: u8 = 3;
+    const OFFSET_DELTA: u8 = 6;
+    const REFERENCE_DELTA: u8 = 7;
+
+    /// Builds a pack that claims `count` objects, with a right checksum.
+    fn pack(count: u32, entries: &[Vec<u8>]) -> Vec<u8> {
+        let mut bytes = b"PACK\0\0\0\x02".to_vec();
+        bytes.extend_from_slice(&count.to_be_bytes());
+        bytes.extend(entries.concat());
+        let mut hasher = gix::hash::hasher(gix::hash::Kind::Sha1);
+        hasher.update(&bytes);
+        bytes.extend_from_slice(hasher.try_finalize().unwrap().as_bytes());
+        bytes
+    }
+
+    fn entry(kind: u8, claimed: u64, between: &[u8], content: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![kind << 4 | (claimed & 15) as u8];
+        let mut rest = claimed >> 4;
+        while rest > 0 {
+            *bytes.last_mut().unwrap() |= 0x80;
+            bytes.push((rest & 0x7f) as u8);
+            rest >>= 7;
+        }
+        bytes.extend_from_slice(between);
+        let mut zlib = flate2::write::ZlibEncoder::new(bytes, flate2::Compression::best());
+        zlib.write_all(content).unwrap();
+        zlib.finish().unwrap()
+    }
+
+    /// A delta that makes `copies` times 64 KiB from a base of 64 KiB.
+    fn copies(copies: u64) -> Vec<u8> {
+        let number = |mut value: u64| {
+            let mut bytes = Vec::new();
+            while value > 0x7f {
+                bytes.push((value & 0x7f) as u8 | 0x80);
+                value >>= 7;
+            }
+            bytes.push(value as u8);
+            bytes
+        };
+        let mut delta = [number(0x10000), number(0x10000 * copies)].concat();
+        delta.extend(std::iter::repeat_n(0x80, copies as usize));
+        delta
+    }
+
+    fn receive_with(bytes: &[u8], limits: &Limits) -> Result<(), FetchError> {
+        let home = tempfile::tempdir().unwrap();
+        let objects = Objects::open(home.path().join("objects"), limits.object_bytes).unwrap();
+        let location = Location::parse("https://example.com/a", false).unwrap();
+        receive(
+            &mut &*bytes,
+            &objects,
+            &location,
+            limits,
+            &AtomicBool::new(false),
+        )
+    }
+
+    fn refusal(bytes: &[u8]) -> String {
+        let limits = Limits {
+            object_bytes: 1 << 20,
+            unpacked_bytes: 4 << 20,
+            ..Limits::default()
+        };
+        receive_with(bytes, &limits).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_good_pack_is_taken() {
+        let blob = entry(BLOB, 5, &[], b"hello");
+        receive_with(&pack(1, &[blob]), &Limits::default()).unwrap();
+        receive_with(&pack(0, &[]), &Limits::default()).unwrap();
+    }
+
+    #[test]
+    fn counts_that_lie_are_refused() {
+        let blob = entry(BLOB, 5, &[], b"hello");
+        assert!(refusal(&pack(u32::MAX, &[blob.clone()])).contains("past the limit `objects`"));
+        assert!(refusal(&pack(2, &[blob.clone()])).contains("the pack is damaged"));
+        assert!(refusal(b"PACK").contains("the pack is damaged"));
+        assert!(refusal(b"").contains("the pack is damaged"));
+        let mut flipped = pack(1, &[blob]);
+        *flipped.last_mut().unwrap() ^= 1;
+        assert!(refusal(&flipped).contains("the pack is damaged"));
+    }
+
+    #[test]
+    fn sizes_that_lie_are_refused() {
+        let zeros = vec![0; 3 << 20];
+        let small = entry(BLOB, 10, &[], &zeros);
+        assert!(refusal(&pack(1, &[small])).contains("the pack is damaged"));
+        let large = entry(BLOB, 3 << 20, &[], &zeros);
+        assert!(refusal(&pack(1, &[large])).contains("past the limit `object_bytes`"));
+    }
+
+    #[test]
+    fn deltas_that_explode_are_refused() {
+        let base = entry(BLOB, 0x10000, &[], &vec![0; 0x10000]);
+        let delta = |times| {
+            let content = copies(times);
+            // The base is right before it: the distance is the length of its entry.
+            let distance = base.len() as u64;
+            let between = if distance < 128 {
+                vec![distance as u8]
+            } else {
+                let upper = (distance >> 7) - 1;
+                vec![0x80 | upper as u8, (distance & 0x7f) as u8]
+            };
+            entry(OFFSET_DELTA, content.len() as u64, &between, &content)
+        };
+        receive_with(&pack(2, &[base.clone(), delta(16)]), &Limits::default()).unwrap();
+        let limits = Limits {
+            object_bytes: 1 << 20,
+            ..Limits::default()
+        };
+        receive_with(&pack(2, &[base.clone(), delta(16)]), &limits).unwrap();
+        assert!(
+            refusal(&pack(2, &[base.clone(), delta(17)])).contains("past the limit `object_bytes`")
+        );
+    }
+
+    #[test]
+    fn deltas_in_a_circle_or_without_base_are_refused() {
+        let delta = copies(1);
+        for base in [[0x11; 20], [0x22; 20]] {
+            let one = entry(REFERENCE_DELTA, delta.len() as u64, &base, &delta);
+            assert!(refusal(&pack(2, &[one.clone(), one])).contains("the pack is damaged"));
+        }
+        for distance in [0u8, 1, 127] {
+            let one = entry(OFFSET_DELTA, delta.len() as u64, &[distance], &delta);
+            assert!(
+                refusal(&pack(1, &[one])).contains("the pack is damaged"),
+                "{distance}"
+            );
+        }
+    }
+}
