@@ -856,3 +856,74 @@ async fn a_finalizer_deletes_everything_and_says_what_is_left_to_wait_for() {
         ]
     );
 }
+
+/// Nine objects in three stages. The names of cluster-scoped ones have the number of the run.
+fn three_stages(run: usize) -> String {
+    let definitions: String = (0..2)
+        .map(|number| {
+            format!(
+                "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\n\
+                 metadata: {{name: sweep-{run}-{number}}}\n---\n"
+            )
+        })
+        .collect();
+    let class = format!(
+        "apiVersion: scheduling.k8s.io/v1\nkind: PriorityClass\nmetadata: {{name: sweep-{run}}}\n\
+         value: 1\n---\n"
+    );
+    let rest: String = (0..6)
+        .map(|number| map(&format!("m{number}"), "x"))
+        .collect();
+    format!("{definitions}{class}{rest}")
+}
+
+#[tokio::test]
+#[ignore = "needs kube-apiserver"]
+async fn a_crash_after_any_write_leaves_no_orphan() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use tokio::sync::Notify;
+
+    for crash_after in 0..9 {
+        let mut delivery = Delivery::new("sweep").await;
+        let plain = delivery.server.client().unwrap();
+        let (writes, crash) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
+        let crashed = crash.clone();
+        let client = meddling(plain.clone(), move |method, _| {
+            let is_write = method != "GET";
+            let count = if is_write {
+                writes.fetch_add(1, Ordering::Relaxed)
+            } else {
+                0
+            };
+            let crash = crash.clone();
+            async move {
+                if is_write && count >= crash_after {
+                    crash.notify_one();
+                    std::future::pending::<()>().await;
+                }
+                false
+            }
+        });
+        delivery.cluster = Cluster::new(client.clone(), Discovery::new(client));
+        let yaml = three_stages(crash_after);
+        let finished = tokio::select! {
+            applied = delivery.apply(&yaml) => applied.error.is_none(),
+            () = crashed.notified() => false,
+        };
+        assert!(!finished, "it did not crash after {crash_after} writes");
+        // What was recorded before the first change is all that the next process knows.
+        delivery.inventory = delivery.ahead.last().cloned().unwrap();
+        delivery.records = Records::new();
+        delivery.cluster = Cluster::new(plain.clone(), Discovery::new(plain.clone()));
+        delivery.applied("").await;
+        assert!(delivery.inventory.is_empty());
+        let labels = format!("kustomize.toolkit.fluxcd.io/name={}", delivery.owner.name);
+        let ours = kube::api::ListParams::default().labels(&labels);
+        assert_eq!(delivery.maps().list(&ours).await.unwrap().items.len(), 0);
+        let roles = Api::<k8s_openapi::api::rbac::v1::ClusterRole>::all(plain.clone());
+        assert_eq!(roles.list(&ours).await.unwrap().items.len(), 0);
+        let classes = Api::<k8s_openapi::api::scheduling::v1::PriorityClass>::all(plain);
+        assert_eq!(classes.list(&ours).await.unwrap().items.len(), 0);
+    }
+}

@@ -257,3 +257,60 @@ async fn wait_until_listening(port: u16, processes: &[Process]) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::apps::v1::Deployment;
+
+    use super::*;
+
+    #[tokio::test]
+    #[ignore = "needs kube-apiserver"]
+    async fn a_deployment_becomes_available() -> Result<()> {
+        let options = Options {
+            controller_manager: true,
+            nodes: true,
+            audit: true,
+        };
+        let cluster = Cluster::start_with(options).await?;
+        let namespace = cluster.namespace("web").await?;
+        let api = Api::<Deployment>::namespaced(cluster.client()?, &namespace);
+        let deployment = serde_json::from_value(serde_json::json!({
+            "metadata": { "name": "web" },
+            "spec": {
+                "replicas": 2,
+                "selector": { "matchLabels": { "app": "web" } },
+                "template": {
+                    "metadata": { "labels": { "app": "web" } },
+                    "spec": { "containers": [{ "name": "web", "image": "web:1" }] },
+                },
+            },
+        }))?;
+        api.create(&PostParams::default(), &deployment).await?;
+        let deadline = Instant::now() + START_LIMIT;
+        loop {
+            let status = api.get("web").await?.status.unwrap_or_default();
+            if status.available_replicas == Some(2) {
+                break;
+            }
+            if Instant::now() > deadline {
+                bail!("the deployment was not available in {START_LIMIT:?}: {status:?}");
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+        let created = cluster.audit()?.into_iter().any(|event| {
+            event.verb == "create" && event.object_ref.unwrap_or_default().resource == "deployments"
+        });
+        assert!(created);
+        let dir = cluster.dir().to_owned();
+        drop(cluster);
+        let deadline = Instant::now() + START_LIMIT;
+        while dir.exists() {
+            if Instant::now() > deadline {
+                bail!("{} is still there", dir.display());
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+        Ok(())
+    }
+}

@@ -8,14 +8,16 @@ mod api;
 mod discovery;
 mod live;
 mod look;
+mod prepare;
 mod prune;
+mod recreate;
 mod send;
+mod stage;
 mod wait;
 
 use std::future::Future;
 use std::time::Duration;
 
-use bulkhead_api::ObjectId;
 use futures::stream::{self, StreamExt};
 
 pub use api::ApiError;
@@ -25,19 +27,20 @@ pub use wait::{Awaited, WaitError, WaitOptions};
 use super::{Applied, ApplyError, ObjectError};
 use crate::drift::Records;
 use crate::inventory::{Inventory, MAX_INVENTORY_BYTES};
-use crate::metadata::{self, CommonMetadata, Owner, Scope};
-use crate::normalize;
+use crate::metadata::{CommonMetadata, Owner};
 use crate::object::Object;
-use crate::order;
-use crate::parse;
 use crate::plan::{self, Plan, Settings};
 use api::Http;
 use look::Todo;
+use prepare::{Definition, definitions};
 
 /// How many requests of one apply are in flight.
 const CONCURRENCY: usize = 8;
 /// How long definitions and classes may take to become ready, as in Flux.
 const DEFINITIONS_LIMIT: Duration = Duration::from_secs(60);
+
+/// The pause between looks at something that is awaited; it doubles up to the second one.
+const LOOK_PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
 /// What is known before an apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,9 +148,15 @@ impl Cluster {
             check,
             accepted,
         } = request;
-        let objects = self
-            .prepare(objects, owner, common, target_namespace)
-            .await?;
+        let defined = definitions(&objects);
+        let run = Run {
+            cluster: self,
+            owner,
+            force,
+            accepted,
+            defined,
+        };
+        let objects = run.prepare(objects, common, target_namespace).await?;
         let plan = plan::plan(objects, inventory, owner, &settings);
         let Plan {
             stages,
@@ -157,12 +166,6 @@ impl Cluster {
             inventory_after,
         } = plan;
         check_size(&inventory_before)?;
-        let run = Run {
-            cluster: self,
-            owner,
-            force,
-            accepted,
-        };
         let stages = run.look(stages, inventory, records, check).await;
         let applies = stages
             .iter()
@@ -209,67 +212,13 @@ impl Cluster {
             owner,
             force: false,
             accepted: false,
+            defined: Vec::new(),
         };
         applied.error = run
             .prune(prune, &mut Records::new(), &mut applied)
             .await
             .err();
         applied
-    }
-
-    /// Gives objects the form, the labels and the namespaces in which they are applied.
-    async fn prepare(
-        &self,
-        mut objects: Vec<Object>,
-        owner: &Owner,
-        common: &CommonMetadata,
-        target_namespace: &str,
-    ) -> Result<Vec<Object>, ApplyError> {
-        let defined = definitions(&objects);
-        for object in &mut objects {
-            normalize::normalize(object);
-            let decrypted = owner.key("decrypt");
-            let is_left = object
-                .annotation(&decrypted)
-                .is_some_and(|value| value == "disabled");
-            if normalize::is_encrypted(object) && !is_left {
-                return Err(ApplyError::Encrypted(object.id().clone()));
-            }
-            let scope = self.scope(object.id(), object.version(), &defined).await?;
-            if !metadata::place(object, scope, target_namespace) {
-                return Err(ApplyError::NoNamespace(object.id().clone()));
-            }
-        }
-        parse::refuse_duplicates(&objects).map_err(ApplyError::Parse)?;
-        metadata::set(&mut objects, owner, common);
-        Ok(objects)
-    }
-
-    async fn scope(
-        &self,
-        id: &ObjectId,
-        version: &str,
-        defined: &[Definition],
-    ) -> Result<Scope, ApplyError> {
-        let own = defined
-            .iter()
-            .find(|own| own.group == id.group && own.kind == id.kind);
-        if let Some(own) = own {
-            return Ok(own.scope);
-        }
-        let found = self
-            .discovery
-            .find(&id.group, &id.kind, Some(version))
-            .await;
-        match found {
-            Ok(Some(resource)) if resource.namespaced => Ok(Scope::Namespaced),
-            Ok(Some(_)) => Ok(Scope::Cluster),
-            Ok(None) => Ok(Scope::Unknown),
-            Err(error) => Err(ApplyError::Unreachable {
-                what: "what the API server serves".to_owned(),
-                message: error.to_string(),
-            }),
-        }
     }
 }
 
@@ -279,35 +228,8 @@ struct Run<'a> {
     owner: &'a Owner,
     force: bool,
     accepted: bool,
-}
-
-/// A kind that comes with the objects.
-struct Definition {
-    group: String,
-    kind: String,
-    scope: Scope,
-}
-
-fn definitions(objects: &[Object]) -> Vec<Definition> {
-    let crds = objects.iter().filter(|object| order::is_crd(object.id()));
-    crds.map(|crd| {
-        let spec = crd.body().get("spec");
-        let text = |pointer: &str| {
-            let value = spec.and_then(|spec| spec.pointer(pointer)?.as_str());
-            value.unwrap_or_default().to_owned()
-        };
-        let scope = match text("/scope").as_str() {
-            "Namespaced" => Scope::Namespaced,
-            "Cluster" => Scope::Cluster,
-            _ => Scope::Unknown,
-        };
-        Definition {
-            group: text("/group"),
-            kind: text("/names/kind"),
-            scope,
-        }
-    })
-    .collect()
+    /// The kinds that come with the objects.
+    defined: Vec<Definition>,
 }
 
 fn check_size(inventory: &Inventory) -> Result<(), ApplyError> {

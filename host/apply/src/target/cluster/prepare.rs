@@ -1,0 +1,93 @@
+//! Gives objects what an apply adds: the stored form, labels, namespaces.
+
+use bulkhead_api::ObjectId;
+
+use super::Run;
+use crate::metadata::{self, CommonMetadata, Scope};
+use crate::normalize;
+use crate::object::Object;
+use crate::order;
+use crate::parse;
+use crate::target::ApplyError;
+
+impl Run<'_> {
+    /// Gives objects the form, the labels and the namespaces in which they are applied.
+    pub(super) async fn prepare(
+        &self,
+        mut objects: Vec<Object>,
+        common: &CommonMetadata,
+        target_namespace: &str,
+    ) -> Result<Vec<Object>, ApplyError> {
+        for object in &mut objects {
+            normalize::normalize(object);
+            let decrypted = self.owner.key("decrypt");
+            let is_left = object
+                .annotation(&decrypted)
+                .is_some_and(|value| value == "disabled");
+            if normalize::is_encrypted(object) && !is_left {
+                return Err(ApplyError::Encrypted(object.id().clone()));
+            }
+            let scope = self.scope(object.id(), object.version()).await?;
+            if !metadata::place(object, scope, target_namespace) {
+                return Err(ApplyError::NoNamespace(object.id().clone()));
+            }
+        }
+        parse::refuse_duplicates(&objects).map_err(ApplyError::Parse)?;
+        metadata::set(&mut objects, self.owner, common);
+        Ok(objects)
+    }
+
+    async fn scope(&self, id: &ObjectId, version: &str) -> Result<Scope, ApplyError> {
+        let own = self
+            .defined
+            .iter()
+            .find(|own| own.group == id.group && own.kind == id.kind);
+        if let Some(own) = own {
+            return Ok(own.scope);
+        }
+        let found = self
+            .cluster
+            .discovery
+            .find(&id.group, &id.kind, Some(version))
+            .await;
+        match found {
+            Ok(Some(resource)) if resource.namespaced => Ok(Scope::Namespaced),
+            Ok(Some(_)) => Ok(Scope::Cluster),
+            Ok(None) => Ok(Scope::Unknown),
+            Err(error) => Err(ApplyError::Unreachable {
+                what: "what the API server serves".to_owned(),
+                message: error.to_string(),
+            }),
+        }
+    }
+}
+
+/// A kind that comes with the objects.
+pub(super) struct Definition {
+    pub(super) group: String,
+    pub(super) kind: String,
+    scope: Scope,
+}
+
+/// Finds the kinds that come with the objects.
+pub(super) fn definitions(objects: &[Object]) -> Vec<Definition> {
+    let crds = objects.iter().filter(|object| order::is_crd(object.id()));
+    crds.map(|crd| {
+        let spec = crd.body().get("spec");
+        let text = |pointer: &str| {
+            let value = spec.and_then(|spec| spec.pointer(pointer)?.as_str());
+            value.unwrap_or_default().to_owned()
+        };
+        let scope = match text("/scope").as_str() {
+            "Namespaced" => Scope::Namespaced,
+            "Cluster" => Scope::Cluster,
+            _ => Scope::Unknown,
+        };
+        Definition {
+            group: text("/group"),
+            kind: text("/names/kind"),
+            scope,
+        }
+    })
+    .collect()
+}
