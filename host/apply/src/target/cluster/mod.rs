@@ -244,15 +244,16 @@ fn check_size(inventory: &Inventory) -> Result<(), ApplyError> {
 }
 
 /// Runs `work` on all items, [`CONCURRENCY`] at a time; the results come in the order of the items.
-async fn all<T, W, R, O>(items: impl IntoIterator<Item = T>, work: W) -> Vec<O>
+///
+/// The futures are made before the first is polled: a closure that is held over an await makes the
+/// whole future one that the compiler cannot prove to be `Send`.
+fn all<T, W, R, O>(items: impl IntoIterator<Item = T>, work: W) -> impl Future<Output = Vec<O>>
 where
-    W: Fn(T) -> R,
+    W: FnMut(T) -> R,
     R: Future<Output = O>,
 {
-    stream::iter(items.into_iter().map(work))
-        .buffered(CONCURRENCY)
-        .collect()
-        .await
+    let work: Vec<R> = items.into_iter().map(work).collect();
+    stream::iter(work).buffered(CONCURRENCY).collect()
 }
 
 /// Names what failed, without any value of a Secret.
