@@ -38,8 +38,6 @@ pub struct RunConfig {
     pub election: Option<Election>,
     /// Objects of one kind that are reconciled at once.
     pub concurrency: usize,
-    /// Requests that one Kustomization's apply has in flight.
-    pub apply_concurrency: usize,
     /// Refuses references into other namespaces.
     pub no_cross_namespace_refs: bool,
     /// Account that Kustomizations without `serviceAccountName` act as; the engine's own when absent.
@@ -66,8 +64,6 @@ pub struct RunConfig {
 impl RunConfig {
     /// Default of `concurrency`: enough to hide the API server's latency, few connections.
     pub const CONCURRENCY: usize = 8;
-    /// Default of `apply_concurrency`.
-    pub const APPLY_CONCURRENCY: usize = 4;
     /// Default of `requeue_dependency`.
     pub const REQUEUE_DEPENDENCY: Duration = Duration::from_secs(30);
     /// Default of `interval_jitter`.
@@ -103,7 +99,6 @@ impl RunConfig {
                 identity: instance.to_owned(),
             }),
             concurrency: Self::CONCURRENCY,
-            apply_concurrency: Self::APPLY_CONCURRENCY,
             no_cross_namespace_refs: false,
             default_service_account: None,
             requeue_dependency: Self::REQUEUE_DEPENDENCY,

@@ -7,18 +7,21 @@ use std::time::Duration;
 use bulkhead_api::kustomize::Kustomization;
 use bulkhead_api::notification::{Alert, Provider};
 use bulkhead_api::source::GitRepository;
+use bulkhead_apply::target::cluster::Discovery;
 
 use crate::archives::Archives;
 use crate::client::Clients;
 use crate::config::RunConfig;
-use crate::gitrepository;
+use crate::delivery::Renderer;
 use crate::index::{Awaited, Index};
+use crate::kustomization::memory::Memories;
 use crate::metrics::Metrics;
 use crate::queue::{Class, Key, Queue};
 use crate::report::Reporter;
 use crate::trees::Trees;
 use crate::watch::{Change, Store, key_of};
 use crate::worker::Failures;
+use crate::{gitrepository, kustomization};
 
 /// The queues, one a kind.
 #[derive(Clone, Debug, Default)]
@@ -44,8 +47,6 @@ pub struct Settings {
     pub interval_jitter: f64,
     /// See [`RunConfig::sweep`].
     pub sweep: Duration,
-    /// See [`RunConfig::apply_concurrency`].
-    pub apply_concurrency: usize,
     /// See [`RunConfig::strict_substitutions`].
     pub strict_substitutions: bool,
 }
@@ -60,7 +61,6 @@ impl Settings {
             requeue_dependency: config.requeue_dependency,
             interval_jitter: config.interval_jitter,
             sweep: config.sweep,
-            apply_concurrency: config.apply_concurrency,
             strict_substitutions: config.strict_substitutions,
         }
     }
@@ -77,6 +77,10 @@ pub struct Shared {
     pub archives: Archives,
     /// Fetched repositories on disk.
     pub source: Arc<bulkhead_source::Store>,
+    /// Renders, and reuses what still holds.
+    pub renderer: Arc<Renderer>,
+    /// What the API server serves.
+    pub discovery: Discovery,
     /// What the operator chose.
     pub settings: Arc<Settings>,
 }
@@ -91,6 +95,10 @@ pub struct Context {
     pub archives: Archives,
     /// Fetched repositories on disk.
     pub source: Arc<bulkhead_source::Store>,
+    /// Renders, and reuses what still holds.
+    pub renderer: Arc<Renderer>,
+    /// What the API server serves.
+    pub discovery: Discovery,
     /// What the operator chose.
     pub settings: Arc<Settings>,
     /// Takes reports.
@@ -101,6 +109,8 @@ pub struct Context {
     pub index: Arc<Index>,
     /// Loaded trees.
     pub trees: Trees,
+    /// What is remembered of Kustomizations.
+    pub memories: Memories,
     /// GitRepositories as the API server shows them.
     pub repositories: Store<GitRepository>,
     /// Kustomizations as the API server shows them.
@@ -122,15 +132,18 @@ impl Context {
             metrics: shared.metrics.clone(),
             archives: shared.archives.clone(),
             source: shared.source.clone(),
+            renderer: shared.renderer.clone(),
+            discovery: shared.discovery.clone(),
             settings: shared.settings.clone(),
             reporter,
             repositories: repositories(shared, &queues, &index),
-            kustomizations: Store::new(|_| {}),
+            kustomizations: kustomizations(shared, &queues, &index),
             alerts: Store::new(|_| {}),
             providers: Store::new(|_| {}),
             queues,
             index,
             trees: Trees::default(),
+            memories: Memories::default(),
             repository_failures: Failures::default(),
         }
     }
@@ -164,6 +177,40 @@ fn repositories(shared: &Shared, queues: &Queues, index: &Arc<Index>) -> Store<G
             Change::Deleted(key) => {
                 queues.repositories.remove(key);
                 metrics.forget(GitRepository::KIND, key);
+            }
+        }
+    })
+}
+
+/// Connects changes of Kustomizations with the queue.
+fn kustomizations(shared: &Shared, queues: &Queues, index: &Arc<Index>) -> Store<Kustomization> {
+    let (queue, index) = (queues.kustomizations.clone(), index.clone());
+    let (metrics, renderer) = (shared.metrics.clone(), shared.renderer.clone());
+    Store::new(move |change| {
+        let key = match &change {
+            Change::Put { now, .. } => {
+                let key = key_of(&**now);
+                index.set_source(&key, kustomization::source_key(now));
+                if let Some(class) = kustomization::wake(&change) {
+                    queue.add(key.clone(), class);
+                }
+                key
+            }
+            Change::Broken(broken) => {
+                queue.add(broken.key.clone(), Class::Spec);
+                broken.key.clone()
+            }
+            Change::Deleted(key) => {
+                index.set_source(key, None);
+                queue.remove(key);
+                metrics.forget(Kustomization::KIND, key);
+                renderer.forget(&key.namespace, &key.name);
+                key.clone()
+            }
+        };
+        if kustomization::may_free_dependents(&change) {
+            for waiting in index.take_waiting(&Awaited::Dependency(key)) {
+                queue.add(waiting, Class::Dependency);
             }
         }
     })

@@ -9,7 +9,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bulkhead_api::kustomize::Kustomization;
 use bulkhead_api::source::GitRepository;
+use bulkhead_apply::target::cluster::Discovery;
 use cap_std::fs::Dir;
 use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
@@ -18,12 +20,13 @@ use crate::archives::Archives;
 use crate::client::{ClientError, Clients};
 use crate::config::RunConfig;
 use crate::context::{Context, Settings, Shared};
+use crate::delivery::{Renderer, TargetFacts};
 use crate::leader::Elector;
 use crate::metrics::Metrics;
 use crate::report::{Outbox, Reporter};
 use crate::server::{self, Readiness, ServeError};
 use crate::watch::{self, Store, Target};
-use crate::{gitrepository, worker};
+use crate::{backoff, gitrepository, kustomization, worker};
 
 /// How long running reconciliations may take to end when the process is told to stop.
 const GRACE: Duration = Duration::from_secs(20);
@@ -56,6 +59,7 @@ pub enum RunError {
 /// # Errors
 /// [`RunError`], before anything is reconciled. Whatever fails later is retried.
 pub async fn run(config: RunConfig, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
+    tokio::pin!(shutdown);
     let metrics = Metrics::new();
     let readiness = Readiness::default();
     let mut servers = JoinSet::new();
@@ -65,14 +69,27 @@ pub async fn run(config: RunConfig, shutdown: impl Future<Output = ()>) -> Resul
         .artifacts_advertised
         .clone()
         .unwrap_or_else(|| address.to_string());
+    let clients = Arc::new(Clients::new(config.kube.clone(), metrics.clone())?);
+    let facts = TargetFacts {
+        kube_version: kube_version(&clients, &mut shutdown)
+            .await
+            .unwrap_or_default(),
+        api_versions: Vec::new(),
+    };
+    let renderer = Renderer::new(
+        config.kustomize.clone(),
+        config.render_limits.clone(),
+        facts,
+    );
     let shared = Shared {
-        clients: Arc::new(Clients::new(config.kube.clone(), metrics.clone())?),
+        discovery: Discovery::new(clients.own().clone()),
+        clients,
         metrics,
         archives: Archives::new(directory, &advertised),
         source: Arc::new(source),
+        renderer: Arc::new(renderer),
         settings: Arc::new(Settings::of(&config)),
     };
-    tokio::pin!(shutdown);
     match &config.election {
         None => {
             Term::new(&config, &shared, &readiness).run(shutdown).await;
@@ -84,6 +101,32 @@ pub async fn run(config: RunConfig, shutdown: impl Future<Output = ()>) -> Resul
     }
     servers.shutdown().await;
     Ok(())
+}
+
+/// Asks the API server for its version until it answers; `None` when told to stop before.
+async fn kube_version(
+    clients: &Clients,
+    shutdown: &mut std::pin::Pin<&mut impl Future<Output = ()>>,
+) -> Option<String> {
+    let mut failures = 0;
+    loop {
+        let asked = tokio::select! {
+            asked = clients.own().apiserver_version() => asked,
+            () = &mut *shutdown => return None,
+        };
+        match asked {
+            Ok(version) => return Some(version.git_version),
+            Err(error) => {
+                failures += 1;
+                let error = bulkhead_api::chain(&error);
+                tracing::error!(error, "failed to reach the API server, trying again");
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(backoff::pause(failures, backoff::LONGEST_SERVER)) => {}
+            () = &mut *shutdown => return None,
+        }
+    }
 }
 
 /// Waits for the Lease, works while it is held, and again.
@@ -155,6 +198,7 @@ impl Term {
         follow(&mut tasks, &config, &context);
         let synced = async {
             context.repositories.wait_until_synced().await;
+            context.kustomizations.wait_until_synced().await;
         };
         tokio::select! {
             () = synced => {}
@@ -162,18 +206,18 @@ impl Term {
         }
         readiness.set(true);
         tracing::info!("all custom resources are listed, reconciling");
-        let queue = &context.queues.repositories;
-        worker::start::<GitRepository, _, _, _>(
-            &mut tasks,
-            config.concurrency,
-            &context,
-            queue,
-            gitrepository::reconcile,
-        );
+        let (many, queues) = (config.concurrency, &context.queues);
+        let queue = &queues.repositories;
+        let reconcile = gitrepository::reconcile;
+        worker::start::<GitRepository, _, _, _>(&mut tasks, many, &context, queue, reconcile);
+        let queue = &queues.kustomizations;
+        let reconcile = kustomization::reconcile;
+        worker::start::<Kustomization, _, _, _>(&mut tasks, many, &context, queue, reconcile);
         shutdown.await;
         tracing::info!("told to stop, waiting for running reconciliations");
         let idle = async {
             context.queues.repositories.close().await;
+            context.queues.kustomizations.close().await;
         };
         if tokio::time::timeout(GRACE, idle).await.is_err() {
             tracing::info!("stopped reconciliations that took too long to end");
@@ -185,6 +229,7 @@ impl Term {
 /// Starts a watch for each kind.
 fn follow(tasks: &mut JoinSet<()>, config: &RunConfig, context: &Arc<Context>) {
     follow_kind(tasks, config, context, |context| &context.repositories);
+    follow_kind(tasks, config, context, |context| &context.kustomizations);
 }
 
 fn follow_kind<K>(

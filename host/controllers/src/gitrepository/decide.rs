@@ -4,7 +4,7 @@ use bulkhead_api::source::GitRepository;
 use bulkhead_source::GitRequest;
 
 use super::load::Observed;
-use super::request::{self, RequestError};
+use super::request::{self, Reach, RequestError};
 
 /// What to do.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub(super) fn decide(repository: &GitRepository, seen: &Observed) -> Decision {
     if repository.spec.suspend {
         return Decision::Suspend;
     }
-    match request::request(&repository.spec, seen) {
+    match request::request(&repository.spec, &seen.secrets, Reach::Remote) {
         Err(error) => Decision::Refuse(error),
         Ok(request) => Decision::Fetch {
             request: Box::new(request),

@@ -1,6 +1,5 @@
 //! Gathers what a decision about a GitRepository needs: its Secrets, its archive, its tree.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bulkhead_api::meta::LocalObjectReference;
@@ -8,33 +7,18 @@ use bulkhead_api::source::GitRepository;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 
+use super::request::{Data, SecretError, Secrets};
 use crate::client::is_not_found;
 use crate::context::Context;
 use crate::queue::Key;
 use crate::status::{self, WriteError};
 use crate::trees::Loaded;
 
-/// The data of a Secret.
-pub(super) type Data = BTreeMap<String, Vec<u8>>;
-
-/// Why a Secret could not be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SecretError {
-    /// It is not there.
-    #[error("failed to get secret '{0}': it does not exist")]
-    Missing(String),
-    /// The server refused, or could not be reached.
-    #[error("failed to get secret '{0}': {1}")]
-    Request(String, String),
-}
-
 /// What there is.
 #[derive(Debug, Default)]
 pub(super) struct Observed {
-    /// What `secretRef` names.
-    pub(super) secret: Option<Result<Data, SecretError>>,
-    /// What `proxySecretRef` names.
-    pub(super) proxy: Option<Result<Data, SecretError>>,
+    /// The Secrets that it names.
+    pub(super) secrets: Secrets,
     /// The archive of the status is on disk, with its digest.
     pub(super) has_archive: bool,
     /// The tree of the last fetch of this process.
@@ -71,8 +55,10 @@ pub(super) async fn observe(
         return Observed::default();
     }
     Observed {
-        secret: secret(context, key, repository.spec.secret_ref.as_ref()).await,
-        proxy: secret(context, key, repository.spec.proxy_secret_ref.as_ref()).await,
+        secrets: Secrets {
+            credentials: secret(context, key, repository.spec.secret_ref.as_ref()).await,
+            proxy: secret(context, key, repository.spec.proxy_secret_ref.as_ref()).await,
+        },
         has_archive: has_archive(repository, context).await,
         loaded: context.trees.get(key),
     }

@@ -5,7 +5,7 @@ mod act;
 mod decide;
 mod load;
 mod report;
-mod request;
+pub mod request;
 mod status;
 
 use std::sync::Arc;

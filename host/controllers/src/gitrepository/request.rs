@@ -1,12 +1,44 @@
 //! From a specification and its Secrets to what the source crate is asked for. Pure.
 
+use std::collections::BTreeMap;
+
 use bulkhead_api::source::{GitProvider, GitRepositoryRef, GitRepositorySpec};
 use bulkhead_api::{Advice, Retry, SpecError, reason};
 use bulkhead_source::{
     ClientCertificate, Credentials, GitRequest, Location, LocationError, Proxy, Reference, Secret,
 };
 
-use super::load::{Data, Observed, SecretError};
+/// The data of a Secret.
+pub type Data = BTreeMap<String, Vec<u8>>;
+
+/// Why a Secret could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SecretError {
+    /// It is not there.
+    #[error("failed to get secret '{0}': it does not exist")]
+    Missing(String),
+    /// The server refused, or could not be reached.
+    #[error("failed to get secret '{0}': {1}")]
+    Request(String, String),
+}
+
+/// What the Secrets hold that a repository names, where it names them.
+#[derive(Clone, Debug, Default)]
+pub struct Secrets {
+    /// What `secretRef` names.
+    pub credentials: Option<Result<Data, SecretError>>,
+    /// What `proxySecretRef` names.
+    pub proxy: Option<Result<Data, SecretError>>,
+}
+
+/// Where a repository may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Behind HTTP or SSH.
+    Remote,
+    /// There, and in a folder of this machine: `file://`, for who runs `bulkhead sync`.
+    Local,
+}
 
 /// Why nothing can be asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -55,18 +87,22 @@ impl RequestError {
 }
 
 /// Makes the request of a repository.
-pub(super) fn request(
+///
+/// # Errors
+/// See [`RequestError`].
+pub fn request(
     spec: &GitRepositorySpec,
-    observed: &Observed,
+    secrets: &Secrets,
+    reach: Reach,
 ) -> Result<GitRequest, RequestError> {
     spec.interval()?;
     refuse_what_is_missing(spec)?;
-    let location = Location::parse(&spec.url, false)?;
+    let location = Location::parse(&spec.url, reach == Reach::Local)?;
     let mut request = GitRequest::new(location);
     request.timeout = spec.timeout()?;
     request.reference = reference(spec.reference.as_ref());
     request.ignore = spec.ignore.clone();
-    if let Some(secret) = &observed.secret {
+    if let Some(secret) = &secrets.credentials {
         let data = secret.as_ref().map_err(Clone::clone)?;
         request.credentials = credentials(&spec.url, data)?;
         request.authority = bytes(data, &["ca.crt", "caFile"]);
@@ -74,7 +110,7 @@ pub(super) fn request(
     } else if spec.url.starts_with("ssh://") {
         return Err(missing("identity"));
     }
-    if let Some(proxy) = &observed.proxy {
+    if let Some(proxy) = &secrets.proxy {
         request.proxy = Some(proxy_of(proxy.as_ref().map_err(Clone::clone)?)?);
     }
     Ok(request)
@@ -216,19 +252,19 @@ mod tests {
         GitRepositorySpec::new(url, Duration::from_secs(60))
     }
 
-    fn observed(pairs: &[(&str, &str)]) -> Observed {
+    fn observed(pairs: &[(&str, &str)]) -> Secrets {
         let data = pairs
             .iter()
             .map(|(k, v)| ((*k).to_owned(), v.as_bytes().to_vec()))
             .collect();
-        Observed {
-            secret: Some(Ok(data)),
-            ..Observed::default()
+        Secrets {
+            credentials: Some(Ok(data)),
+            ..Secrets::default()
         }
     }
 
-    fn refused(spec: &GitRepositorySpec, observed: &Observed) -> (String, &'static str, Retry) {
-        let error = request(spec, observed).unwrap_err();
+    fn refused(spec: &GitRepositorySpec, observed: &Secrets) -> (String, &'static str, Retry) {
+        let error = request(spec, observed, Reach::Remote).unwrap_err();
         let advice = error.advice();
         (bulkhead_api::chain(&error), advice.reason, advice.retry)
     }
@@ -236,16 +272,21 @@ mod tests {
     #[test]
     fn keys_of_flux_become_credentials() {
         let https = spec("https://example.com/x");
-        let basic = request(&https, &observed(&[("username", "u"), ("password", "p")])).unwrap();
+        let basic = request(
+            &https,
+            &observed(&[("username", "u"), ("password", "p")]),
+            Reach::Remote,
+        )
+        .unwrap();
         assert!(
             matches!(basic.credentials, Credentials::Basic { username, .. } if username == "u")
         );
         let keys = [("bearerToken", "t"), ("username", "u"), ("password", "p")];
-        let bearer = request(&https, &observed(&keys)).unwrap();
+        let bearer = request(&https, &observed(&keys), Reach::Remote).unwrap();
         assert!(matches!(bearer.credentials, Credentials::Bearer(_)));
         let ssh = spec("ssh://git@example.com/x");
         let keys = [("identity", "k"), ("known_hosts", "h")];
-        let ssh = request(&ssh, &observed(&keys)).unwrap();
+        let ssh = request(&ssh, &observed(&keys), Reach::Remote).unwrap();
         assert!(matches!(
             ssh.credentials,
             Credentials::Ssh { password: None, .. }
@@ -265,13 +306,10 @@ mod tests {
                 Retry::Backoff
             )
         );
-        assert_eq!(
-            refused(&ssh, &Observed::default()).1,
-            "AuthenticationFailed"
-        );
-        let missing = Observed {
-            secret: Some(Err(SecretError::Missing("apps/login".into()))),
-            ..Observed::default()
+        assert_eq!(refused(&ssh, &Secrets::default()).1, "AuthenticationFailed");
+        let missing = Secrets {
+            credentials: Some(Err(SecretError::Missing("apps/login".into()))),
+            ..Secrets::default()
         };
         let https = spec("https://example.com/x");
         assert_eq!(
@@ -283,7 +321,7 @@ mod tests {
     #[test]
     fn addresses_that_are_none_stall() {
         for url in ["file:///etc", "ftp://x/y", "git@github.com:a/b", "ext::sh"] {
-            let (_, reason, retry) = refused(&spec(url), &Observed::default());
+            let (_, reason, retry) = refused(&spec(url), &Secrets::default());
             assert_eq!((reason, retry), ("URLInvalid", Retry::OnChange), "{url}");
         }
     }
@@ -292,7 +330,7 @@ mod tests {
     fn an_interval_that_no_clock_can_hold_stalls() {
         let mut spec = spec("https://example.com/x");
         spec.interval = bulkhead_api::GoDuration::new("99999999999h");
-        let (text, reason, retry) = refused(&spec, &Observed::default());
+        let (text, reason, retry) = refused(&spec, &Secrets::default());
         assert_eq!((reason, retry), ("ValidationFailed", Retry::OnChange));
         assert!(
             text.contains("`spec.interval`") && text.contains("99999999999h"),
@@ -304,7 +342,7 @@ mod tests {
     fn what_is_not_there_yet_is_refused_and_not_ignored() {
         let mut spec = spec("https://example.com/x");
         spec.recurse_submodules = true;
-        let (text, _, retry) = refused(&spec, &Observed::default());
+        let (text, _, retry) = refused(&spec, &Secrets::default());
         assert_eq!(text, "`spec.recurseSubmodules` is not supported yet");
         assert_eq!(retry, Retry::OnChange);
     }

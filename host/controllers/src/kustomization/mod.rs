@@ -1,0 +1,88 @@
+//! Kustomization: renders a directory of a source and keeps the cluster as it says.
+
+mod act;
+mod decide;
+mod dependencies;
+mod health;
+mod load;
+pub mod memory;
+mod report;
+mod status;
+
+use std::sync::Arc;
+
+use bulkhead_api::kustomize::Kustomization;
+use bulkhead_api::meta::{is_requested, requested_at};
+
+use crate::context::Context;
+use crate::queue::{Again, Class, Key};
+use crate::status::WriteError;
+use crate::watch::Change;
+
+pub use act::{DeliverError, Outcome};
+pub use decide::RefuseError;
+
+/// Reconciles the object `key`.
+///
+/// # Errors
+/// The API server could not be used; nothing is lost.
+pub async fn reconcile(context: Arc<Context>, key: Key, class: Class) -> Result<Again, WriteError> {
+    let Some(object) = load::object(&context, &key).await? else {
+        return Ok(Again::OnEvent);
+    };
+    let observed = load::observe(&object, &key, &context).await;
+    let is_due = is_due(&observed, class, &context);
+    let decision = decide::decide(&object, &observed, class, &context.settings, is_due);
+    let outcome = act::run(&object, &key, decision, observed, &context).await;
+    report::publish(&context, &outcome, class).await?;
+    Ok(report::again(&context, &outcome))
+}
+
+/// Tells whether all objects are to be compared with the cluster.
+fn is_due(observed: &load::Observed, class: Class, context: &Context) -> bool {
+    let Some(applied) = &observed.remembered.applied else {
+        return false;
+    };
+    class == Class::Interval || applied.compared.elapsed() >= context.settings.sweep
+}
+
+/// Names the GitRepository of a Kustomization; `None` for a source of another kind.
+pub fn source_key(object: &Kustomization) -> Option<Key> {
+    load::source_key(object)
+}
+
+/// Says why a change of the object makes a reconciliation necessary; `None` if it does not.
+pub fn wake(change: &Change<Kustomization>) -> Option<Class> {
+    let Change::Put { before, now } = change else {
+        return None;
+    };
+    let Some(before) = before else {
+        return Some(Class::Spec);
+    };
+    let requested = requested_at(&now.metadata) != requested_at(&before.metadata)
+        && is_requested(
+            &now.metadata,
+            now.status.last_handled_reconcile_at.as_deref(),
+        );
+    let deleted =
+        now.metadata.deletion_timestamp.is_some() && before.metadata.deletion_timestamp.is_none();
+    if requested || deleted {
+        Some(Class::Request)
+    } else if now.metadata.generation != before.metadata.generation {
+        Some(Class::Spec)
+    } else {
+        None
+    }
+}
+
+/// Tells whether a change is one that dependents may wait for.
+pub fn may_free_dependents(change: &Change<Kustomization>) -> bool {
+    match change {
+        Change::Put {
+            before: Some(before),
+            now,
+        } => before.status != now.status || before.metadata.generation != now.metadata.generation,
+        Change::Put { before: None, .. } | Change::Deleted(_) => true,
+        Change::Broken(_) => false,
+    }
+}
