@@ -38,7 +38,7 @@ pub struct Step {
 pub enum Kept {
     /// `spec.prune` is off. It leaves the inventory, as in Flux.
     PruneOff,
-    /// Deleting it would delete the delivery or the engine. It leaves the inventory.
+    /// Deleting it would delete the delivery or the engine. It stays in the inventory.
     Protected,
 }
 
@@ -89,12 +89,17 @@ pub fn plan(
         }
     }
     let (prune, kept) = stale(&desired, inventory, settings);
+    let inventory_before = inventory.union(&desired);
+    let mut inventory_after = desired;
+    for (id, _) in kept.iter().filter(|(_, kept)| *kept == Kept::Protected) {
+        inventory_after.insert(id.clone(), inventory.version(id).unwrap_or_default());
+    }
     Plan {
         stages,
         prune,
         kept,
-        inventory_before: inventory.union(&desired),
-        inventory_after: desired,
+        inventory_before,
+        inventory_after,
     }
 }
 
@@ -233,6 +238,7 @@ mod tests {
         let pruned: Vec<String> = plan.prune.iter().map(|(id, _)| id.subject()).collect();
         assert_eq!(pruned, ["CustomResourceDefinition/widgets.example.com"]);
         assert!(plan.kept.iter().all(|(_, kept)| *kept == Kept::Protected));
+        assert_eq!(plan.inventory_after.len(), 2);
     }
 
     #[test]

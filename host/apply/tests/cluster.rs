@@ -927,3 +927,51 @@ async fn a_crash_after_any_write_leaves_no_orphan() {
         assert_eq!(classes.list(&ours).await.unwrap().items.len(), 0);
     }
 }
+
+#[tokio::test]
+#[ignore = "needs kube-apiserver"]
+async fn a_denied_delete_is_tried_again() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    let mut delivery = Delivery::new("denied").await;
+    delivery
+        .applied(&format!("{}{}", map("a", "1"), map("b", "1")))
+        .await;
+    let denies = Arc::new(AtomicBool::new(true));
+    let (inner, denying) = (delivery.server.client().unwrap(), denies.clone());
+    let service = tower::service_fn(move |request: http::Request<kube::client::Body>| {
+        let path = request.uri().path();
+        let is_denied = request.method() == "DELETE" && path.ends_with("/a");
+        let is_denied = is_denied && denying.load(Ordering::Relaxed);
+        let inner = inner.clone();
+        async move {
+            if !is_denied {
+                return inner.send(request).await;
+            }
+            let status = serde_json::json!({
+                "kind": "Status", "status": "Failure", "code": 403, "reason": "Forbidden",
+                "message": "a policy denies it",
+            });
+            let body = kube::client::Body::from(status.to_string().into_bytes());
+            Ok(http::Response::builder().status(403).body(body).unwrap())
+        }
+    });
+    let client = kube::Client::new(service, "default");
+    delivery.cluster = Cluster::new(client.clone(), Discovery::new(client));
+    // The other object is pruned all the same.
+    let (applied, message) = delivery.refused("").await;
+    assert_eq!(
+        message,
+        "delete failed, errors: ConfigMap/NS/a delete failed (Forbidden): a policy denies it"
+    );
+    assert_eq!(applied.error.unwrap().advice().reason, "PruneFailed");
+    assert_eq!(
+        delivery.short(&applied.changes[0].to_string()),
+        "ConfigMap/NS/b deleted"
+    );
+    assert_eq!(delivery.inventory.len(), 1);
+    denies.store(false, Ordering::Relaxed);
+    assert_eq!(delivery.applied("").await, ["ConfigMap/NS/a deleted"]);
+    assert!(delivery.inventory.is_empty());
+}

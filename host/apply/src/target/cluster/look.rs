@@ -57,12 +57,12 @@ impl Run<'_> {
             })
             .collect();
         let todos = || stages.iter().flat_map(|(_, todos)| todos);
-        // A first apply finds nothing of its own: it does not look.
+        // A first apply finds nothing of its own: it looks only when told to.
         let is_first = inventory.is_empty();
-        let wanted = todos().filter(|todo| match todo.need {
-            Need::Skip => false,
-            Need::Look => true,
-            _ => !is_first && (check == Check::Live || records.get(todo.object.id()).is_none()),
+        let wanted = todos().filter(|todo| match (todo.need, check) {
+            (Need::Skip, _) => false,
+            (Need::Look, _) | (_, Check::Live) => true,
+            (_, Check::Records) => !is_first && records.get(todo.object.id()).is_none(),
         });
         let mut seen = self.see(wanted.collect(), check, records).await;
         for todo in stages.iter_mut().flat_map(|(_, todos)| todos) {

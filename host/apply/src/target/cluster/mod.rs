@@ -45,7 +45,9 @@ const LOOK_PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::
 /// What is known before an apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Check {
-    /// The records are trusted: for a new revision.
+    /// The records are trusted: for a new revision. Objects without a record are looked at, but on
+    /// a first apply (an empty inventory): then an object that is there already, and that somebody
+    /// marked to be left alone, is applied once.
     Records,
     /// The metadata of all objects are read, and what others changed is put back: at the interval.
     Live,
@@ -186,6 +188,8 @@ impl Cluster {
     }
 
     /// Deletes what is left of a delivery, as pruning does: for its finalizer.
+    ///
+    /// Protected objects stay, and stay in [`Applied::inventory`].
     pub async fn delete_all(
         &self,
         inventory: &Inventory,

@@ -151,28 +151,41 @@ pub(super) fn scrub(object: &Object, message: &str) -> String {
     if !object.is("", "Secret") {
         return message.to_owned();
     }
+    let mut values = Vec::new();
+    for field in ["data", "stringData"] {
+        leaves(object.body().get(field), &mut values);
+    }
+    // The longest first: one may be a part of another.
+    values.sort_by_key(|value| std::cmp::Reverse(value.len()));
     let mut scrubbed = message.to_owned();
-    let data = object.body().get("data").and_then(Value::as_object);
-    for value in data.into_iter().flat_map(|data| data.values()) {
-        let encoded = value
-            .as_str()
-            .map_or_else(|| value.to_string(), str::to_owned);
-        let bytes = base64::engine::general_purpose::STANDARD.decode(&encoded);
-        let plain = bytes
-            .ok()
-            .and_then(|bytes| String::from_utf8(bytes).ok())
-            .unwrap_or_default();
-        for text in [encoded, plain.clone(), plain.trim().to_owned()] {
-            if !text.is_empty() {
-                scrubbed = scrubbed.replace(&format!("\"{text}\""), "\"***\"");
-                // Short texts are parts of ordinary words; in quotes they are covered above.
-                if text.len() >= 4 {
-                    scrubbed = scrubbed.replace(&text, "***");
-                }
-            }
+    for value in values.iter().filter(|value| !value.is_empty()) {
+        scrubbed = scrubbed.replace(&format!("\"{value}\""), "\"***\"");
+        // Short texts are parts of ordinary words; in quotes they are covered above.
+        if value.len() >= 4 {
+            scrubbed = scrubbed.replace(value, "***");
         }
     }
     scrubbed
+}
+
+/// Collects all texts and numbers, as they are and decoded.
+fn leaves(value: Option<&Value>, found: &mut Vec<String>) {
+    match value {
+        Some(Value::Object(entries)) => entries
+            .values()
+            .for_each(|value| leaves(Some(value), found)),
+        Some(Value::Array(items)) => items.iter().for_each(|value| leaves(Some(value), found)),
+        Some(Value::String(text)) => {
+            found.push(text.clone());
+            let bytes = base64::engine::general_purpose::STANDARD.decode(text);
+            if let Some(plain) = bytes.ok().and_then(|bytes| String::from_utf8(bytes).ok()) {
+                found.push(plain.trim().to_owned());
+                found.push(plain);
+            }
+        }
+        Some(Value::Number(number)) => found.push(number.to_string()),
+        Some(Value::Bool(_) | Value::Null) | None => {}
+    }
 }
 
 #[cfg(test)]
@@ -186,14 +199,15 @@ mod tests {
     fn a_secret_value_never_gets_into_a_message() {
         let body = json!({
             "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "a" },
-            "data": { "long": "aHVudGVyMg==", "short": "eA==", "number": 12345 },
+            "data": { "long": "aHVudGVyMg==", "short": "eA==", "number": 12345, "deep": { "a": ["s3cret-inside"] } },
         });
         let body = body.as_object().cloned().unwrap_or_default();
         let secret = Object::new(body, Origin::default()).expect("valid");
-        let message = "data.long: Invalid value: \"aHVudGVyMg==\": hunter2, x \"x\" 12345";
+        let message =
+            "data.long: Invalid value: \"aHVudGVyMg==\": hunter2, x \"x\" 12345 {s3cret-inside}";
         assert_eq!(
             scrub(&secret, message),
-            "data.long: Invalid value: \"***\": ***, x \"***\" ***"
+            "data.long: Invalid value: \"***\": ***, x \"***\" *** {***}"
         );
     }
 }
