@@ -1,0 +1,363 @@
+//! Builds a kustomization: collects resources and bases, generates, runs components and
+//! transformers, and passes the result up. In: a directory. Out: its objects, and the rules and
+//! variables that the end of the build needs.
+
+use std::rc::Rc;
+
+use crate::built_in;
+use crate::config::{self, Config};
+use crate::error::{Context, Error, Outcome, fail, go_quote};
+use crate::kustomization::Kustomization;
+use crate::load::{Loader, no_kustomization, show};
+use crate::origin::{self, Origin};
+use crate::plugin::{self, Source};
+use crate::read;
+use crate::remote;
+use crate::resmap::ResMap;
+use crate::resource::{Resource, mark};
+use crate::transform::{Transformer, annotate_all};
+use crate::validate;
+use crate::vars::{self, Vars};
+use crate::world::World;
+use crate::yaml;
+
+/// Deepest chain of bases.
+const DEPTH: usize = 64;
+
+/// What has been collected.
+#[derive(Debug, Default)]
+pub(crate) struct Accumulator {
+    pub(crate) map: ResMap,
+    pub(crate) config: Option<Rc<Config>>,
+    pub(crate) vars: Vars,
+}
+
+impl Accumulator {
+    fn absorb(&mut self, world: &World<'_>, other: Accumulator) -> Outcome<()> {
+        self.map.add_all(world, other.map)?;
+        if let Some(config) = &other.config {
+            config::accumulate(&mut self.config, config)?;
+        }
+        vars::merge(&mut self.vars, other.vars.into_values())
+    }
+}
+
+/// A kustomization that is being built.
+pub(crate) struct Target<'a> {
+    loader: Rc<Loader<'a>>,
+    pub(crate) file: Kustomization,
+    file_name: &'static str,
+    origin: Option<Origin>,
+    depth: usize,
+}
+
+impl<'a> Target<'a> {
+    /// Reads the kustomization file of a directory.
+    ///
+    /// # Errors
+    /// There is none, or it is wrong.
+    pub(crate) fn read(loader: Rc<Loader<'a>>) -> Outcome<Self> {
+        let Some((file_name, text)) = loader.kustomization()? else {
+            return Err(no_kustomization(&loader.root));
+        };
+        let file = Kustomization::read(&text, &show(&loader.root))
+            .map_err(|error| error.in_file(&loader.display(file_name)))?;
+        Ok(Self::of(loader, file, file_name))
+    }
+
+    /// A target from a kustomization that has been read.
+    pub(crate) fn of(loader: Rc<Loader<'a>>, file: Kustomization, file_name: &'static str) -> Self {
+        let origin = (!file.build_metadata.is_empty()).then(Origin::default);
+        Self { loader, file, file_name, origin, depth: 0 }
+    }
+
+    /// The loader of the directory.
+    pub(crate) fn loader(&self) -> Rc<Loader<'a>> {
+        self.loader.clone()
+    }
+
+    /// Starts to track where objects come from, if the file asks for it now.
+    pub(crate) fn track_origins(&mut self) {
+        self.origin = (!self.file.build_metadata.is_empty()).then(Origin::default);
+    }
+
+    /// Takes the schema that `openapi` gives.
+    pub(crate) fn set_schema(&self, world: &mut World<'_>, top: bool) -> Outcome<()> {
+        let openapi = &self.file.openapi;
+        let text = match openapi.get("path") {
+            Some(path) => {
+                let bytes = self.loader.load(path).map_err(|error| error.in_field("openapi"))?;
+                let parsed = if bytes.first() == Some(&b'{') {
+                    serde_json::from_slice(&bytes).map_err(|error| fail!(YamlInvalid, "invalid schema file: {error}"))
+                } else {
+                    yaml::to_json(&bytes, false).map_err(|error| error.wrap("invalid schema file"))
+                };
+                Some(parsed.map_err(|error| error.in_file(&self.loader.display(path)))?)
+            }
+            None => None,
+        };
+        let version = openapi.get("version").map(String::as_str);
+        world.schemas.set(version, text, top).map_err(|error| error.in_field("openapi"))
+    }
+
+    /// Collects everything into `into`: empty, or what a component's parent has so far.
+    ///
+    /// # Errors
+    /// Whatever goes wrong, with the chain of kustomizations that led there.
+    pub(crate) fn accumulate(&self, world: &mut World<'_>, into: Accumulator) -> Outcome<Accumulator> {
+        world.warnings.extend(self.file.warnings.iter().cloned());
+        let result = self.accumulate_here(world, into);
+        result.map_err(|mut error| {
+            if error.chain.is_empty() {
+                error.chain = self.loader.chain();
+            }
+            match &error.file {
+                Some(_) => error,
+                None => error.in_file(&self.loader.display(self.file_name)),
+            }
+        })
+    }
+
+    fn accumulate_here(&self, world: &mut World<'_>, mut into: Accumulator) -> Outcome<Accumulator> {
+        self.resources(world, &mut into, &self.file.resources, &self.loader, "resources")
+            .context(|| "accumulating resources".to_owned())?;
+        let own = config::load(&self.loader, &self.file.configurations, &world.built_in)?;
+        config::accumulate(&mut into.config, &own)?;
+        if !self.file.crds.is_empty() {
+            let crds = config::load_crds(&self.loader, &self.file.crds)
+                .context(|| format!("loading CRDs {}", crate::error::go_list(&self.file.crds)))?;
+            config::accumulate(&mut into.config, &Rc::new(crds))?;
+        }
+        self.generate(world, &mut into)?;
+        self.components(world, &mut into).context(|| "accumulating components".to_owned())?;
+        self.transform(world, &mut into)?;
+        self.validate(world, &mut into)?;
+        vars::note(world, &mut into.map, &self.file.vars)
+            .and_then(|()| vars::merge(&mut into.vars, self.file.vars.clone()))
+            .context(|| "merging vars".to_owned())?;
+        Ok(into)
+    }
+
+    fn resources(
+        &self,
+        world: &mut World<'_>,
+        into: &mut Accumulator,
+        paths: &[String],
+        loader: &Rc<Loader<'a>>,
+        field: &str,
+    ) -> Outcome<()> {
+        for path in paths {
+            self.resource(world, into, path, loader).map_err(|error| error.in_field(field))?;
+        }
+        Ok(())
+    }
+
+    /// Adds a file; if it is none, a base.
+    fn resource(
+        &self,
+        world: &mut World<'_>,
+        into: &mut Accumulator,
+        path: &str,
+        loader: &Rc<Loader<'a>>,
+    ) -> Outcome<()> {
+        let file_error = if loader.is_directory(path) {
+            let full = loader.join(path).unwrap_or_default();
+            fail!(PathMissing, "accumulating resources from '{path}': '{}' must resolve to a file", show(&full))
+        } else {
+            match self.file(world, into, path, loader) {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            }
+        };
+        if remote::is_file(path) && loader.files().remote(path).is_none() {
+            return Err(file_error);
+        }
+        let below = match loader.below(path) {
+            Ok(below) => below,
+            Err(error) => return Err(report(file_error, error)),
+        };
+        let context = || format!("accumulation err='{}'", file_error.message);
+        self.directory(world, into, below, path, false).context(context)
+    }
+
+    fn file(
+        &self,
+        world: &mut World<'_>,
+        into: &mut Accumulator,
+        path: &str,
+        loader: &Rc<Loader<'a>>,
+    ) -> Outcome<()> {
+        let full = loader.display(path);
+        let read = loader.load(path).and_then(|bytes| {
+            let objects = read::objects(world, &bytes).and_then(|objects| ResMap::checked(world, objects));
+            objects.map_err(|error| read::in_file(error, path, &full))
+        });
+        let mut map = read.context(|| format!("accumulating resources from '{path}'"))?;
+        if let Some(origin) = &self.origin {
+            annotate_all(world, &mut map, mark::ORIGIN, &origin.below(path).text())?;
+        }
+        let merged = into.map.add_all(world, map).context(|| format!("merging resources from '{path}'"));
+        merged.map_err(|error| error.in_file(&full))
+    }
+
+    fn directory(
+        &self,
+        world: &mut World<'_>,
+        into: &mut Accumulator,
+        loader: Loader<'a>,
+        path: &str,
+        is_component: bool,
+    ) -> Outcome<()> {
+        let root = show(&loader.root);
+        if self.depth >= DEPTH {
+            return Err(fail!(LimitExceeded, "bases are nested deeper than {DEPTH} at '{root}'"));
+        }
+        let mut below = Target::read(Rc::new(loader))
+            .context(|| format!("couldn't make target for path '{root}'"))?;
+        below.file.build_metadata.clone_from(&self.file.build_metadata);
+        below.origin = self.origin.as_ref().map(|origin| origin.below(path));
+        below.depth = self.depth + 1;
+        below.set_schema(world, false)?;
+        match (is_component, below.file.is_component()) {
+            (true, false) => {
+                let kind = &below.file.kind;
+                return Err(fail!(
+                    KustomizationInvalid,
+                    "expected kind 'Component' for path '{root}' but got '{kind}'"
+                ));
+            }
+            (false, true) => {
+                return Err(fail!(KustomizationInvalid, "expected kind != 'Component' for path '{root}'")
+                    .advise("list it under `components`"));
+            }
+            _ => {}
+        }
+        let start = if is_component { std::mem::take(into) } else { Accumulator::default() };
+        let collected =
+            below.accumulate(world, start).context(|| format!("recursed accumulation of path '{root}'"))?;
+        into.absorb(world, collected).context(|| format!("recursed merging from path '{root}'"))
+    }
+
+    fn components(&self, world: &mut World<'_>, into: &mut Accumulator) -> Outcome<()> {
+        for path in &self.file.components {
+            let loader = self.loader.below(path);
+            let loader = loader.map_err(|mut error| {
+                error.message = format!("loader.New {}", go_quote(&error.message));
+                error.in_field("components")
+            })?;
+            self.directory(world, into, loader, path, true).map_err(|mut error| {
+                error.message = format!("accumulateDirectory: {}", go_quote(&error.message));
+                error.in_field("components")
+            })?;
+        }
+        Ok(())
+    }
+
+    fn generate(&self, world: &mut World<'_>, into: &mut Accumulator) -> Outcome<()> {
+        if self.file.helm_charts > 0 {
+            return Err(plugin::refuse_helm());
+        }
+        let mut sources: Vec<(Source, Option<Origin>)> = Vec::new();
+        for source in built_in::sources(&self.file) {
+            let origin = self.origin.as_ref();
+            let name = if let Source::Made(made, _) = &source { made.plugin() } else { "" };
+            sources.push((source, origin.map(|origin| origin.built_in(self.file_name, name))));
+        }
+        for configuration in self.configurations(world, &self.file.generators, "generators")? {
+            let source = plugin::generator(world, &configuration)
+                .map_err(|error| error.wrap("loading generator plugins: failed to load generator"))?;
+            sources.push((source, Origin::of_configuration(&world.tree, &configuration)));
+        }
+        for (source, origin) in sources {
+            let mut made = source.make(world, &self.loader)?;
+            if let Some(origin) = &origin {
+                origin::add(&mut world.tree, &mut made, origin)?;
+            }
+            into.map.absorb(world, made).context(|| "merging from generator".to_owned())?;
+        }
+        Ok(())
+    }
+
+    /// The objects that configure plugins: inline ones first, then those of files and bases.
+    fn configurations(&self, world: &mut World<'_>, entries: &[String], field: &str) -> Outcome<Vec<Resource>> {
+        let what = field.trim_end_matches('s');
+        let mut found = Accumulator::default();
+        let mut paths = Vec::new();
+        for entry in entries {
+            let inline = read::objects(world, entry.as_bytes()).and_then(|list| ResMap::checked(world, list));
+            let Ok(mut map) = inline else {
+                paths.push(entry.clone());
+                continue;
+            };
+            if let Some(origin) = &self.origin {
+                let text = origin.below(self.file_name).text();
+                for resource in &mut map.list {
+                    if let Some(node) = resource.node {
+                        crate::resource::put_annotation(&mut world.tree, node, mark::ORIGIN, &text)?;
+                    }
+                    resource.touch();
+                }
+                map.changed();
+            }
+            found.map.add_all(world, map).context(|| format!("configuring external {what}"))?;
+        }
+        self.resources(world, &mut found, &paths, &self.loader, field)?;
+        Ok(found.map.list)
+    }
+
+    fn transform(&self, world: &mut World<'_>, into: &mut Accumulator) -> Outcome<()> {
+        let config = into.config.clone().unwrap_or_default();
+        let mut all: Vec<(Transformer, Option<Origin>)> = Vec::new();
+        for transformer in built_in::transformers(world, &self.loader, &self.file, &config)? {
+            let origin = self.origin.as_ref();
+            let origin = origin.map(|origin| origin.built_in(self.file_name, transformer.name()));
+            all.push((transformer, origin));
+        }
+        for configuration in self.configurations(world, &self.file.transformers, "transformers")? {
+            let origin = Origin::of_configuration(&world.tree, &configuration);
+            let read = plugin::transformer(world, &self.loader, &configuration);
+            let read = read.map_err(|error| error.in_field("transformers"))?;
+            let last = read.len().saturating_sub(1);
+            for (i, transformer) in read.into_iter().enumerate() {
+                all.push((transformer, origin.clone().filter(|_| i == last)));
+            }
+        }
+        for (transformer, origin) in all {
+            transformer.apply(world, &mut into.map)?;
+            if let Some(origin) = &origin {
+                origin::add_transformer(&mut world.tree, &mut into.map, origin)?;
+            }
+            into.map.drop_empty(&world.tree);
+        }
+        Ok(())
+    }
+
+    fn validate(&self, world: &mut World<'_>, into: &mut Accumulator) -> Outcome<()> {
+        for configuration in self.configurations(world, &self.file.validators, "validators")? {
+            let read = plugin::transformer(world, &self.loader, &configuration);
+            let validators = read.map_err(|error| error.in_field("validators"))?;
+            validate::run(world, &mut into.map, &validators)?;
+        }
+        Ok(())
+    }
+}
+
+/// Of the errors for a path that is neither file nor base, the one that says more.
+fn report(file_error: Box<Error>, base_error: Box<Error>) -> Box<Error> {
+    if file_error.malformed {
+        return file_error;
+    }
+    let context = format!("accumulation err='{}'", file_error.message);
+    // What is wrong with the file is what the user can act on, unless there is no file at all.
+    let mut error = base_error.wrap(context);
+    let is_about_file = file_error.code != crate::error::Code::PathMissing;
+    if is_about_file {
+        error.code = file_error.code;
+        error.file = file_error.file;
+        error.line = file_error.line;
+        error.column = file_error.column;
+        error.object = file_error.object;
+        error.help = file_error.help;
+    }
+    error
+}
