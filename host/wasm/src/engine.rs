@@ -106,7 +106,7 @@ impl Ticker {
         }
     }
 
-    /// Ends the thread.
+    /// Ends the thread, after the last guest.
     pub(crate) fn end(&self) {
         self.shared.lock().ended = true;
         self.shared.changed.notify_one();

@@ -7,7 +7,7 @@ use bulkhead_wasm::{
 };
 use cap_std::fs::Dir;
 
-use crate::fake::{HELLO, PROBE, id, renderer, request, text};
+use crate::fake::{HELLO, PROBE, id, large, renderer, request, text};
 
 fn open(folder: &tempfile::TempDir) -> Dir {
     Dir::open_ambient_dir(folder.path(), cap_std::ambient_authority()).unwrap()
@@ -169,6 +169,29 @@ async fn a_child_has_a_memory_limit() {
         "{error}"
     );
     assert_eq!(error.advice().retry, bulkhead_api::Retry::Backoff);
+}
+
+#[tokio::test]
+async fn a_child_has_a_processor_limit() {
+    let cpu = Duration::from_secs(1);
+    let compile_limits = CompileLimits {
+        cpu,
+        ..CompileLimits::default()
+    };
+    let config = HostConfig {
+        compiler: worker(),
+        compile_limits,
+        ..HostConfig::default()
+    };
+    let error = Host::new(config)
+        .unwrap()
+        .load(id(), &large(30_000))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "failed to compile fake 0.1.0: the compiler used up its processor time"
+    );
 }
 
 #[tokio::test]

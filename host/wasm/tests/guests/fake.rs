@@ -244,6 +244,22 @@ pub(crate) const PROBE: &str = r#"
     (call $number (i32.load (i32.const 140))))
 "#;
 
+/// A renderer with `functions` functions of about 150 bytes that nobody calls.
+pub(crate) fn large(functions: usize) -> Vec<u8> {
+    let step =
+        "(local.set 0 (i32.add (i32.mul (local.get 0) (i32.const 1103515245)) (i32.const 12345)))";
+    let many: String = (0..functions)
+        .map(|_| {
+            format!(
+                "(func (param i32) (result i32) {} (local.get 0))",
+                step.repeat(10)
+            )
+        })
+        .collect();
+    // Exported by a table, or the packaging would drop them.
+    renderer(&format!("{HELLO} (table funcref (elem $render)) {many}"))
+}
+
 /// One host for all tests: guests share nothing.
 pub(crate) fn host() -> &'static Host {
     static HOST: LazyLock<Host> =

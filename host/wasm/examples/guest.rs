@@ -1,0 +1,48 @@
+//! Measures a renderer on the smallest overlay: one resource. `guest FILE.wasm [RUNS]` prints the
+//! medians of whole calls, and of what of them is spent from instantiation to the answer.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a program of its own, which reads one file and prints"
+)]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bulkhead_wasm::{Host, HostConfig, MemoryTree, PluginId, RenderRequest};
+
+const SERVICE: &str = "apiVersion: v1\nkind: Service\nmetadata:\n  name: web\nspec:\n  ports:\n    - port: 80\n";
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let file = arguments.next().ok_or("usage: guest FILE.wasm [RUNS]")?;
+    let runs: usize = arguments.next().map_or(Ok(1_000), |text| text.parse())?;
+    let bytes = std::fs::read(&file)?;
+
+    let host = Host::new(HostConfig::default())?;
+    let started = Instant::now();
+    let plugin = host.load(PluginId::new("measured", "0"), &bytes).await?;
+    let compiled = started.elapsed();
+
+    let files = [("kustomization.yaml", "resources: [service.yaml]\n"), ("service.yaml", SERVICE)];
+    let tree = Arc::new(MemoryTree::from_files(files)?);
+    let mut calls = Vec::with_capacity(runs);
+    let mut guests = Vec::with_capacity(runs);
+    for _ in 0..runs {
+        let request = RenderRequest::new(tree.clone(), ".");
+        let started = Instant::now();
+        let rendered = plugin.render(request).await?;
+        calls.push(started.elapsed());
+        guests.push(rendered.usage.duration);
+    }
+    println!("component {} bytes, compiled in {compiled:?}", bytes.len());
+    println!("{runs} calls: median {:?}, of which in the guest's store {:?}", median(&mut calls), median(&mut guests));
+    Ok(())
+}
+
+fn median(times: &mut [Duration]) -> Duration {
+    times.sort_unstable();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
