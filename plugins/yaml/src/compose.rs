@@ -118,7 +118,7 @@ impl<'a> Composer<'a> {
             EventKind::DocumentEnd => {
                 let document = self.open.pop().map(|open| open.node);
                 return Ok(document.map(|mut document| {
-                    document.foot_comment = event.foot_comment;
+                    document.foot_comment = event.comments.unwrap_or_default().foot;
                     document
                 }));
             }
@@ -144,16 +144,17 @@ impl<'a> Composer<'a> {
             let message = format!("line {line}: more than {} nodes", self.limits.nodes);
             return Err(Error::at(line, column, message));
         }
-        let anchor_id = self.anchor(&event.anchor);
+        let anchor_id = self.anchor(event.anchor);
+        let comments = event.comments.map(|comments| *comments).unwrap_or_default();
         Ok(Node {
             kind,
             tag,
             value: event.value.into_owned(),
-            anchor: event.anchor.into_owned(),
+            anchor: event.anchor.to_owned(),
             anchor_id,
-            head_comment: event.head_comment,
-            line_comment: event.line_comment,
-            foot_comment: event.foot_comment,
+            head_comment: comments.head,
+            line_comment: comments.line,
+            foot_comment: comments.foot,
             line,
             column,
             ..Node::default()
@@ -178,7 +179,7 @@ impl<'a> Composer<'a> {
             ScalarStyle::Literal => Style::LITERAL,
             ScalarStyle::Folded => Style::FOLDED,
         };
-        let tag = match event.tag.as_ref() {
+        let tag = match event.tag.as_deref().unwrap_or_default() {
             // go-yaml v2 takes `! 5` as text, but `! <<` as a merge; v3 ignores the lone mark.
             "!" if self.dialect == Dialect::V2 => {
                 style |= Style::TAGGED;
@@ -201,13 +202,13 @@ impl<'a> Composer<'a> {
 
     fn alias(&mut self, mut event: Event<'a>) -> Result<Node, Error> {
         let name = std::mem::take(&mut event.anchor);
-        let Some(target) = self.anchors.get(name.as_ref()).copied() else {
+        let Some(target) = self.anchors.get(name).copied() else {
             let (line, column) = (event.start.line as u32 + 1, event.start.column as u32 + 1);
             let message = format!("unknown anchor '{name}' referenced");
             return Err(Error::at(line, column, message));
         };
         let mut node = self.node(event, Kind::Alias, Cow::Borrowed(""))?;
-        node.value = name.into_owned();
+        node.value = name.to_owned();
         node.anchor_id = target;
         Ok(node)
     }
@@ -218,7 +219,7 @@ impl<'a> Composer<'a> {
         } else {
             Style::PLAIN
         };
-        let tag = match event.tag.as_ref() {
+        let tag = match event.tag.as_deref().unwrap_or_default() {
             "" | "!" => Cow::Borrowed(tag),
             long => {
                 style |= Style::TAGGED;
@@ -242,8 +243,12 @@ impl<'a> Composer<'a> {
         let Some(Open { mut node, block }) = self.open.pop() else {
             return;
         };
-        node.line_comment = event.line_comment;
-        node.foot_comment = event.foot_comment;
+        if let Some(comments) = event.comments {
+            node.line_comment = comments.line;
+            node.foot_comment = comments.foot;
+        } else if !node.line_comment.is_empty() || !node.foot_comment.is_empty() {
+            (node.line_comment, node.foot_comment) = (String::new(), String::new());
+        }
         let count = node.content.len();
         if node.kind == Kind::Mapping && block && !node.foot_comment.is_empty() && count > 1 {
             node.content[count - 2].foot_comment = std::mem::take(&mut node.foot_comment);
@@ -268,7 +273,9 @@ impl<'a> Composer<'a> {
                 let foot = std::mem::take(&mut content[count - 1].foot_comment);
                 content[count - 3].foot_comment = foot;
             }
-        } else if content[count - 2].foot_comment.is_empty() {
+        } else if content[count - 2].foot_comment.is_empty()
+            && !content[count - 1].foot_comment.is_empty()
+        {
             content[count - 2].foot_comment = std::mem::take(&mut content[count - 1].foot_comment);
         }
     }

@@ -259,7 +259,7 @@ impl<'n> Decoder<'n> {
             }
             let decoded = self.value(value)?;
             if self.options.strict && !self.is_v3() && entries.position(&found).is_some() {
-                let found = go_text::syntax(&found, self.options.dialect);
+                let found = go_text::syntax_at_top(&found, self.options.dialect);
                 let line = value.line;
                 self.problems
                     .push((line, format!("key {found} already set in map")));
@@ -290,14 +290,12 @@ impl<'n> Decoder<'n> {
                 found @ (Value::String(_) | Value::Binary(_)) => Some(found),
                 _ => Some(Value::String(target.value.clone())),
             }),
-            kind => {
-                let tag = if kind == Kind::Mapping {
-                    resolve::MAP
-                } else {
-                    resolve::SEQ
-                };
-                self.problems
-                    .push((target.line, format!("cannot unmarshal {tag} into string")));
+            _ => {
+                let tag = target.short_tag();
+                let known = tag == resolve::MAP || tag == resolve::SEQ;
+                let value = if known { "" } else { " ``" };
+                let text = format!("cannot unmarshal {tag}{value} into string");
+                self.problems.push((target.line, text));
                 Ok(None)
             }
         }

@@ -6,7 +6,7 @@ use crate::node::{Kind, Node, Style};
 use crate::source::{EmitOptions, Source, View};
 use crate::token::ScalarStyle;
 use crate::value::Value;
-use crate::{Dialect, go_text, resolve, sort};
+use crate::{Dialect, go_text, number, resolve, sort};
 
 /// Writes one document as text; a node that is no document gets one around it.
 #[must_use]
@@ -35,9 +35,19 @@ pub fn emit_value(value: &Value, options: EmitOptions) -> String {
     encoder.finish()
 }
 
+/// As [`emit_value`], of what the value's JSON says: times are text, `1.0` is `1`.
+pub(crate) fn emit_as_json(value: &Value, options: EmitOptions) -> String {
+    let mut encoder = Encoder::new(options);
+    encoder.through_json = true;
+    encoder.encode_value(value);
+    encoder.finish()
+}
+
 /// Writes documents one after the other.
 pub struct Encoder<'a> {
     emitter: Emitter<'a>,
+    /// Whether values are written as if they had been JSON before.
+    through_json: bool,
 }
 
 impl<'a> Encoder<'a> {
@@ -52,6 +62,7 @@ impl<'a> Encoder<'a> {
         } = options;
         Self {
             emitter: Emitter::new(dialect, indent, width, compact_seq_indent),
+            through_json: false,
         }
     }
 
@@ -207,7 +218,11 @@ impl<'a> Encoder<'a> {
             Value::Bool(false) => self.plain("false"),
             Value::Int(number) => self.plain(&number.to_string()),
             Value::Uint(number) => self.plain(&number.to_string()),
-            Value::Float(number) => self.plain(&crate::number::yaml_float(*number)),
+            Value::Float(number) if self.through_json => {
+                self.plain(&number::json_yaml_float(*number))
+            }
+            Value::Float(number) => self.plain(&number::yaml_float(*number)),
+            Value::Timestamp(text) if self.through_json => self.text(text),
             Value::Timestamp(text) => self.plain(text),
             Value::String(text) => self.text(text),
             Value::Binary(bytes) => {

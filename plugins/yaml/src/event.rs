@@ -22,31 +22,47 @@ pub(crate) enum EventKind {
 pub(crate) struct Event<'a> {
     pub(crate) kind: EventKind,
     pub(crate) start: Mark,
-    pub(crate) anchor: Cow<'a, str>,
-    /// The long tag; empty where none was given.
-    pub(crate) tag: Cow<'a, str>,
+    pub(crate) anchor: &'a str,
+    /// The long tag, where one was given.
+    pub(crate) tag: Option<Box<str>>,
     pub(crate) value: Cow<'a, str>,
     pub(crate) style: ScalarStyle,
     pub(crate) flow: bool,
-    pub(crate) head_comment: String,
-    pub(crate) line_comment: String,
-    pub(crate) foot_comment: String,
+    /// Most events have none.
+    pub(crate) comments: Option<Box<Comments>>,
+}
+
+/// The comments of one event.
+#[derive(Debug, Default)]
+pub(crate) struct Comments {
+    pub(crate) head: String,
+    pub(crate) line: String,
+    pub(crate) foot: String,
+}
+
+impl Comments {
+    /// A head comment alone; nothing for no text.
+    pub(crate) fn head(head: String) -> Option<Box<Self>> {
+        (!head.is_empty()).then(|| {
+            Box::new(Self {
+                head,
+                ..Self::default()
+            })
+        })
+    }
 }
 
 impl Event<'_> {
     pub(crate) fn new(kind: EventKind, start: Mark) -> Self {
-        let nothing = || Cow::Borrowed("");
         Self {
             kind,
             start,
-            anchor: nothing(),
-            tag: nothing(),
-            value: nothing(),
+            anchor: "",
+            tag: None,
+            value: Cow::Borrowed(""),
             style: ScalarStyle::Plain,
             flow: false,
-            head_comment: String::new(),
-            line_comment: String::new(),
-            foot_comment: String::new(),
+            comments: None,
         }
     }
 }

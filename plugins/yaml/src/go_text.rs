@@ -38,6 +38,14 @@ pub(crate) fn quote(text: &str) -> String {
     out
 }
 
+/// As [`syntax`], for a value that is not inside another.
+pub(crate) fn syntax_at_top(value: &Value, dialect: Dialect) -> String {
+    match value {
+        Value::Null => "<nil>".to_owned(),
+        value => syntax(value, dialect),
+    }
+}
+
 /// Go's `%#v` of a decoded value, near enough for messages.
 pub(crate) fn syntax(value: &Value, dialect: Dialect) -> String {
     let syntax = |value: &Value| syntax(value, dialect);
@@ -47,7 +55,7 @@ pub(crate) fn syntax(value: &Value, dialect: Dialect) -> String {
         Value::Bool(value) => value.to_string(),
         Value::Int(number) => number.to_string(),
         Value::Uint(number) => format!("{number:#x}"),
-        Value::Float(number) => crate::number::yaml_float(*number),
+        Value::Float(number) => crate::number::go_float(*number),
         Value::Timestamp(text) | Value::String(text) => quote(text),
         Value::Binary(bytes) => quote(&lossy(bytes)),
         Value::Sequence(items) => {

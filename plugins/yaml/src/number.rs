@@ -42,6 +42,16 @@ fn general(text: &str) -> String {
     if negative { format!("-{body}") } else { body }
 }
 
+/// A float as Go prints it in messages.
+pub(crate) fn go_float(number: f64) -> String {
+    match number {
+        number if number.is_nan() => "NaN".to_owned(),
+        f64::INFINITY => "+Inf".to_owned(),
+        f64::NEG_INFINITY => "-Inf".to_owned(),
+        number => yaml_float(number),
+    }
+}
+
 /// A float as go-yaml writes it.
 pub(crate) fn yaml_float(number: f64) -> String {
     special(number).unwrap_or_else(|| general(&format!("{number:e}")))
@@ -77,4 +87,24 @@ pub(crate) fn json_float(number: f64) -> Option<String> {
         positional(&digits, exponent)
     };
     Some(if negative { format!("-{body}") } else { body })
+}
+
+/// A float as go-yaml writes it after it was JSON: without a fraction it is a whole number, as far
+/// as 64 bits go.
+pub(crate) fn json_yaml_float(number: f64) -> String {
+    match json_float(number) {
+        Some(text)
+            if text
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || byte == b'-') =>
+        {
+            let whole = text.parse::<i64>().is_ok() || text.parse::<u64>().is_ok();
+            match text.as_str() {
+                "-0" => "0".to_owned(),
+                _ if whole => text,
+                _ => yaml_float(number),
+            }
+        }
+        _ => yaml_float(number),
+    }
 }

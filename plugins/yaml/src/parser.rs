@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use crate::Dialect;
-use crate::event::{Event, EventKind, State};
+use crate::event::{Comments, Event, EventKind, State};
 use crate::scanner::Scanner;
 use crate::token::{Mark, Problem, Result, Stage, Token, TokenKind};
 
@@ -140,9 +140,16 @@ impl<'a> Parser<'a> {
     }
 
     pub(crate) fn set_comments(&mut self, event: &mut Event<'a>) {
-        event.head_comment = std::mem::take(&mut self.head_comment);
-        event.line_comment = std::mem::take(&mut self.line_comment);
-        event.foot_comment = std::mem::take(&mut self.foot_comment);
+        let none = self.head_comment.is_empty()
+            && self.line_comment.is_empty()
+            && self.foot_comment.is_empty();
+        event.comments = (!none).then(|| {
+            Box::new(Comments {
+                head: std::mem::take(&mut self.head_comment),
+                line: std::mem::take(&mut self.line_comment),
+                foot: std::mem::take(&mut self.foot_comment),
+            })
+        });
         self.stem_comment.clear();
     }
 
@@ -166,7 +173,7 @@ impl<'a> Parser<'a> {
         if implicit && !explicit {
             self.states.push(State::DocumentEnd);
             self.state = State::BlockNode;
-            event.head_comment = self.split_document_comment();
+            event.comments = Comments::head(self.split_document_comment());
             return Ok(event);
         }
         let token = self.peek()?;
@@ -226,8 +233,10 @@ impl<'a> Parser<'a> {
         self.state = State::DocumentStart;
         let mut event = Event::new(EventKind::DocumentEnd, token.start);
         self.set_comments(&mut event);
-        if event.foot_comment.is_empty() {
-            event.foot_comment = std::mem::take(&mut event.head_comment);
+        if let Some(comments) = &mut event.comments
+            && comments.foot.is_empty()
+        {
+            comments.foot = std::mem::take(&mut comments.head);
         }
         Ok(event)
     }
@@ -238,7 +247,7 @@ impl<'a> Parser<'a> {
             self.pop_state();
             let mut event = Event::new(EventKind::Alias, token.start);
             self.set_comments(&mut event);
-            event.anchor = self.take().value;
+            event.anchor = self.take().name();
             return Ok(event);
         }
         let start = token.start;
@@ -249,7 +258,7 @@ impl<'a> Parser<'a> {
             match token.kind {
                 TokenKind::Anchor if !anchored => {
                     anchored = true;
-                    event.anchor = self.take().value;
+                    event.anchor = self.take().name();
                 }
                 TokenKind::Tag if tag.is_none() => tag = Some(self.take()),
                 _ => break,
@@ -257,7 +266,7 @@ impl<'a> Parser<'a> {
             token = self.peek()?;
         }
         if let Some(tag) = tag {
-            event.tag = self.expand_tag(tag, start)?;
+            event.tag = Some(self.expand_tag(tag, start)?);
         }
         self.content(token, event, block, indentless)
     }
@@ -299,9 +308,9 @@ impl<'a> Parser<'a> {
                 } else {
                     (EventKind::MappingStart, State::BlockMappingFirstKey)
                 };
-                event.head_comment = std::mem::take(&mut self.stem_comment);
+                event.comments = Comments::head(std::mem::take(&mut self.stem_comment));
             }
-            _ if !event.anchor.is_empty() || !event.tag.is_empty() => self.pop_state(),
+            _ if !event.anchor.is_empty() || event.tag.is_some() => self.pop_state(),
             _ => {
                 let text = "did not find expected node content";
                 return Err(problem_in(text, event.start, token.start));
@@ -310,17 +319,18 @@ impl<'a> Parser<'a> {
         Ok(event)
     }
 
-    fn expand_tag(&self, tag: Token<'a>, start: Mark) -> Result<Cow<'a, str>> {
+    fn expand_tag(&self, tag: Token<'a>, start: Mark) -> Result<Box<str>> {
+        let suffix = tag.suffix.unwrap_or_default();
         if tag.value.is_empty() {
-            return Ok(tag.suffix);
+            return Ok(suffix);
         }
         let directive = self
             .tag_directives
             .iter()
             .find(|known| known.0 == tag.value);
-        let tag_text = directive.map(|(_, prefix)| format!("{prefix}{}", tag.suffix));
+        let tag_text = directive.map(|(_, prefix)| format!("{prefix}{suffix}"));
         match tag_text.filter(|text| !text.is_empty()) {
-            Some(text) => Ok(Cow::Owned(text)),
+            Some(text) => Ok(text.into()),
             None => Err(problem_in("found undefined tag handle", start, tag.start)),
         }
     }
@@ -348,7 +358,7 @@ impl<'a> Parser<'a> {
                     {
                         return Err(problem("found duplicate %TAG directive", token.start));
                     }
-                    let prefix = found.suffix.into_owned();
+                    let prefix = String::from(found.suffix.unwrap_or_default());
                     self.tag_directives.push((found.value.into_owned(), prefix));
                 }
                 _ => break,

@@ -100,17 +100,38 @@ fn utf8_problem(rest: &[u8]) -> &'static str {
     }
 }
 
+/// Bytes that are allowed whatever stands beside them.
+const PLAIN: [bool; 256] = {
+    let mut table = [true; 256];
+    let mut at = 0;
+    while at < 0x20 {
+        table[at] = matches!(at as u8, b'\t' | b'\n' | b'\r');
+        at += 1;
+    }
+    (table[0x7F], table[0xC2], table[0xEF]) = (false, false, false);
+    table
+};
+
 /// Where the first character stands that YAML forbids.
 fn first_control(bytes: &[u8]) -> Option<usize> {
-    bytes.iter().enumerate().position(|(at, byte)| match byte {
-        b'\t' | b'\n' | b'\r' => false,
-        0..=0x1F | 0x7F => true,
-        0xC2 => bytes
-            .get(at + 1)
-            .is_some_and(|next| *next < 0xA0 && *next != 0x85),
-        0xEF => matches!(bytes.get(at + 1..at + 3), Some([0xBF, 0xBE | 0xBF])),
-        _ => false,
-    })
+    // Most bytes are plain: one comparison with a table settles those.
+    let unsure = |byte: &u8| !PLAIN[usize::from(*byte)];
+    let mut from = 0;
+    while let Some(found) = bytes[from..].iter().position(unsure) {
+        let at = from + found;
+        let bad = match bytes[at] {
+            0xC2 => bytes
+                .get(at + 1)
+                .is_some_and(|next| *next < 0xA0 && *next != 0x85),
+            0xEF => matches!(bytes.get(at + 1..at + 3), Some([0xBF, 0xBE | 0xBF])),
+            _ => true,
+        };
+        if bad {
+            return Some(at);
+        }
+        from = at + 1;
+    }
+    None
 }
 
 fn decode_utf16(bytes: &[u8], read: fn([u8; 2]) -> u16) -> Decoded<'_> {

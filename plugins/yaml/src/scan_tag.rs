@@ -83,7 +83,7 @@ impl<'a> Scanner<'a> {
         }
         let mut token = Token::new(TokenKind::TagDirective, start, self.mark);
         token.value = Cow::Borrowed(handle);
-        token.suffix = Cow::Owned(prefix);
+        token.suffix = Some(prefix.into());
         Ok(token)
     }
 
@@ -137,7 +137,7 @@ impl<'a> Scanner<'a> {
         }
         let mut token = Token::new(TokenKind::Tag, start, self.mark);
         token.value = Cow::Borrowed(handle);
-        token.suffix = Cow::Owned(suffix);
+        token.suffix = Some(suffix.into());
         Ok(token)
     }
 

@@ -353,9 +353,12 @@ impl<'a> Scanner<'a> {
         if self.flow_level > 0 {
             return;
         }
-        let mut block_mark = Mark {
-            index: scan_mark.index - 1,
-            ..scan_mark
+        let mut block_mark = match self.keep_comments {
+            true => Mark {
+                index: scan_mark.index - 1,
+                ..scan_mark
+            },
+            false => self.mark,
         };
         while self.indent > column {
             // The end goes before comments that follow at the indentation that ends here: those

@@ -2,8 +2,7 @@
 //! Helm's `toYaml` and `fromYaml` are built on it.
 
 use crate::decode::{DecodeOptions, decode};
-use crate::encode::emit_value;
-use crate::resolve::{self, Scalar};
+use crate::encode::{emit_as_json, emit_value};
 use crate::source::EmitOptions;
 use crate::value::Value;
 use crate::{Dialect, Error, Limits, go_text, number, parse_first};
@@ -65,46 +64,28 @@ pub fn to_json(value: &Value) -> Result<String, Error> {
 /// # Errors
 /// As [`to_json`], and characters that JSON leaves alone but YAML forbids.
 pub fn to_yaml(value: &Value) -> Result<String, Error> {
-    match through_json(value) {
-        Some(value) => Ok(emit_value(&value, EmitOptions::v2())),
-        None => json_to_yaml(to_json(value)?, &Limits::DEFAULT),
+    if survives_json(value) {
+        Ok(emit_as_json(value, EmitOptions::v2()))
+    } else {
+        json_to_yaml(to_json(value)?, &Limits::DEFAULT)
     }
 }
 
-/// The value that comes back from its JSON, without writing it; nothing where that is not certain.
-fn through_json(value: &Value) -> Option<Value> {
-    Some(match value {
-        Value::Float(number) => {
-            let text = number::json_float(*number)?;
-            match resolve::resolve("", &text, Dialect::V2).ok()?.1 {
-                Scalar::Int(number) => Value::Int(number),
-                Scalar::Uint(number) => Value::Uint(number),
-                Scalar::Float(number) => Value::Float(number),
-                _ => return None,
-            }
-        }
-        Value::Timestamp(text) | Value::String(text) => {
-            is_safe(text).then(|| Value::String(text.clone()))?
-        }
-        Value::Sequence(items) => {
-            Value::Sequence(items.iter().map(through_json).collect::<Option<_>>()?)
-        }
-        Value::Mapping(entries) => {
-            let mut out = Vec::with_capacity(entries.len());
-            for (key, value) in entries {
-                let Value::String(key) = key else {
-                    return None;
-                };
-                if key.len() > SAFE_KEY || !is_safe(key) {
-                    return None;
-                }
-                out.push((Value::String(key.clone()), through_json(value)?));
-            }
-            Value::Mapping(out)
-        }
-        Value::Binary(_) => return None,
-        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Uint(_) => value.clone(),
-    })
+/// Whether the value comes back from its JSON as it is, but for floats that become whole numbers.
+fn survives_json(value: &Value) -> bool {
+    match value {
+        Value::Float(number) => number.is_finite(),
+        Value::Timestamp(text) | Value::String(text) => is_safe(text),
+        Value::Sequence(items) => items.iter().all(survives_json),
+        Value::Mapping(entries) => entries.iter().all(|(key, value)| {
+            let key = key
+                .as_str()
+                .filter(|key| key.len() <= SAFE_KEY && is_safe(key));
+            key.is_some() && survives_json(value)
+        }),
+        Value::Binary(_) => false,
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Uint(_) => true,
+    }
 }
 
 /// Whether text survives JSON's quotes when YAML reads them.
@@ -126,11 +107,7 @@ fn write_json(value: &Value, out: &mut String) -> Result<(), Error> {
         Value::Uint(number) => out.push_str(&number.to_string()),
         Value::Float(number) => {
             let text = number::json_float(*number).ok_or_else(|| {
-                let text = match number {
-                    number if number.is_nan() => "NaN",
-                    number if *number > 0.0 => "+Inf",
-                    _ => "-Inf",
-                };
+                let text = number::go_float(*number);
                 Error::bare(format!("json: unsupported value: {text}"))
             })?;
             out.push_str(&text);
@@ -175,10 +152,7 @@ fn write_json(value: &Value, out: &mut String) -> Result<(), Error> {
 }
 
 fn unsupported_key(key: &Value, value: &Value) -> Error {
-    let show = |value: &Value| match value {
-        Value::Null => "<nil>".to_owned(),
-        value => go_text::syntax(value, Dialect::V2),
-    };
+    let show = |value: &Value| go_text::syntax_at_top(value, Dialect::V2);
     let (kind, key, value) = (key.go_type(), show(key), show(value));
     Error::bare(format!(
         "unsupported map key of type: {kind}, key: {key}, value: {value}"

@@ -53,22 +53,29 @@ pub(crate) struct Token<'a> {
     /// A scalar's text, an anchor's name, a tag's or directive's handle.
     pub(crate) value: Cow<'a, str>,
     /// A tag's suffix, a directive's prefix.
-    pub(crate) suffix: Cow<'a, str>,
+    pub(crate) suffix: Option<Box<str>>,
     pub(crate) style: ScalarStyle,
     /// A version directive's numbers.
     pub(crate) version: (u8, u8),
 }
 
 impl<'a> Token<'a> {
+    /// The value, where it stands in the text as it is: that of anchors and handles.
+    pub(crate) fn name(&self) -> &'a str {
+        match self.value {
+            Cow::Borrowed(name) => name,
+            Cow::Owned(_) => "",
+        }
+    }
+
     pub(crate) fn new(kind: TokenKind, start: Mark, end: Mark) -> Self {
         let empty = Cow::Borrowed("");
-        let suffix = Cow::Borrowed("");
         Self {
             kind,
             start,
             end,
             value: empty,
-            suffix,
+            suffix: None,
             style: ScalarStyle::Plain,
             version: (0, 0),
         }
