@@ -2,7 +2,7 @@
 //!
 //! In: texts that a renderer returned, the inventory of the last apply. Out: changes in a cluster or
 //! a directory, and the new inventory. The way: [`parse`] -> [`normalize`] and [`metadata`] ->
-//! [`plan`] -> [`target`]. Only this crate writes managed objects; nothing outside the inventory is
+//! [`mod@plan`] -> [`target`]. Only this crate writes managed objects; nothing outside the inventory is
 //! ever deleted.
 
 pub mod drift;

@@ -1,8 +1,9 @@
 //! What the metadata of a live object say: who it is, whose fields are whose, what it asks for.
 
+use bulkhead_api::ObjectId;
 use serde_json::{Value, json};
 
-use crate::drift::{Digests, Record};
+use crate::drift::{Digests, Need, Record, Records, Seen, needs_apply};
 use crate::metadata::{Intent, Owner};
 
 /// Annotations of other tools that an apply removes.
@@ -117,6 +118,26 @@ impl<'a> Live<'a> {
     }
 }
 
+impl Records {
+    /// Judges what a watch of metadata shows of an object: `None` when it is gone, or has lost its
+    /// owner label. What others did to fields of their own is remembered.
+    ///
+    /// Returns [`Need::Apply`] for a suspect, and [`Need::Nothing`] for what is not recorded.
+    pub fn judge(&mut self, owner: &Owner, id: &ObjectId, live: Option<&Value>) -> Need {
+        let Some(record) = self.get(id) else {
+            return Need::Nothing;
+        };
+        let Some(live) = live else { return Need::Apply };
+        let seen = Live(live).record(owner, &self.digests, record.sent);
+        let none = Intent::default();
+        let need = needs_apply(none, record.sent, Some(record), &Seen::Live(seen.clone()));
+        if need == Need::Remember {
+            self.insert(id.clone(), seen);
+        }
+        need
+    }
+}
+
 fn is_entry(entry: &Value, operation: &str) -> bool {
     let subresource = entry
         .get("subresource")
@@ -213,6 +234,49 @@ mod tests {
         assert_eq!(fields[0]["manager"], "kustomize-controller");
         assert_eq!(fields[0]["operation"], "Apply");
         assert_eq!(take_over_fields(&[other], "kustomize-controller"), None);
+    }
+
+    #[test]
+    fn a_watch_tells_our_writes_from_those_of_others() {
+        let owner = Owner::kustomization("a", "b");
+        let object = |version: &str, fields: Value| {
+            json!({ "metadata": {
+                "uid": "u", "resourceVersion": version,
+                "labels": {
+                    "kustomize.toolkit.fluxcd.io/name": "a",
+                    "kustomize.toolkit.fluxcd.io/namespace": "b",
+                },
+                "managedFields": [entry("kustomize-controller", "Apply", fields)],
+            }})
+        };
+        let (ours, theirs) = (json!({ "f:data": { "f:a": {} } }), json!({}));
+        let id: ObjectId = "d_c__ConfigMap".parse().expect("valid");
+        let mut records = Records::new();
+        assert_eq!(
+            records.judge(&owner, &id, Some(&object("5", ours.clone()))),
+            Need::Nothing
+        );
+        let record = Live(&object("5", ours.clone())).record(&owner, &records.digests, [1; 16]);
+        records.insert(id.clone(), record);
+        assert_eq!(
+            records.judge(&owner, &id, Some(&object("5", ours.clone()))),
+            Need::Nothing
+        );
+        assert_eq!(
+            records.judge(&owner, &id, Some(&object("6", ours))),
+            Need::Remember
+        );
+        assert_eq!(
+            records
+                .get(&id)
+                .map(|record| record.resource_version.as_str()),
+            Some("6")
+        );
+        assert_eq!(
+            records.judge(&owner, &id, Some(&object("7", theirs))),
+            Need::Apply
+        );
+        assert_eq!(records.judge(&owner, &id, None), Need::Apply);
     }
 
     #[test]

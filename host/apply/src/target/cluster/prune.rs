@@ -5,7 +5,7 @@ use bulkhead_api::ObjectId;
 
 use super::api::{self, ApiError};
 use super::live::Live;
-use super::{Run, all};
+use super::{Resource, Run, all};
 use crate::drift::Records;
 use crate::order;
 use crate::target::{Action, Applied, ApplyError, Change, ObjectError};
@@ -54,21 +54,23 @@ impl Run<'_> {
         }
     }
 
+    /// Finds a kind, in another version where that of the inventory is out of service.
+    async fn served(&self, id: &ObjectId, version: &str) -> Result<Option<Resource>, ApiError> {
+        let discovery = &self.cluster.discovery;
+        match discovery.find(&id.group, &id.kind, Some(version)).await? {
+            Some(resource) => Ok(Some(resource)),
+            None => discovery.find(&id.group, &id.kind, None).await,
+        }
+    }
+
     async fn delete(&self, id: &ObjectId, version: &str) -> Result<Pruned, ObjectError> {
         let failed = |what: &str, error: ApiError| ObjectError {
             id: Box::new(id.clone()),
             what: format!("{what}{}", error.in_brackets()),
             message: error.to_string(),
         };
-        let discovery = &self.cluster.discovery;
-        let find = async {
-            match discovery.find(&id.group, &id.kind, Some(version)).await? {
-                Some(resource) => Ok(Some(resource)),
-                // The version went out of service, the object did not.
-                None => discovery.find(&id.group, &id.kind, None).await,
-            }
-        };
-        let found = find.await.map_err(|error| failed("query failed", error))?;
+        let found = self.served(id, version).await;
+        let found = found.map_err(|error| failed("query failed", error))?;
         let Some(resource) = found else {
             return Ok(Pruned::Unknown);
         };

@@ -64,20 +64,12 @@ impl Run<'_> {
                 .map_err(failed)?;
         let live = Live(&object);
         let record = live.record(self.owner, &records.digests, todo.sent);
-        let before = match (&todo.seen, records.get(todo.object.id())) {
-            (Seen::Live(live), _) => Some(live),
-            (Seen::Unknown, record) => record,
-            (Seen::Absent, _) => None,
-        };
-        let is_same = before.is_some_and(|before| {
-            before.uid == record.uid && before.resource_version == record.resource_version
-        });
         // Without a 201 an object that was not there was brought by somebody else meanwhile.
         created &= !took_over;
-        let action = match (created, is_same && !took_over) {
-            (true, _) => Action::Created,
-            (false, true) => Action::Unchanged,
-            (false, false) => Action::Configured,
+        let action = match created {
+            true => Action::Created,
+            false if !took_over && was_same(todo, &record, records) => Action::Unchanged,
+            false => Action::Configured,
         };
         let health = health::status(&object, jiff::Timestamp::now());
         Ok(Done {
@@ -139,6 +131,18 @@ impl Run<'_> {
         }
         Ok(took_over)
     }
+}
+
+/// Whether the object is, after the apply, the one that was seen or remembered before.
+fn was_same(todo: &Todo, after: &Record, records: &Records) -> bool {
+    let before = match &todo.seen {
+        Seen::Live(live) => Some(live),
+        Seen::Unknown => records.get(todo.object.id()),
+        Seen::Absent => None,
+    };
+    before.is_some_and(|before| {
+        before.uid == after.uid && before.resource_version == after.resource_version
+    })
 }
 
 fn is_passing(error: &ApiError, object: &Object) -> bool {
