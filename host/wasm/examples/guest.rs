@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use bulkhead_wasm::{Host, HostConfig, MemoryTree, PluginId, RenderRequest};
 
-const SERVICE: &str = "apiVersion: v1\nkind: Service\nmetadata:\n  name: web\nspec:\n  ports:\n    - port: 80\n";
+const SERVICE: &str =
+    "apiVersion: v1\nkind: Service\nmetadata:\n  name: web\nspec:\n  ports:\n    - port: 80\n";
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -26,7 +27,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let plugin = host.load(PluginId::new("measured", "0"), &bytes).await?;
     let compiled = started.elapsed();
 
-    let files = [("kustomization.yaml", "resources: [service.yaml]\n"), ("service.yaml", SERVICE)];
+    let files = [
+        ("kustomization.yaml", "resources: [service.yaml]\n"),
+        ("service.yaml", SERVICE),
+    ];
     let tree = Arc::new(MemoryTree::from_files(files)?);
     let mut calls = Vec::with_capacity(runs);
     let mut guests = Vec::with_capacity(runs);
@@ -38,7 +42,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         guests.push(rendered.usage.duration);
     }
     println!("component {} bytes, compiled in {compiled:?}", bytes.len());
-    println!("{runs} calls: median {:?}, of which in the guest's store {:?}", median(&mut calls), median(&mut guests));
+    println!(
+        "{runs} calls: median {:?}, of which in the guest's store {:?}",
+        median(&mut calls),
+        median(&mut guests)
+    );
     Ok(())
 }
 

@@ -185,7 +185,7 @@ async fn a_child_has_a_processor_limit() {
     };
     let error = Host::new(config)
         .unwrap()
-        .load(id(), &large(30_000))
+        .load(id(), &large(10_000))
         .await
         .unwrap_err();
     assert_eq!(
