@@ -74,7 +74,7 @@ impl Delivery {
             ahead.push(inventory);
             std::future::ready(Ok(()))
         };
-        let applied = self.cluster.apply(request, &mut self.records, record).await;
+        let applied = spawnable(self.cluster.apply(request, &mut self.records, record)).await;
         self.inventory = applied.inventory.clone();
         applied
     }
@@ -120,6 +120,11 @@ impl Delivery {
         }
         counts
     }
+}
+
+/// Proves that a worker can spawn the future.
+fn spawnable<T: Send>(future: T) -> T {
+    future
 }
 
 fn map(name: &str, value: &str) -> String {
