@@ -97,131 +97,177 @@ impl Scanner<'_> {
         });
     }
 
-    fn push_foot(&mut self, comment: Comment, mark: Mark) {
-        self.comments.push_back(Comment {
-            end_mark: mark,
-            ..comment
-        });
-    }
-
     /// Takes a block of comment lines, and splits it into feet of what was and heads of what comes.
-    fn scan_comments(&mut self, mut scan_mark: Mark) {
-        let count = self.tokens.len();
-        let Some(mut token) = self.tokens.back() else {
+    fn scan_comments(&mut self, scan_mark: Mark) {
+        let Some(mut block) = Block::new(self, scan_mark) else {
             return;
         };
-        if token.kind == TokenKind::FlowEntry && count > 1 {
-            token = &self.tokens[count - 2];
-        }
-        let token_is_value = token.kind == TokenKind::Value;
-        let mut token_mark = token.start;
-        let mut start_mark = Mark::default();
-        let next_indent = self.indent.max(0);
-        let mut recent_empty = false;
-        let mut first_empty = self.newlines <= 1;
-        let (mut line, mut column) = (self.mark.line, self.mark.column);
-        let mut text = String::new();
-        // The line where a comment must start to still be a foot of the content before it.
-        let mut foot_line = -1;
-        if scan_mark.line > 0 {
-            foot_line = self.mark.line - self.newlines + 1;
-            if self.newlines == 0 && self.mark.column > 1 {
-                foot_line += 1;
-            }
-        }
         let mut peek = 0;
         while peek < PEEK {
-            column += 1;
-            let here = Mark {
-                index: self.mark.index + peek as i32,
-                line,
-                column,
-            };
+            block.column += 1;
             if self.is_blank(peek) {
                 peek += 1;
                 continue;
             }
             let byte = self.at(peek);
+            let here = block.here(self.mark, peek);
             let close_flow = self.flow_level > 0 && matches!(byte, b']' | b'}');
             if close_flow || self.is_breakz(peek) {
-                if close_flow || !recent_empty {
-                    let dedented = start_mark.column - 1 < next_indent;
-                    let touches = start_mark.line == foot_line && !token_is_value;
-                    if close_flow || first_empty && (touches || dedented) {
-                        if !text.is_empty() {
-                            if dedented {
-                                token_mark = start_mark;
-                            }
-                            let foot = std::mem::take(&mut text);
-                            let (scan, start) = (scan_mark, start_mark);
-                            let comment = foot_comment(scan, token_mark, start, foot);
-                            self.push_foot(comment, here);
-                            (scan_mark, token_mark) = (here, here);
-                        }
-                    } else if !text.is_empty() && byte != 0 {
-                        text.push('\n');
-                    }
+                if close_flow || !block.recent_empty {
+                    let foot = block.line_end(close_flow, here, byte == 0);
+                    self.comments.extend(foot);
                 }
                 if !self.is_break(peek) {
                     break;
                 }
-                first_empty = false;
-                recent_empty = true;
-                column = 0;
-                line += 1;
+                block.empty_line();
                 peek += 1;
                 continue;
             }
-            if !text.is_empty() && column - 1 < next_indent && column != start_mark.column {
-                // Another indentation: a foot of what was, not a head of what comes.
-                let foot = std::mem::take(&mut text);
-                let comment = foot_comment(scan_mark, token_mark, start_mark, foot);
-                self.push_foot(comment, here);
-                (scan_mark, token_mark) = (here, here);
+            if block.is_dedented_from_start() {
+                self.comments.extend(block.take_foot(here));
             }
             if byte != b'#' {
                 break;
             }
-            if text.is_empty() {
-                start_mark = here;
-            } else {
-                text.push('\n');
-            }
-            recent_empty = false;
-            self.read_comment(peek, &mut text);
+            block.start_line(here);
+            self.read_comment(peek, &mut block.text);
             // As go-yaml's loop: the count starts over, and its step skips the break's byte.
             peek = 1;
-            column = 0;
-            line = self.mark.line;
+            block.column = 0;
+            block.line = self.mark.line;
         }
-        if !text.is_empty() {
-            let index = self.mark.index + peek as i32 - 1;
-            let end_mark = Mark {
-                index,
-                line,
-                column,
-            };
-            let comment = Comment {
-                scan_mark,
-                token_mark: start_mark,
-                start_mark,
-                end_mark,
-                ..Comment::default()
-            };
-            self.comments.push_back(Comment {
-                head: text,
-                ..comment
-            });
-        }
+        let mut end_mark = block.here(self.mark, peek);
+        end_mark.index -= 1;
+        self.comments.extend(block.into_head(end_mark));
     }
 }
 
-fn foot_comment(scan_mark: Mark, token_mark: Mark, start_mark: Mark, foot: String) -> Comment {
-    Comment {
-        scan_mark,
-        token_mark,
-        start_mark,
-        foot,
-        ..Comment::default()
+/// A block of comment lines that is being read.
+struct Block {
+    scan_mark: Mark,
+    /// The start of the token that a foot comment belongs to.
+    token_mark: Mark,
+    token_is_value: bool,
+    start_mark: Mark,
+    next_indent: i32,
+    /// Whether the line before was empty.
+    recent_empty: bool,
+    /// Whether no line was empty so far.
+    first_empty: bool,
+    /// The line where a comment must start to still be a foot of the content before it.
+    foot_line: i32,
+    line: i32,
+    column: i32,
+    text: String,
+}
+
+impl Block {
+    fn new(scanner: &Scanner<'_>, scan_mark: Mark) -> Option<Self> {
+        let count = scanner.tokens.len();
+        let mut token = scanner.tokens.back()?;
+        if token.kind == TokenKind::FlowEntry && count > 1 {
+            token = &scanner.tokens[count - 2];
+        }
+        let Mark { line, column, .. } = scanner.mark;
+        let mut foot_line = -1;
+        if scan_mark.line > 0 {
+            foot_line = line - scanner.newlines + 1;
+            if scanner.newlines == 0 && column > 1 {
+                foot_line += 1;
+            }
+        }
+        Some(Self {
+            scan_mark,
+            token_mark: token.start,
+            token_is_value: token.kind == TokenKind::Value,
+            start_mark: Mark::default(),
+            next_indent: scanner.indent.max(0),
+            recent_empty: false,
+            first_empty: scanner.newlines <= 1,
+            foot_line,
+            line,
+            column,
+            text: String::new(),
+        })
+    }
+
+    fn here(&self, mark: Mark, peek: usize) -> Mark {
+        Mark {
+            index: mark.index + peek as i32,
+            line: self.line,
+            column: self.column,
+        }
+    }
+
+    /// What the end of a line, of a flow collection or of the text means for the lines so far.
+    fn line_end(&mut self, close_flow: bool, here: Mark, at_end: bool) -> Option<Comment> {
+        let dedented = self.start_mark.column - 1 < self.next_indent;
+        let touches = self.start_mark.line == self.foot_line && !self.token_is_value;
+        if close_flow || self.first_empty && (touches || dedented) {
+            if dedented && !self.text.is_empty() {
+                self.token_mark = self.start_mark;
+            }
+            return self.take_foot(here);
+        }
+        if !self.text.is_empty() && !at_end {
+            self.text.push('\n');
+        }
+        None
+    }
+
+    /// Makes the lines so far a foot comment.
+    fn take_foot(&mut self, here: Mark) -> Option<Comment> {
+        if self.text.is_empty() {
+            return None;
+        }
+        let foot = std::mem::take(&mut self.text);
+        let (scan_mark, token_mark) = (self.scan_mark, self.token_mark);
+        (self.scan_mark, self.token_mark) = (here, here);
+        let start_mark = self.start_mark;
+        Some(Comment {
+            scan_mark,
+            token_mark,
+            start_mark,
+            end_mark: here,
+            foot,
+            ..Comment::default()
+        })
+    }
+
+    fn empty_line(&mut self) {
+        self.first_empty = false;
+        self.recent_empty = true;
+        self.column = 0;
+        self.line += 1;
+    }
+
+    /// Whether what stands here is left of the lines so far: those are a foot of what was then.
+    fn is_dedented_from_start(&self) -> bool {
+        !self.text.is_empty()
+            && self.column - 1 < self.next_indent
+            && self.column != self.start_mark.column
+    }
+
+    fn start_line(&mut self, here: Mark) {
+        if self.text.is_empty() {
+            self.start_mark = here;
+        } else {
+            self.text.push('\n');
+        }
+        self.recent_empty = false;
+    }
+
+    /// Makes the lines that are left a head comment.
+    fn into_head(self, end_mark: Mark) -> Option<Comment> {
+        let (scan_mark, start_mark) = (self.scan_mark, self.start_mark);
+        (!self.text.is_empty()).then(|| Comment {
+            scan_mark,
+            token_mark: start_mark,
+            start_mark,
+            end_mark,
+            head: self.text,
+            ..Comment::default()
+        })
     }
 }
