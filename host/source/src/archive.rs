@@ -65,11 +65,7 @@ fn append<W: Write>(
             NodeKind::File {
                 id, is_executable, ..
             } => {
-                let content = tree
-                    .objects()
-                    .reader()
-                    .blob(*id)
-                    .map_err(io::Error::other)?;
+                let content = tree.objects().blob(*id).map_err(io::Error::other)?;
                 let mode = if *is_executable { 0o700 } else { 0o600 };
                 let mut header = header(EntryType::Regular, mode, content.len() as u64);
                 builder.append_data(&mut header, &path, content.as_slice())?;

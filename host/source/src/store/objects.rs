@@ -4,8 +4,8 @@
 //! (too large, or damaged) its folder goes away with its last holder.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
@@ -19,6 +19,8 @@ pub(crate) struct Objects {
     path: PathBuf,
     store: Arc<gix::odb::Store>,
     flags: Arc<Flags>,
+    /// Readers at rest: each knows where the packs are, which costs more than a small read.
+    readers: Mutex<Vec<Reader>>,
 }
 
 #[derive(Default)]
@@ -50,6 +52,7 @@ impl Objects {
             path,
             store: Arc::new(store),
             flags: Arc::default(),
+            readers: Mutex::default(),
         })
     }
 
@@ -70,6 +73,20 @@ impl Objects {
             path: self.path.clone(),
             flags: self.flags.clone(),
         }
+    }
+
+    /// Reads a blob; any number of threads may.
+    pub(crate) fn blob(&self, id: ObjectId) -> Result<Vec<u8>, FetchError> {
+        const MOST_AT_REST: usize = 16;
+        let rest = || self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let reader = rest().pop();
+        let reader = reader.unwrap_or_else(|| self.reader());
+        let result = reader.blob(id);
+        let mut readers = rest();
+        if readers.len() < MOST_AT_REST {
+            readers.push(reader);
+        }
+        result
     }
 
     /// Tells whether an object was missing or did not have its hash.

@@ -104,15 +104,10 @@ impl SourceTree for GitTree {
     fn read(&self, path: &TreePath) -> Result<Vec<u8>, TreeError> {
         match self.find(path)? {
             Found::Directory(_) => Err(TreeError::NotAFile(path.clone())),
-            Found::File(id, _) => {
-                self.objects
-                    .reader()
-                    .blob(id)
-                    .map_err(|error| TreeError::Store {
-                        path: path.clone(),
-                        source: Box::new(error),
-                    })
-            }
+            Found::File(id, _) => self.objects.blob(id).map_err(|error| TreeError::Store {
+                path: path.clone(),
+                source: Box::new(error),
+            }),
         }
     }
 }
