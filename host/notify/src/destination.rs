@@ -9,6 +9,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 
+use crate::scrub::Scrubber;
+
 /// Longest URL in bytes.
 pub const URL_MAX_BYTES: usize = 8 * 1024;
 
@@ -102,6 +104,26 @@ pub enum Refused {
     TooManyRedirects(u8),
 }
 
+impl Refused {
+    /// Masks the secrets that a plugin may have put into a scheme or host.
+    pub(crate) fn scrubbed(self, scrubber: &Scrubber) -> Self {
+        let mask = |text: String| scrubber.text(&text);
+        match self {
+            Self::NotAUrl(why) => Self::NotAUrl(mask(why)),
+            Self::Scheme(scheme) => Self::Scheme(mask(scheme)),
+            Self::Unencrypted(host) => Self::Unencrypted(mask(host)),
+            Self::NotGranted(host) => Self::NotGranted(mask(host)),
+            Self::Network { host, network } => Self::Network {
+                host: mask(host),
+                network,
+            },
+            Self::RedirectWithCredentials(host) => Self::RedirectWithCredentials(mask(host)),
+            Self::Downgrade(host) => Self::Downgrade(mask(host)),
+            Self::TooLong(_) | Self::NoHost | Self::TooManyRedirects(_) => self,
+        }
+    }
+}
+
 /// Where a guest may send to.
 #[derive(Clone, Debug, Default)]
 pub struct Grants {
@@ -153,7 +175,10 @@ pub fn check_grant(url: &Url, grants: &Grants) -> Result<(), Refused> {
 /// # Errors
 /// [`Refused::RedirectWithCredentials`], [`Refused::Downgrade`].
 pub fn check_redirect(from: &Url, to: &Url) -> Result<(), Refused> {
-    if !to.username().is_empty() || to.password().is_some() {
+    let has_credentials = !to.username().is_empty() || to.password().is_some();
+    let are_inherited = from.origin() == to.origin()
+        && (from.username(), from.password()) == (to.username(), to.password());
+    if has_credentials && !are_inherited {
         return Err(Refused::RedirectWithCredentials(host_of(to)));
     }
     if from.scheme() == "https" && to.scheme() == "http" {
@@ -405,6 +430,10 @@ mod tests {
         assert_eq!(
             told("https://a.example", "https://u:p@b.example"),
             Err(credentials)
+        );
+        assert_eq!(
+            told("https://u:p@a.example", "https://u:p@a.example/x"),
+            Ok(())
         );
         let downgrade = Refused::Downgrade("a.example".to_owned());
         assert_eq!(

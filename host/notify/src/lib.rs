@@ -8,12 +8,27 @@
 
 pub mod dedupe;
 pub mod destination;
+pub mod dispatch;
+pub mod error;
 pub mod metadata;
+pub mod notifier;
+pub mod prepare;
 pub mod provider;
+pub mod resolve;
+pub mod retry;
 pub mod scrub;
 pub mod secrets;
 pub mod select;
+pub mod send;
+pub mod state;
 
-pub use destination::Reach;
-pub use secrets::{SecretValue, Secrets, SecretsError};
+mod guest;
+#[cfg(test)]
+mod tests;
+mod tls;
+
+pub use destination::{Reach, Refused};
+pub use error::NotifyError;
+pub use notifier::{Delivered, Delivery, Installed, Notifier, Settings, Subscription, subject};
+pub use secrets::{SecretData, SecretValue, Secrets, SecretsError};
 pub use select::{Selection, Skipped, select};
