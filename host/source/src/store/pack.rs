@@ -274,8 +274,11 @@ mod tests {
     #[test]
     fn counts_that_lie_are_refused() {
         let blob = entry(BLOB, 5, &[], b"hello");
-        assert!(refusal(&pack(u32::MAX, &[blob.clone()])).contains("past the limit `objects`"));
-        assert!(refusal(&pack(2, &[blob.clone()])).contains("the pack is damaged"));
+        assert!(
+            refusal(&pack(u32::MAX, std::slice::from_ref(&blob)))
+                .contains("past the limit `objects`")
+        );
+        assert!(refusal(&pack(2, std::slice::from_ref(&blob))).contains("the pack is damaged"));
         assert!(refusal(b"PACK").contains("the pack is damaged"));
         assert!(refusal(b"").contains("the pack is damaged"));
         let mut flipped = pack(1, &[blob]);
