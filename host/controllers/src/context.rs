@@ -13,6 +13,7 @@ use crate::archives::Archives;
 use crate::client::Clients;
 use crate::config::RunConfig;
 use crate::delivery::Renderer;
+use crate::drift::Drift;
 use crate::index::{Awaited, Index};
 use crate::kustomization::memory::Memories;
 use crate::metrics::Metrics;
@@ -111,6 +112,8 @@ pub struct Context {
     pub trees: Trees,
     /// What is remembered of Kustomizations.
     pub memories: Memories,
+    /// Watches of what was applied.
+    pub drift: Drift,
     /// GitRepositories as the API server shows them.
     pub repositories: Store<GitRepository>,
     /// Kustomizations as the API server shows them.
@@ -144,6 +147,7 @@ impl Context {
             index,
             trees: Trees::default(),
             memories: Memories::default(),
+            drift: Drift::default(),
             repository_failures: Failures::default(),
         }
     }

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod config;
 pub mod context;
 pub mod delivery;
+pub mod drift;
 pub mod gitrepository;
 pub mod index;
 pub mod kind;

@@ -21,6 +21,7 @@ use crate::client::ClientError;
 use crate::clock;
 use crate::context::Context;
 use crate::delivery::{self, Delivered, DeliveryError};
+use crate::drift;
 use crate::queue::Key;
 use crate::status::{self, WriteError};
 
@@ -364,14 +365,7 @@ impl Run<'_> {
         let inventory = inventory_of(object)?;
         let owner = Owner::kustomization(&self.key.name, &self.key.namespace);
         let common = common_metadata(object);
-        let mut memory = {
-            let mut memory = lock(&self.seen.memory);
-            memory.applied = None;
-            memory.health = Health::None;
-            let suspects = std::mem::take(&mut memory.suspects);
-            (std::mem::take(&mut memory.records), suspects)
-        };
-        let (records, suspects) = (&mut memory.0, &memory.1);
+        let (mut records, suspects) = lock(&self.seen.memory).begin();
         let digest = delivered.digest.to_string();
         let request = Request {
             objects: delivered.objects.as_ref().clone(),
@@ -385,7 +379,7 @@ impl Run<'_> {
             accepted: object.status.history.iter().any(|one| one.digest == digest),
         };
         let applied = cluster
-            .apply(request, records, |before| self.write_ahead(before))
+            .apply(request, &mut records, |before| self.write_ahead(before))
             .await;
         if !suspects.is_empty() {
             self.context
@@ -393,15 +387,22 @@ impl Run<'_> {
                 .drifted("healed", suspects.len() as u64);
         }
         note(attempted, &applied);
+        self.context
+            .drift
+            .watch(self.context, applied.inventory.iter());
         let result = applied.error.map_or(Ok(()), |error| Err(error.into()));
         let mut remembered = lock(&self.seen.memory);
-        remembered.records = memory.0;
+        let suspects = remembered.end(self.key, records);
         if result.is_ok() {
             remembered.applied = Some(AppliedFacts {
                 digest: delivered.digest,
                 generation: object.metadata.generation.unwrap_or_default(),
                 compared: Instant::now(),
             });
+        }
+        drop(remembered);
+        for id in suspects {
+            drift::tell(self.context, self.key, &id);
         }
         result
     }

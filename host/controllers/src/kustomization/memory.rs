@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bulkhead_api::{Digest, ObjectId};
-use bulkhead_apply::drift::Records;
+use bulkhead_apply::Owner;
+use bulkhead_apply::drift::{Need, Records};
 use bulkhead_apply::target::cluster::WaitError;
+use serde_json::Value;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
@@ -80,6 +82,44 @@ pub struct Memory {
     pub health: Health,
     /// Since when a dependency is waited for.
     pub waiting_since: Option<Instant>,
+    /// What watches showed while an apply was under way: judged when its records are in.
+    parked: Option<HashMap<ObjectId, Option<Value>>>,
+}
+
+impl Memory {
+    /// Judges what a watch shows of an object: `None` when it is gone. Returns whether that makes it
+    /// a suspect that it was not before.
+    pub fn saw(&mut self, key: &Key, id: &ObjectId, live: Option<&Value>) -> bool {
+        if let Some(parked) = &mut self.parked {
+            parked.insert(id.clone(), live.cloned());
+            return false;
+        }
+        let owner = Owner::kustomization(&key.name, &key.namespace);
+        self.records.judge(&owner, id, live) == Need::Apply && self.suspects.insert(id.clone())
+    }
+
+    /// Begins an apply: gives the records away, forgets what was applied and what is suspect.
+    pub fn begin(&mut self) -> (Records, HashSet<ObjectId>) {
+        self.applied = None;
+        self.health = Health::None;
+        self.parked = Some(HashMap::new());
+        (
+            std::mem::take(&mut self.records),
+            std::mem::take(&mut self.suspects),
+        )
+    }
+
+    /// Ends it: takes the records back, and judges what was seen meanwhile. Returns new suspects.
+    pub fn end(&mut self, key: &Key, records: Records) -> Vec<ObjectId> {
+        self.records = records;
+        let mut suspects = Vec::new();
+        for (id, live) in self.parked.take().unwrap_or_default() {
+            if self.saw(key, &id, live.as_ref()) {
+                suspects.push(id);
+            }
+        }
+        suspects
+    }
 }
 
 /// The memories by Kustomization.
@@ -106,4 +146,56 @@ impl Memories {
 /// Locks; a panic of another holder leaves nothing half done here.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use bulkhead_apply::drift::Record;
+    use bulkhead_apply::metadata::Intent;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_seen_during_an_apply_is_judged_after_it() {
+        let key = Key::new("f", "apps");
+        let id = ObjectId::new("d", "c", "", "ConfigMap");
+        let live = |version: &str| {
+            json!({ "metadata": { "uid": "u", "resourceVersion": version, "labels": {
+                "kustomize.toolkit.fluxcd.io/name": "apps",
+                "kustomize.toolkit.fluxcd.io/namespace": "f",
+            }}})
+        };
+        let record = Record {
+            uid: "u".into(),
+            resource_version: "5".into(),
+            fields: Some([1; 16]),
+            sent: [2; 16],
+            is_owned: true,
+            intent: Intent::default(),
+        };
+        let mut memory = Memory::default();
+        assert!(
+            !memory.saw(&key, &id, None),
+            "what was not applied is nobody's"
+        );
+        let (mut records, _) = memory.begin();
+        assert!(!memory.saw(&key, &id, Some(&live("5"))));
+        records.insert(id.clone(), record.clone());
+        assert!(
+            memory.end(&key, records).is_empty(),
+            "the echo of the own write"
+        );
+        assert!(memory.saw(&key, &id, Some(&live("6"))), "our entry is gone");
+        assert!(!memory.saw(&key, &id, Some(&live("7"))), "it is told once");
+        let (mut records, suspects) = memory.begin();
+        assert_eq!(suspects.len(), 1);
+        assert!(!memory.saw(&key, &id, None));
+        records.insert(id.clone(), record);
+        assert_eq!(
+            memory.end(&key, records),
+            [id],
+            "deleted right after it was applied"
+        );
+    }
 }

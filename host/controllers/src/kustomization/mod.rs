@@ -31,19 +31,34 @@ pub async fn reconcile(context: Arc<Context>, key: Key, class: Class) -> Result<
         return Ok(Again::OnEvent);
     };
     let observed = load::observe(&object, &key, &context).await;
-    let is_due = is_due(&observed, class, &context);
+    let is_due = is_due(&object, &observed, class, &context);
     let decision = decide::decide(&object, &observed, class, &context.settings, is_due);
     let outcome = act::run(&object, &key, decision, observed, &context).await;
     report::publish(&context, &outcome, class).await?;
     Ok(report::again(&context, &outcome))
 }
 
-/// Tells whether all objects are to be compared with the cluster.
-fn is_due(observed: &load::Observed, class: Class, context: &Context) -> bool {
+/// Tells whether all objects are to be compared with the cluster: at the interval where no watch
+/// would have shown a change, and now and then in any case.
+fn is_due(
+    object: &Kustomization,
+    observed: &load::Observed,
+    class: Class,
+    context: &Context,
+) -> bool {
     let Some(applied) = &observed.remembered.applied else {
         return false;
     };
-    class == Class::Interval || applied.compared.elapsed() >= context.settings.sweep
+    if applied.compared.elapsed() >= context.settings.sweep {
+        return true;
+    }
+    let entries = object
+        .status
+        .inventory
+        .iter()
+        .flat_map(|inventory| &inventory.entries);
+    let objects: Vec<_> = entries.filter_map(|entry| entry.object().ok()).collect();
+    class == Class::Interval && !context.drift.covers(objects.iter())
 }
 
 /// Names the GitRepository of a Kustomization; `None` for a source of another kind.

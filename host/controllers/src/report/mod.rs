@@ -71,12 +71,20 @@ impl Reporter {
 
     /// Reports on an object.
     pub fn report(&self, mut event: Event, audience: Audience) {
-        event.reporting_instance = Some(self.instance.clone());
-        if audience == Audience::Everyone && self.events.try_send(event.clone()).is_err() {
-            self.metrics.event_dropped();
+        if audience == Audience::Everyone {
+            self.record(event.clone());
         }
+        event.reporting_instance = Some(self.instance.clone());
         if event.severity != Severity::Trace && self.notifications.try_send(event).is_err() {
             self.metrics.notified("dropped");
+        }
+    }
+
+    /// Writes a Kubernetes Event, and sends nothing.
+    pub fn record(&self, mut event: Event) {
+        event.reporting_instance = Some(self.instance.clone());
+        if self.events.try_send(event).is_err() {
+            self.metrics.event_dropped();
         }
     }
 }
