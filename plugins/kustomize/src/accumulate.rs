@@ -36,7 +36,7 @@ impl Accumulator {
     fn absorb(&mut self, world: &World<'_>, other: Accumulator) -> Outcome<()> {
         self.map.add_all(world, other.map)?;
         if let Some(config) = &other.config {
-            config::accumulate(&mut self.config, config)?;
+            config::accumulate(&mut self.config, config, &world.built_in)?;
         }
         vars::merge(&mut self.vars, other.vars.into_values())
     }
@@ -122,11 +122,11 @@ impl<'a> Target<'a> {
         self.resources(world, &mut into, &self.file.resources, &self.loader, "resources")
             .context(|| "accumulating resources".to_owned())?;
         let own = config::load(&self.loader, &self.file.configurations, &world.built_in)?;
-        config::accumulate(&mut into.config, &own)?;
+        config::accumulate(&mut into.config, &own, &world.built_in)?;
         if !self.file.crds.is_empty() {
             let crds = config::load_crds(&self.loader, &self.file.crds)
                 .context(|| format!("loading CRDs {}", crate::error::go_list(&self.file.crds)))?;
-            config::accumulate(&mut into.config, &Rc::new(crds))?;
+            config::accumulate(&mut into.config, &Rc::new(crds), &world.built_in)?;
         }
         self.generate(world, &mut into)?;
         self.components(world, &mut into).context(|| "accumulating components".to_owned())?;

@@ -28,6 +28,9 @@ pub(crate) fn run(files: &dyn Files, path: &str, options: &Options) -> Outcome<O
         target
     };
     let mut world = World::new(options);
+    if options.generate {
+        world.schemas.preload();
+    }
     target.set_schema(&mut world, true)?;
     let collected = target.accumulate(&mut world, Accumulator::default())?;
     let map = finish(&mut world, collected)?;

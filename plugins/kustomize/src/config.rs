@@ -87,10 +87,6 @@ impl Config {
     }
 
     fn merge_references(&mut self, other: &Cow<'static, [NameReference]>) -> Outcome<()> {
-        if self.name_reference.is_empty() {
-            self.name_reference = other.clone();
-            return Ok(());
-        }
         if std::ptr::eq(&raw const *self.name_reference, &raw const **other) {
             return Ok(());
         }
@@ -132,9 +128,18 @@ fn is_same(a: &Specs, b: &Specs) -> bool {
 }
 
 /// Adds a configuration to what was accumulated; nothing is copied while only built-in ones meet.
-pub(crate) fn accumulate(into: &mut Option<Rc<Config>>, other: &Rc<Config>) -> Outcome<()> {
+pub(crate) fn accumulate(
+    into: &mut Option<Rc<Config>>,
+    other: &Rc<Config>,
+    built_in: &Rc<Config>,
+) -> Outcome<()> {
     match into {
-        None => *into = Some(other.clone()),
+        None if Rc::ptr_eq(other, built_in) => *into = Some(other.clone()),
+        None => {
+            let mut mine = Config::default();
+            mine.merge(other)?;
+            *into = Some(Rc::new(mine));
+        }
         Some(mine) if Rc::ptr_eq(mine, other) => {}
         Some(mine) => Rc::make_mut(mine).merge(other)?,
     }
@@ -226,4 +231,21 @@ impl Decode for NameReference {
 
 fn text(value: &yaml::Value, at: &Decoder) -> Outcome<Text> {
     Ok(Cow::Owned(Decode::decode(value, at)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_configuration_is_what_merging_it_gives() {
+        let built_in = Config::built_in();
+        let mut merged = Config::default();
+        merged.merge(&built_in).expect("no conflict");
+        let (mut a, mut b) = (built_in.clone(), merged);
+        for ((name, a), (_, b)) in a.lists().into_iter().zip(b.lists()) {
+            assert_eq!(a.len(), b.len(), "{name}");
+        }
+        assert_eq!(a.name_reference, b.name_reference);
+    }
 }

@@ -98,12 +98,9 @@ pub(crate) fn merge_one(list: &mut Specs, new: &FieldSpec) -> Outcome<()> {
     }
 }
 
-/// Adds all that `list` does not have.
+/// Adds all that `list` does not have. One that is for more kinds than an earlier one of the same
+/// path counts as had: so a user's specification for one kind takes the place of the general one.
 pub(crate) fn merge_all(list: &mut Specs, new: &[FieldSpec]) -> Outcome<()> {
-    if list.is_empty() && new.len() < 2 {
-        list.to_mut().extend_from_slice(new);
-        return Ok(());
-    }
     new.iter().try_for_each(|spec| merge_one(list, spec))
 }
 

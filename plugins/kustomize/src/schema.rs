@@ -39,6 +39,8 @@ pub(crate) struct Given {
 #[derive(Debug, Default)]
 struct Document {
     definitions: serde_json::Map<String, Value>,
+    /// Whether the built-in definitions count too.
+    with_built_in: bool,
 }
 
 /// All that is known of kinds in one render.
@@ -55,10 +57,14 @@ struct GivenKinds {
     root: Rc<Document>,
     kinds: HashMap<(String, String), String>,
     scopes: HashMap<(String, String), bool>,
-    with_built_in: bool,
 }
 
 impl Schemas {
+    /// Uses the built-in schema beside any that is given, as Flux does.
+    pub(crate) fn preload(&mut self) {
+        self.asked_early.set(true);
+    }
+
     /// Takes a kustomization's `openapi` field. `text` is the content of its `path`, as JSON.
     ///
     /// # Errors
@@ -97,7 +103,7 @@ impl Schemas {
             let value = given.root.definitions.get(name)?.clone();
             return Some(Schema::Given(Rc::new(Given { value, root: given.root.clone() })));
         }
-        if !given.with_built_in && kind != "Kustomization" {
+        if !given.root.with_built_in && kind != "Kustomization" {
             return None;
         }
         tables::kind_shape(api_version, kind).map(Schema::BuiltIn)
@@ -187,7 +193,12 @@ impl Given {
         let mut value = value;
         let mut left = self.root.definitions.len() + 1;
         while let Some(name) = value.get("$ref").and_then(Value::as_str) {
-            value = self.root.definitions.get(name.strip_prefix("#/definitions/")?)?;
+            let name = name.strip_prefix("#/definitions/")?;
+            match self.root.definitions.get(name) {
+                Some(found) => value = found,
+                None if self.root.with_built_in => return tables::definition_shape(name).map(Schema::BuiltIn),
+                None => return None,
+            }
             left = left.checked_sub(1)?;
         }
         Some(Schema::Given(Rc::new(Given { value: value.clone(), root: self.root.clone() })))
@@ -217,7 +228,7 @@ fn read_document(document: Value, with_built_in: bool) -> Outcome<GivenKinds> {
             scopes.entry(kind).or_insert(false);
         }
     }
-    Ok(GivenKinds { root: Rc::new(Document { definitions }), kinds, scopes, with_built_in })
+    Ok(GivenKinds { root: Rc::new(Document { definitions, with_built_in }), kinds, scopes })
 }
 
 fn type_of(gvk: &Value) -> Option<(String, String)> {

@@ -92,6 +92,8 @@ def shape(schema):
     return n
 
 
+for name in sorted(keep):
+    shape({"$ref": "#/definitions/" + name})
 kinds = []
 for r in bundle["resources"]:
     if r.get("definition"):
@@ -112,6 +114,9 @@ for m, keys, items, fields, rest in shapes:
 lines += ["];", "", "/// Kinds by apiVersion and kind, sorted.", "#[rustfmt::skip]",
           "pub(crate) static KINDS: &[(&str, &str, ShapeId)] = &["]
 lines += ["    (%s, %s, %d)," % (quote(a), quote(k), n) for a, k, n in kinds]
+lines += ["];", "", "/// Definitions by name, sorted: what a schema of the user's may refer to.", "#[rustfmt::skip]",
+          "pub(crate) static DEFINITIONS: &[(&str, ShapeId)] = &["]
+lines += ["    (%s, %d)," % (quote(name), index[name]) for name in sorted(index, key=lambda x: x.encode()) if name in D]
 lines += ["];", ""]
 (out / "shapes.rs").write_text("\n".join(lines), encoding="utf-8")
 

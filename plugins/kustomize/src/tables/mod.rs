@@ -29,6 +29,12 @@ pub(crate) fn kind_shape(api_version: &str, kind: &str) -> Option<&'static Shape
     shape(shapes::KINDS[at].2)
 }
 
+/// The shape of a built-in definition.
+pub(crate) fn definition_shape(name: &str) -> Option<&'static Shape> {
+    let at = shapes::DEFINITIONS.binary_search_by(|(known, _)| (*known).cmp(name)).ok()?;
+    shape(shapes::DEFINITIONS[at].1)
+}
+
 /// Whether a built-in kind has a namespace; nothing for other kinds.
 pub(crate) fn has_namespace(api_version: &str, kind: &str) -> Option<bool> {
     let at = scopes::SCOPES.binary_search_by(|(a, k, _)| (*a, *k).cmp(&(api_version, kind))).ok()?;
@@ -42,6 +48,7 @@ mod tests {
     #[test]
     fn tables_are_sorted_and_whole() {
         assert!(shapes::KINDS.is_sorted_by(|a, b| (a.0, a.1) < (b.0, b.1)));
+        assert!(shapes::DEFINITIONS.is_sorted_by(|a, b| a.0 < b.0));
         assert!(scopes::SCOPES.is_sorted_by(|a, b| (a.0, a.1) < (b.0, b.1)));
         for entry in shapes::SHAPES {
             assert!(entry.fields.is_sorted_by(|a, b| a.0 < b.0));
