@@ -6,6 +6,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 BULKHEAD_CACHE ?= $(HOME)/.cache/bulkhead
 export BULKHEAD_CACHE
+RELEASE := $(or $(CARGO_TARGET_DIR),target)/release
 
 .PHONY: help
 help: ## List the commands
@@ -22,11 +23,14 @@ plugins: setup ## Build the guests: plugins/target/components/*.wasm
 .PHONY: build
 build: plugins ## Build the release binary: target/release/bulkhead
 	$(CARGO) build --release --locked -p bulkhead-cli
+	@# The guests are compiled ahead by the binary itself, and embedded by a second, short build.
+	@$(RELEASE)/bulkhead precompile plugins/target/components/*.wasm
+	$(CARGO) build --release --locked -p bulkhead-cli
 
 .PHONY: demo
 demo: plugins ## Run the main job end to end, without a cluster
-	$(CARGO) build --release --locked -p bulkhead-cli
-	@sh examples/demo.sh target/release/bulkhead
+	$(CARGO) build --release --locked -p bulkhead-cli -p bulkhead-testing --bin bulkhead --example receiver
+	@sh examples/demo.sh $(RELEASE)/bulkhead $(RELEASE)/examples/receiver
 
 .PHONY: cluster-programs
 cluster-programs:
@@ -54,11 +58,11 @@ quick: plugins ## Run the tests that need no cluster
 
 .PHONY: bench
 bench: build cluster-programs ## Measure: renders, sandbox, 300 Kustomizations on a real API server
-	@bash tests/bench/run.sh
+	@bash tests/bench/run.sh $(RELEASE)
 
 .PHONY: conformance
 conformance: build ## Score the renderers, where ../shared/conformance is there
-	@bash tests/conformance.sh
+	@bash tests/conformance.sh $(RELEASE)/bulkhead
 
 .PHONY: audit
 audit: ## Check licences, sources and duplicates of all dependencies

@@ -1,9 +1,11 @@
 #!/bin/sh
 # The main job end to end, without a cluster: commit -> fetch -> render in the sandbox -> files,
-# prune and a chat message. Usage: demo.sh path/to/bulkhead
+# prune and a chat message. Usage: demo.sh path/to/bulkhead path/to/receiver
 set -eu
 
-bulkhead=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
+absolute() { echo "$(cd "$(dirname "$1")" && pwd)/$(basename "$1")"; }
+bulkhead=$(absolute "$1")
+receive=$(absolute "$2")
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d "${TMPDIR:-/tmp}/bulkhead-demo.XXXXXX")
 receiver=""
@@ -43,8 +45,7 @@ quiet_git commit --quiet -m "add a web server"
 (cd "$work/repository" && find base overlays -type f | sort)
 
 say "A receiver that plays Discord"
-(cd "$here/.." && cargo build --locked --quiet -p bulkhead-testing --example receiver)
-"$here/../target/debug/examples/receiver" "$work/address" >"$work/messages" &
+"$receive" "$work/address" >"$work/messages" &
 receiver=$!
 await "the receiver" test -s "$work/address"
 echo "listening at $(cat "$work/address")"

@@ -8,6 +8,8 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 status=0
 (cd plugins && cargo test --locked --workspace --no-fail-fast) 2>&1 | tee -a "$log" || status=1
+# The end-to-end tests run the command itself.
+cargo build --locked -p bulkhead-cli || exit 1
 cargo test --locked --workspace --no-fail-fast -- --include-ignored 2>&1 | tee -a "$log" || status=1
 
 awk '/^test result:/ { passed += $4; failed += $6; skipped += $8 }

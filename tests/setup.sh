@@ -13,8 +13,8 @@ need cc gcc
 need make make
 if ! rustc --print target-libdir --target wasm32-unknown-unknown 2>/dev/null | xargs -I{} test -d {}; then
     # No Wasm standard library for this toolchain: Debian's compiler with its sources builds one.
-    [ -x /usr/bin/rustc ] && [ -d /usr/share/cargo ] || missing="$missing rustc-web cargo-web rust-web-src"
-    [ -d /usr/lib/rustlib/src ] || [ -d /usr/src/rustc-web ] || [ -x /usr/bin/rustc ] || missing="$missing rust-web-src"
+    [ -x /usr/bin/rustc ] && [ -x /usr/bin/cargo ] && [ -d /usr/lib/rustlib/src ] ||
+        missing="$missing rustc-web cargo-web rust-web-src"
     need wasm-ld lld
 fi
 [ -z "$missing" ] && exit 0

@@ -1,3 +1,22 @@
 //! End-to-end tests on a real API server, and the rules of the tree.
+//!
+//! Those marked `needs kube-apiserver` share one cluster and one `bulkhead run`; each has a namespace
+//! of its own. `make test` runs them.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests run programs, read the checkout, and may unwrap"
+)]
+
+mod bad_input;
+mod crash;
+mod delivery;
+mod dependencies;
+mod drift;
+mod gate;
+mod manager;
+mod notification;
+mod source;
+mod space;
 mod tree;

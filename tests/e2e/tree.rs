@@ -1,6 +1,9 @@
 //! The rules of the tree: which crate may depend on which, and that no case is forgotten.
 
-#![allow(clippy::disallowed_methods, reason = "reads the checkout and asks cargo about it")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "reads the checkout and asks cargo about it"
+)]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -17,13 +20,19 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("apply", &["api"]),
     ("notify", &["api", "wasm"]),
     ("controllers", &["api", "source", "wasm", "apply", "notify"]),
-    ("cli", &["api", "source", "wasm", "apply", "notify", "controllers"]),
+    (
+        "cli",
+        &["api", "source", "wasm", "apply", "notify", "controllers"],
+    ),
     ("testing", &["api"]),
     ("tests", &[]),
 ];
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the checkout")
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .canonicalize()
+        .expect("the checkout")
 }
 
 fn metadata(directory: &Path) -> Value {
@@ -32,7 +41,11 @@ fn metadata(directory: &Path) -> Value {
         .current_dir(directory)
         .output()
         .expect("cargo runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     serde_json::from_slice(&output.stdout).expect("cargo prints JSON")
 }
 
@@ -56,7 +69,10 @@ fn arrows(metadata: &Value, prefix: &str) -> BTreeSet<(String, String)> {
 #[test]
 fn crate_arrows_are_those_of_the_design() {
     for (from, to) in arrows(&metadata(&root()), "bulkhead-") {
-        let allowed = ARROWS.iter().find(|(name, _)| *name == from).map(|(_, to)| *to);
+        let allowed = ARROWS
+            .iter()
+            .find(|(name, _)| *name == from)
+            .map(|(_, to)| *to);
         let allowed = allowed.unwrap_or_else(|| panic!("crate `{from}` is not in the design"));
         assert!(
             allowed.contains(&to.as_str()),
@@ -68,7 +84,10 @@ fn crate_arrows_are_those_of_the_design() {
 #[test]
 fn guests_depend_on_no_host_crate() {
     let host = root().join("host");
-    for package in metadata(&root().join("plugins"))["packages"].as_array().expect("packages") {
+    for package in metadata(&root().join("plugins"))["packages"]
+        .as_array()
+        .expect("packages")
+    {
         for dependency in package["dependencies"].as_array().expect("dependencies") {
             let path = dependency["path"].as_str().unwrap_or_default();
             assert!(
@@ -85,12 +104,23 @@ fn only_the_cli_prints_or_reads_flags_and_environment() {
     for package in ["api", "source", "wasm", "apply", "notify", "controllers"] {
         for file in rust_files(&root().join("host").join(package).join("src")) {
             let text = std::fs::read_to_string(&file).expect("a source file");
-            for word in ["clap::", "println!(", "eprintln!(", "env::var(", "env::args("] {
-                let found = text.lines().enumerate().find(|(_, line)| {
-                    line.contains(word) && !line.trim_start().starts_with("//")
-                });
+            for word in [
+                "clap::",
+                "println!(",
+                "eprintln!(",
+                "env::var(",
+                "env::args(",
+            ] {
+                let found = text
+                    .lines()
+                    .enumerate()
+                    .find(|(_, line)| line.contains(word) && !line.trim_start().starts_with("//"));
                 if let Some((line, _)) = found {
-                    panic!("{}:{}: `{word}` belongs in host/cli", file.display(), line + 1);
+                    panic!(
+                        "{}:{}: `{word}` belongs in host/cli",
+                        file.display(),
+                        line + 1
+                    );
                 }
             }
         }

@@ -1,0 +1,41 @@
+//! Embeds the guests that `make plugins` built, and their compiled forms where `make build` made
+//! them. A guest that is not there is embedded as empty: the command that needs it says so.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// The default set: every plugin that works without being installed.
+const BUILT_IN: [&str; 3] = ["kustomize", "notify-discord", "notify-slack"];
+
+fn main() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/target/components");
+    println!("cargo::rerun-if-changed={}", root.display());
+    let release = std::env::var("PROFILE").is_ok_and(|profile| profile == "release");
+    let mut code =
+        String::from("/// The guests of this build.\npub(crate) const BUILT_IN: &[BuiltIn] = &[\n");
+    for name in BUILT_IN {
+        let wasm = embedded(&root.join(format!("{name}.wasm")));
+        // Compiled forms are made by the release binary: others would not load them.
+        let compiled = root.join(format!("{name}.cwasm"));
+        let compiled = if release {
+            embedded(&compiled)
+        } else {
+            "&[]".to_owned()
+        };
+        let _ = writeln!(
+            code,
+            "    BuiltIn {{ name: {name:?}, wasm: {wasm}, compiled: {compiled} }},"
+        );
+    }
+    code.push_str("];\n");
+    let out = std::env::var("OUT_DIR").expect("cargo sets OUT_DIR");
+    std::fs::write(Path::new(&out).join("plugins.rs"), code).expect("OUT_DIR is writable");
+}
+
+fn embedded(file: &Path) -> String {
+    println!("cargo::rerun-if-changed={}", file.display());
+    match file.canonicalize() {
+        Ok(file) => format!("include_bytes!({:?})", file.display().to_string()),
+        Err(_) => "&[]".to_owned(),
+    }
+}

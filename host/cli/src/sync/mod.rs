@@ -1,0 +1,147 @@
+//! `bulkhead sync`: keeps a directory as sources and Kustomizations say, without a cluster.
+//!
+//! Reads the custom resources from files, fetches, renders and applies with the same code as the
+//! controllers; only the target, a directory, differs. A failure keeps the last good state of its
+//! Kustomization and touches no other.
+
+mod deliver;
+mod display;
+mod events;
+mod fetch;
+mod order;
+mod resources;
+mod schedule;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use bulkhead_apply::target::directory::Directory;
+use bulkhead_controllers::delivery::{Renderer, TargetFacts};
+use bulkhead_notify::{Installed, Notifier, Reach, Settings};
+use bulkhead_source::{Artifact, Store};
+use bulkhead_wasm::Limits;
+
+use self::display::Display;
+use self::resources::{Key, Resources};
+use self::schedule::Schedule;
+use crate::args::SyncArguments;
+use crate::output::{self, CliError};
+use crate::plugins;
+
+/// What goes on between rounds.
+pub(crate) struct Engine {
+    store: Store,
+    renderer: Renderer,
+    notifier: Notifier,
+    directory: Directory,
+    display: Display,
+    schedule: Schedule,
+    /// What each GitRepository is at.
+    artifacts: HashMap<Key, Arc<Artifact>>,
+    /// Why a GitRepository could not be fetched, as last told.
+    source_failures: BTreeMap<Key, String>,
+    /// Revision that each Kustomization was last brought to.
+    applied: HashMap<Key, String>,
+    /// How each Kustomization last failed, as last told.
+    failures: BTreeMap<Key, String>,
+}
+
+/// Syncs once, or until interrupted.
+pub(crate) async fn run(arguments: SyncArguments) -> Result<(), CliError> {
+    let mut resources = Resources::read(&arguments.filename)?;
+    let mut engine = engine(&arguments).await?;
+    resources
+        .warnings
+        .iter()
+        .for_each(|warning| output::note(&format!("warning: {warning}")));
+    let stop = crate::run::stopped();
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            round = engine.round(&resources) => round?,
+            () = &mut stop => return Ok(()),
+        }
+        if arguments.once {
+            return engine.verdict();
+        }
+        let pause = engine.schedule.pause(&resources, Instant::now());
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = &mut stop => return Ok(()),
+        }
+        // The files may have changed. A mistake in them stops nothing that runs.
+        match Resources::read(&arguments.filename) {
+            Ok(read) => resources = read,
+            Err(error) => output::note(&format!("error: {error:#}; going on as before")),
+        }
+    }
+}
+
+async fn engine(arguments: &SyncArguments) -> Result<Engine, CliError> {
+    let cache = plugins::cache_folder(arguments.cache.cache_dir.clone());
+    let cache = cache
+        .context("found no folder to keep fetched sources in")
+        .map_err(|error| {
+            CliError::from(error)
+                .usage()
+                .hint("name one with `--cache-dir`, or set $HOME")
+        })?;
+    let host = plugins::host(Some(&cache))?;
+    let kustomize = plugins::built_in(&host, "kustomize").await?;
+    let mut notifiers = HashMap::new();
+    for (name, folder) in plugins::notifiers() {
+        let plugin = plugins::built_in(&host, folder).await?;
+        notifiers.insert(name.to_owned(), Installed::new(plugin));
+    }
+    let mut settings = Settings::default();
+    if arguments.allow_private_networks {
+        settings.reach = Reach::local();
+    }
+    let target = TargetFacts {
+        kube_version: arguments.kube_version.clone(),
+        api_versions: Vec::new(),
+    };
+    Ok(Engine {
+        store: Store::open(cache.join("git"))?,
+        renderer: Renderer::new(kustomize, Limits::renderer(), target),
+        notifier: Notifier::new(notifiers, settings),
+        directory: open(&arguments.to)?,
+        display: Display::new(arguments.output, arguments.diff),
+        schedule: Schedule::default(),
+        artifacts: HashMap::new(),
+        source_failures: BTreeMap::new(),
+        applied: HashMap::new(),
+        failures: BTreeMap::new(),
+    })
+}
+
+fn open(path: &std::path::Path) -> Result<Directory, CliError> {
+    let failed = || format!("failed to open {}", path.display());
+    std::fs::create_dir_all(path).with_context(failed)?;
+    let dir = cap_std::fs::Dir::open_ambient_dir(path, cap_std::ambient_authority())
+        .with_context(failed)?;
+    Ok(Directory::new(dir))
+}
+
+impl Engine {
+    /// Does all that is due.
+    async fn round(&mut self, resources: &Resources) -> anyhow::Result<()> {
+        self.fetch_due(resources).await?;
+        self.deliver_due(resources).await
+    }
+
+    /// Returns what `--once` ends with.
+    fn verdict(&self) -> Result<(), CliError> {
+        let failed = self.source_failures.len() + self.failures.len();
+        if failed == 0 {
+            return Ok(());
+        }
+        let names = self.source_failures.keys().chain(self.failures.keys());
+        let names: Vec<String> = names
+            .map(|(namespace, name)| format!("{namespace}/{name}"))
+            .collect();
+        Err(anyhow::anyhow!("{failed} of the resources failed: {}", names.join(", ")).into())
+    }
+}

@@ -1,0 +1,79 @@
+//! In which order Kustomizations are delivered: dependencies first. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::resources::Key;
+
+/// Kustomizations with a dependency on themselves, directly or through others.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Ordered {
+    /// Dependencies before what depends on them; names otherwise.
+    pub order: Vec<Key>,
+    /// Members of a cycle, or behind one: they can never be ready.
+    pub cyclic: BTreeSet<Key>,
+}
+
+/// Orders `dependencies`, which lists for each Kustomization those that must be ready first. One
+/// that is not listed itself holds nothing up here.
+pub(crate) fn order(dependencies: &BTreeMap<Key, Vec<Key>>) -> Ordered {
+    let mut waiting: BTreeMap<&Key, BTreeSet<&Key>> = dependencies
+        .iter()
+        .map(|(key, needs)| {
+            (
+                key,
+                needs
+                    .iter()
+                    .filter(|need| dependencies.contains_key(*need))
+                    .collect(),
+            )
+        })
+        .collect();
+    let mut order = Vec::with_capacity(waiting.len());
+    while let Some(ready) = waiting
+        .iter()
+        .find(|(_, needs)| needs.is_empty())
+        .map(|(key, _)| *key)
+    {
+        waiting.remove(ready);
+        for needs in waiting.values_mut() {
+            needs.remove(ready);
+        }
+        order.push(ready.clone());
+    }
+    Ordered {
+        order,
+        cyclic: waiting.into_keys().cloned().collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(name: &str) -> Key {
+        ("ns".to_owned(), name.to_owned())
+    }
+
+    fn ordered(pairs: &[(&str, &[&str])]) -> Ordered {
+        order(
+            &pairs
+                .iter()
+                .map(|(name, needs)| (key(name), needs.iter().map(|n| key(n)).collect()))
+                .collect(),
+        )
+    }
+
+    #[test]
+    fn dependencies_come_first() {
+        let found = ordered(&[("a", &["c"]), ("b", &[]), ("c", &["b", "elsewhere"])]);
+        assert_eq!(found.order, [key("b"), key("c"), key("a")]);
+        assert!(found.cyclic.is_empty());
+    }
+
+    #[test]
+    fn cycles_are_named_and_hold_up_no_one_else() {
+        let found = ordered(&[("a", &["b"]), ("b", &["a"]), ("c", &["a"]), ("d", &[])]);
+        assert_eq!(found.order, [key("d")]);
+        assert_eq!(found.cyclic, [key("a"), key("b"), key("c")].into());
+    }
+}

@@ -1,0 +1,292 @@
+//! Reads custom resources from files: what a cluster would hold.
+//!
+//! Kinds that `sync` does not know are named in a warning and left alone; a mistake in one that it
+//! knows is an error with file and line.
+
+#![allow(
+    clippy::disallowed_methods,
+    reason = "reads the files that the user named on the command line"
+)]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use bulkhead_api::crd;
+use bulkhead_api::kustomize::Kustomization;
+use bulkhead_api::names::group;
+use bulkhead_api::notification::{Alert, Provider};
+use bulkhead_api::source::GitRepository;
+use serde_json::Value;
+
+/// Largest file of custom resources, in bytes.
+const MAX_FILE_BYTES: u64 = 8 << 20;
+
+/// Namespace and name.
+pub(crate) type Key = (String, String);
+/// Values of a Secret or ConfigMap by key.
+pub(crate) type Data = BTreeMap<String, Vec<u8>>;
+
+/// Everything that was read.
+#[derive(Default)]
+pub(crate) struct Resources {
+    pub repositories: BTreeMap<Key, GitRepository>,
+    pub kustomizations: BTreeMap<Key, Kustomization>,
+    pub alerts: BTreeMap<Key, Alert>,
+    pub providers: BTreeMap<Key, Provider>,
+    pub secrets: BTreeMap<Key, Data>,
+    pub config_maps: BTreeMap<Key, Data>,
+    /// What is not known: one line each.
+    pub warnings: Vec<String>,
+}
+
+/// Namespace of resources that name none, as with the upstream command.
+const DEFAULT_NAMESPACE: &str = "flux-system";
+
+impl Resources {
+    /// Reads files, and the `.yaml`, `.yml` and `.json` files of directories.
+    pub(crate) fn read(paths: &[PathBuf]) -> anyhow::Result<Self> {
+        let mut resources = Self::default();
+        for path in paths {
+            for file in files(path)? {
+                resources.read_file(&file)?;
+            }
+        }
+        if resources.kustomizations.is_empty() && resources.repositories.is_empty() {
+            bail!(
+                "found no GitRepository and no Kustomization in {}",
+                shown(paths)
+            );
+        }
+        Ok(resources)
+    }
+
+    fn read_file(&mut self, file: &Path) -> anyhow::Result<()> {
+        let name = file.display();
+        let size = std::fs::metadata(file)
+            .with_context(|| format!("failed to read {name}"))?
+            .len();
+        if size > MAX_FILE_BYTES {
+            bail!("{name} has {size} bytes; at most {MAX_FILE_BYTES} are read");
+        }
+        let text =
+            std::fs::read_to_string(file).with_context(|| format!("failed to read {name}"))?;
+        let documents =
+            bulkhead_apply::yaml::read(&text).with_context(|| format!("failed to read {name}"))?;
+        for document in documents {
+            let place = format!("{name}:{}", document.line);
+            self.take(document.value, &place)?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, object: Value, place: &str) -> anyhow::Result<()> {
+        let text = |field: &str| object[field].as_str().unwrap_or_default().to_owned();
+        let (api_version, kind) = (text("apiVersion"), text("kind"));
+        if kind == "List" {
+            let items = object["items"].as_array().cloned().unwrap_or_default();
+            return items
+                .into_iter()
+                .try_for_each(|item| self.take(item, place));
+        }
+        let (api_group, version) = api_version.split_once('/').unwrap_or(("", &api_version));
+        let metadata = &object["metadata"];
+        let namespace = metadata["namespace"]
+            .as_str()
+            .unwrap_or(DEFAULT_NAMESPACE)
+            .to_owned();
+        let Some(name) = metadata["name"].as_str().map(str::to_owned) else {
+            bail!("{place}: {kind} has no `metadata.name`");
+        };
+        let subject = format!("{place}: {kind} {namespace}/{name}");
+        let key = (namespace, name);
+        let twice = match (api_group, kind.as_str()) {
+            (group::SOURCE, "GitRepository") => self
+                .repositories
+                .insert(key, typed(object, &subject, &mut self.warnings)?)
+                .is_some(),
+            (group::KUSTOMIZE, "Kustomization") => self
+                .kustomizations
+                .insert(key, typed(object, &subject, &mut self.warnings)?)
+                .is_some(),
+            (group::NOTIFICATION, "Alert") => self
+                .alerts
+                .insert(key, typed(object, &subject, &mut self.warnings)?)
+                .is_some(),
+            (group::NOTIFICATION, "Provider") => self
+                .providers
+                .insert(key, typed(object, &subject, &mut self.warnings)?)
+                .is_some(),
+            ("", "Secret") => self.secrets.insert(key, data(&object, &subject)?).is_some(),
+            ("", "ConfigMap") => self
+                .config_maps
+                .insert(key, data(&object, &subject)?)
+                .is_some(),
+            _ => {
+                self.warnings.push(format!(
+                    "{subject} is left alone: `sync` does not know {api_group}/{version}"
+                ));
+                false
+            }
+        };
+        if twice {
+            bail!("{subject} is there twice");
+        }
+        Ok(())
+    }
+}
+
+/// Reads an object as the API server would: against the schema of its kind first, so that every
+/// mistake is named with its field.
+fn typed<T: serde::de::DeserializeOwned>(
+    mut object: Value,
+    subject: &str,
+    warnings: &mut Vec<String>,
+) -> anyhow::Result<T> {
+    let (errors, others): (Vec<_>, Vec<_>) = crd::check(&mut object)
+        .into_iter()
+        .partition(|violation| violation.is_error());
+    warnings.extend(
+        others
+            .iter()
+            .map(|violation| format!("{subject}: {violation}")),
+    );
+    if !errors.is_empty() {
+        let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        bail!("{subject}: {}", errors.join("; "));
+    }
+    // A status in a file says what was, somewhere else.
+    if let Some(object) = object.as_object_mut() {
+        object.shift_remove("status");
+        if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata
+                .entry("namespace")
+                .or_insert_with(|| DEFAULT_NAMESPACE.into());
+        }
+    }
+    serde_json::from_value(object).with_context(|| subject.to_owned())
+}
+
+fn data(object: &Value, subject: &str) -> anyhow::Result<Data> {
+    let mut data = Data::new();
+    let is_secret = object["kind"] == "Secret";
+    for (field, encoded) in [
+        ("data", is_secret),
+        ("binaryData", true),
+        ("stringData", false),
+    ] {
+        for (key, value) in object[field].as_object().into_iter().flatten() {
+            let Some(text) = value.as_str() else {
+                bail!("{subject}: `{field}.{key}` is not a text");
+            };
+            let bytes = if encoded {
+                decode(text).with_context(|| format!("{subject}: `{field}.{key}` is not base64"))?
+            } else {
+                text.as_bytes().to_vec()
+            };
+            data.insert(key.clone(), bytes);
+        }
+    }
+    Ok(data)
+}
+
+fn decode(text: &str) -> anyhow::Result<Vec<u8>> {
+    use base64::Engine as _;
+    let text: String = text.split_whitespace().collect();
+    Ok(base64::engine::general_purpose::STANDARD.decode(text)?)
+}
+
+fn files(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let metadata =
+        std::fs::metadata(path).with_context(|| format!("failed to read {}", path.display()))?;
+    if !metadata.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut files = Vec::new();
+    let entries =
+        std::fs::read_dir(path).with_context(|| format!("failed to list {}", path.display()))?;
+    for entry in entries {
+        let entry = entry.with_context(|| format!("failed to list {}", path.display()))?;
+        let kind = entry.file_type()?;
+        let is_manifest = entry.path().extension().is_some_and(|extension| {
+            ["yaml", "yml", "json"]
+                .iter()
+                .any(|known| extension == *known)
+        });
+        if kind.is_dir() && !entry.file_name().as_encoded_bytes().starts_with(b".") {
+            files.extend(self::files(&entry.path())?);
+        } else if kind.is_file() && is_manifest {
+            files.push(entry.path());
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn shown(paths: &[PathBuf]) -> String {
+    paths
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may")]
+
+    use super::*;
+
+    fn read(text: &str) -> anyhow::Result<Resources> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.yaml"), text).unwrap();
+        Resources::read(&[folder.path().to_owned()])
+    }
+
+    const KUSTOMIZATION: &str = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: a}\nspec: {interval: 1m, prune: true, sourceRef: {kind: GitRepository, name: a}}\n";
+
+    #[test]
+    fn resources_are_read_by_kind() {
+        let text = format!(
+            "{KUSTOMIZATION}---\napiVersion: v1\nkind: Secret\nmetadata: {{name: s, namespace: x}}\nstringData: {{token: t}}\ndata: {{user: YQ==}}\n---\napiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {{name: h}}\n"
+        );
+        let resources = read(&text).unwrap();
+        assert!(
+            resources
+                .kustomizations
+                .contains_key(&("flux-system".into(), "a".into()))
+        );
+        let secret = &resources.secrets[&("x".to_owned(), "s".to_owned())];
+        assert_eq!(
+            (secret["token"].as_slice(), secret["user"].as_slice()),
+            (&b"t"[..], &b"a"[..])
+        );
+        assert_eq!(resources.warnings.len(), 1);
+    }
+
+    #[test]
+    fn mistakes_name_file_line_and_field() {
+        let broken = KUSTOMIZATION.replace("prune: true, ", "");
+        let error = format!("{:#}", read(&broken).err().unwrap());
+        assert!(
+            error.contains("a.yaml:1: Kustomization flux-system/a"),
+            "{error}"
+        );
+        assert!(error.contains("prune"), "{error}");
+        let error = format!("{:#}", read("a: [").err().unwrap());
+        assert!(
+            error.contains("a.yaml") && error.contains("line 1"),
+            "{error}"
+        );
+        let error = format!(
+            "{:#}",
+            read(&format!("{KUSTOMIZATION}---\n{KUSTOMIZATION}"))
+                .err()
+                .unwrap()
+        );
+        assert!(
+            error.ends_with("Kustomization flux-system/a is there twice"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# `make bench`: renders, sandbox, and 300 Kustomizations on a real API server. Each comparison runs
+# both programs in turn, in one run, and prints the ratio: single times say little on a shared
+# machine. Usage: run.sh RELEASE_FOLDER
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+release=$(realpath "$1")
+
+echo "== 300 Kustomizations of three objects"
+cargo build --release --locked --quiet -p bulkhead-tests --example kustomizations
+"$release/examples/kustomizations" "$release/bulkhead" "${KUSTOMIZATIONS:-300}"
+
+echo "== The kustomize guest, one resource: 1,000 calls"
+cargo run --release --locked --quiet -p bulkhead-wasm --example guest -- \
+    plugins/target/components/kustomize.wasm
+
+echo "== bulkhead render kustomize against kustomize build, whole processes"
+if command -v kustomize >/dev/null 2>&1; then
+    python3 tests/bench/renders.py "$release/bulkhead" kustomize
+else
+    echo "no \`kustomize\` on PATH: go install sigs.k8s.io/kustomize/kustomize/v5@v5.8.2" >&2
+fi

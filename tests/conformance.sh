@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Scores the renderers against upstream's own cases, where they lie beside the checkout.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+cases=../shared/conformance
+bulkhead=$(realpath "${1:-target/release/bulkhead}")
+shift $(($# > 0))
+if [ ! -f "$cases/score.py" ]; then
+    echo "conformance: no cases beside this checkout" >&2
+    exit 0
+fi
+python3 "$cases/score.py" kustomize "$cases/open/kustomize.jsonl.xz" "$@" -- \
+    "$bulkhead" render kustomize '{dir}' '{flags}'
