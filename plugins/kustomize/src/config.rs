@@ -86,11 +86,11 @@ impl Config {
         Ok(())
     }
 
-    fn merge_references(&mut self, other: &Cow<'static, [NameReference]>) -> Outcome<()> {
-        if std::ptr::eq(&raw const *self.name_reference, &raw const **other) {
+    fn merge_references(&mut self, other: &[NameReference]) -> Outcome<()> {
+        if std::ptr::eq(&raw const *self.name_reference, other) {
             return Ok(());
         }
-        for new in other.iter() {
+        for new in other {
             self.add_reference(new)?;
         }
         Ok(())

@@ -227,7 +227,7 @@ impl Tree {
         self.expect(id, Kind::Mapping)?;
         let id = self.unwrap(id);
         let found = self[id].content.chunks_exact(2).position(|pair| {
-            &*self[pair[0]].value == name && !(only_empty && !self[pair[1]].content.is_empty())
+            &*self[pair[0]].value == name && (!only_empty || self[pair[1]].content.is_empty())
         });
         Ok(found.map(|i| {
             let removed = self[id].content[2 * i + 1];

@@ -15,6 +15,7 @@ mod error;
 mod fieldspec;
 mod flux;
 mod generate;
+pub mod guest;
 mod hash;
 mod json;
 mod jsonpatch;
