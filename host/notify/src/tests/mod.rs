@@ -31,7 +31,7 @@ const CANARY: &str = "CANARY-8f1d";
 #[derive(Clone, Debug)]
 enum Call {
     Start {
-        event: WireEvent,
+        event: Box<WireEvent>,
         config: String,
         state: Vec<u8>,
     },
@@ -100,7 +100,7 @@ impl Guest for Fake {
         state: Vec<u8>,
     ) -> Result<Outcome, GuestError> {
         self.call(Call::Start {
-            event,
+            event: Box::new(event),
             config: exchange.config.clone(),
             state,
         })

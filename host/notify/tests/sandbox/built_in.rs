@@ -32,7 +32,7 @@ fn prefixed(mut event: Value) -> Value {
         .unwrap()
         .to_owned();
     let (group, _) = version.split_once('/').unwrap();
-    if let Some(metadata) = event["metadata"].as_object_mut() {
+    if let Some(metadata) = event.get_mut("metadata").and_then(Value::as_object_mut) {
         let entries = std::mem::take(metadata).into_iter();
         metadata.extend(entries.map(|(name, value)| (format!("{group}/{name}"), value)));
     }
