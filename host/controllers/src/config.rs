@@ -55,10 +55,10 @@ pub struct RunConfig {
     pub kustomize: Plugin,
     /// What one render may use.
     pub render_limits: Limits,
-    /// The notifiers by provider type, and what they may use.
+    /// The notifiers by provider type.
     pub notifiers: Vec<(String, Plugin)>,
-    /// What one call of a notifier may use.
-    pub notify_limits: Limits,
+    /// Lets notifiers send to private networks and to this machine, and without TLS.
+    pub allow_private_networks: bool,
 }
 
 impl RunConfig {
@@ -108,7 +108,7 @@ impl RunConfig {
             kustomize,
             render_limits: Limits::renderer(),
             notifiers: Vec::new(),
-            notify_limits: Limits::notifier(),
+            allow_private_networks: false,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Reconciles the custom resources: one folder a kind.
 
+pub mod alert;
 pub mod archives;
 pub mod backoff;
 pub mod client;

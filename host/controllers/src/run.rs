@@ -26,7 +26,7 @@ use crate::metrics::Metrics;
 use crate::report::{Outbox, Reporter};
 use crate::server::{self, Readiness, ServeError};
 use crate::watch::{self, Store, Target};
-use crate::{backoff, gitrepository, kustomization, worker};
+use crate::{alert, backoff, gitrepository, kustomization, worker};
 
 /// How long running reconciliations may take to end when the process is told to stop.
 const GRACE: Duration = Duration::from_secs(20);
@@ -194,11 +194,18 @@ impl Term {
         tokio::pin!(shutdown);
         let mut tasks = JoinSet::new();
         tasks.spawn(Outbox::record(outbox.events, context.clients.own().clone()));
-        drop(outbox.notifications);
+        let notifier = alert::notifier(&config);
+        tasks.spawn(alert::deliver_all(
+            context.clone(),
+            notifier,
+            outbox.notifications,
+        ));
         follow(&mut tasks, &config, &context);
         let synced = async {
             context.repositories.wait_until_synced().await;
             context.kustomizations.wait_until_synced().await;
+            context.alerts.wait_until_synced().await;
+            context.providers.wait_until_synced().await;
         };
         tokio::select! {
             () = synced => {}
@@ -230,6 +237,8 @@ impl Term {
 fn follow(tasks: &mut JoinSet<()>, config: &RunConfig, context: &Arc<Context>) {
     follow_kind(tasks, config, context, |context| &context.repositories);
     follow_kind(tasks, config, context, |context| &context.kustomizations);
+    follow_kind(tasks, config, context, |context| &context.alerts);
+    follow_kind(tasks, config, context, |context| &context.providers);
 }
 
 fn follow_kind<K>(
