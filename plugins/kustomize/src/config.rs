@@ -198,9 +198,9 @@ impl Decode for FieldSpec {
         let mut spec = Self::default();
         at.fields(value, |name, value, at| {
             match name {
-                "group" => spec.group = text(value, at)?,
-                "version" => spec.version = text(value, at)?,
-                "kind" => spec.kind = text(value, at)?,
+                "group" => spec.group = text(value, &at.embedded())?,
+                "version" => spec.version = text(value, &at.embedded())?,
+                "kind" => spec.kind = text(value, &at.embedded())?,
                 "path" => spec.path = text(value, at)?,
                 "create" => spec.create = Decode::decode(value, at)?,
                 _ => return Ok(false),
@@ -217,9 +217,9 @@ impl Decode for NameReference {
             Self { group: Text::default(), version: Text::default(), kind: Text::default(), referrers: Cow::default() };
         at.fields(value, |name, value, at| {
             match name {
-                "group" => reference.group = text(value, at)?,
-                "version" => reference.version = text(value, at)?,
-                "kind" => reference.kind = text(value, at)?,
+                "group" => reference.group = text(value, &at.embedded())?,
+                "version" => reference.version = text(value, &at.embedded())?,
+                "kind" => reference.kind = text(value, &at.embedded())?,
                 "fieldSpecs" => reference.referrers = specs(value, at)?,
                 _ => return Ok(false),
             }

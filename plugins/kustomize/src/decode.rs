@@ -21,6 +21,8 @@ pub(crate) enum Mode {
 #[derive(Debug, Clone)]
 pub(crate) struct Decoder {
     mode: Mode,
+    /// Whether a number may stand for a string here.
+    converts: bool,
     root: &'static str,
     path: Vec<String>,
 }
@@ -39,7 +41,7 @@ pub(crate) fn from_yaml<T: Decode>(text: &[u8], root: &'static str, mode: Mode) 
 
 /// Reads a value of type `T`.
 pub(crate) fn from_value<T: Decode>(value: &Value, root: &'static str, mode: Mode) -> Outcome<T> {
-    let result = T::decode(value, &Decoder { mode, root, path: Vec::new() });
+    let result = T::decode(value, &Decoder { mode, converts: mode != Mode::File, root, path: Vec::new() });
     result.map_err(|error| match mode {
         Mode::File => error,
         _ => error.wrap("error unmarshaling JSON: while decoding JSON"),
@@ -166,6 +168,11 @@ impl Decoder {
         Ok(())
     }
 
+    /// The same place in a struct that Go embeds: there a number is never taken for a string.
+    pub(crate) fn embedded(&self) -> Decoder {
+        Decoder { converts: false, ..self.clone() }
+    }
+
     fn below(&self, name: &str) -> Decoder {
         let mut below = self.clone();
         below.path.push(name.to_owned());
@@ -229,7 +236,7 @@ impl Decode for String {
         match value {
             Value::String(text) => Ok(text.clone()),
             Value::Null => Ok(String::new()),
-            Value::Bool(_) | Value::Number(_) if at.mode != Mode::File => Ok(yaml::json_text(value)),
+            Value::Bool(_) | Value::Number(_) if at.converts => Ok(yaml::json_text(value)),
             other => Err(at.mismatch(other, "string")),
         }
     }
@@ -283,9 +290,13 @@ impl<T: Decode> Decode for BTreeMap<String, T> {
     }
 }
 
-/// Declares a type that is read field by field: `name => member` for each.
+/// Declares a type that is read field by field: `name => member` for each. Those under `embedded`
+/// are in a struct that Go embeds.
 macro_rules! decode_fields {
-    ($type:ty { $($name:literal => $($member:ident).+),* $(,)? }) => {
+    (
+        $type:ty { $($name:literal => $($member:ident).+),* $(,)? }
+        $(embedded { $($inner:literal => $inner_member:ident),* $(,)? })?
+    ) => {
         impl $crate::decode::Decode for $type {
             fn decode(
                 value: &$crate::yaml::Value,
@@ -295,6 +306,9 @@ macro_rules! decode_fields {
                 at.fields(value, |name, value, at| {
                     match name {
                         $($name => out.$($member).+ = $crate::decode::Decode::decode(value, at)?,)*
+                        $($($inner => {
+                            out.$inner_member = $crate::decode::Decode::decode(value, &at.embedded())?;
+                        })*)?
                         _ => return Ok(false),
                     }
                     Ok(true)

@@ -135,8 +135,8 @@ mod tests {
     #[test]
     fn a_directory_without_a_kustomization_renders_when_asked() {
         let files = MemoryFiles::new().with("x/b/c.yaml", OBJECT).with("x/readme.txt", "no");
-        let config = r#"{"generate": true, "overlay": {"namespace": "n", "namePrefix": "p-"}}"#;
-        let wanted = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: p-a\n  namespace: n\n";
+        let config = r#"{"generate": true, "overlay": {"namespace": "ns", "namePrefix": "p-"}}"#;
+        let wanted = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: p-a\n  namespace: ns\n";
         assert_eq!(render(&files, "x", config), Ok(vec![wanted.to_owned()]));
         let error = render(&files, "x", "{}").expect_err("no kustomization");
         assert!(error[0].starts_with("KustomizationMissing"), "{error:?}");

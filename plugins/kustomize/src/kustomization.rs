@@ -163,7 +163,7 @@ decode_fields!(GeneratorOptions {
     "disableNameSuffixHash" => disable_name_suffix_hash,
     "immutable" => immutable,
 });
-decode_fields!(Generator {
+decode_fields!(Generator {} embedded {
     "namespace" => namespace,
     "name" => name,
     "behavior" => behavior,

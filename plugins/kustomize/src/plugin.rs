@@ -44,7 +44,7 @@ struct Account {
     project: String,
 }
 
-decode_fields!(IamPolicy { "cloud" => cloud, "kubernetesService" => service, "serviceAccount" => account });
+decode_fields!(IamPolicy {} embedded { "cloud" => cloud, "kubernetesService" => service, "serviceAccount" => account });
 decode_fields!(Service { "name" => name, "namespace" => namespace });
 decode_fields!(Account { "name" => name, "projectId" => project });
 

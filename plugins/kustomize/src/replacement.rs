@@ -64,11 +64,11 @@ impl Decode for Source {
         let mut source = Self::default();
         at.fields(value, |name, value, at| {
             match name {
-                "group" => source.selector.group = Decode::decode(value, at)?,
-                "version" => source.selector.version = Decode::decode(value, at)?,
-                "kind" => source.selector.kind = Decode::decode(value, at)?,
-                "name" => source.selector.name = Decode::decode(value, at)?,
-                "namespace" => source.selector.namespace = Decode::decode(value, at)?,
+                "group" => source.selector.group = Decode::decode(value, &at.embedded())?,
+                "version" => source.selector.version = Decode::decode(value, &at.embedded())?,
+                "kind" => source.selector.kind = Decode::decode(value, &at.embedded())?,
+                "name" => source.selector.name = Decode::decode(value, &at.embedded())?,
+                "namespace" => source.selector.namespace = Decode::decode(value, &at.embedded())?,
                 "fieldPath" => source.field_path = Decode::decode(value, at)?,
                 "options" => source.options = Decode::decode(value, at)?,
                 _ => return Ok(false),

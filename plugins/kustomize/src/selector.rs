@@ -23,13 +23,14 @@ pub(crate) struct Selector {
 }
 
 decode_fields!(Selector {
+    "annotationSelector" => annotation_selector,
+    "labelSelector" => label_selector,
+} embedded {
     "group" => group,
     "version" => version,
     "kind" => kind,
     "name" => name,
     "namespace" => namespace,
-    "annotationSelector" => annotation_selector,
-    "labelSelector" => label_selector,
 });
 
 impl Selector {
