@@ -10,6 +10,7 @@
 )]
 
 mod bad_input;
+mod command;
 mod crash;
 mod delivery;
 mod dependencies;
@@ -17,6 +18,8 @@ mod drift;
 mod gate;
 mod manager;
 mod notification;
+mod render;
 mod source;
 mod space;
+mod sync;
 mod tree;
