@@ -18,6 +18,15 @@ use crate::{Document, LoadRestrictor, Options, Output, Reorder, nameref, yaml};
 
 /// Renders `path`.
 pub(crate) fn run(files: &dyn Files, path: &str, options: &Options) -> Outcome<Output> {
+    build(files, path, options).map_err(|mut error| {
+        if error.chain.is_empty() {
+            error.chain.push(path.to_owned());
+        }
+        error
+    })
+}
+
+fn build(files: &dyn Files, path: &str, options: &Options) -> Outcome<Output> {
     let confined = options.load_restrictor == LoadRestrictor::RootOnly;
     let loader = Rc::new(Loader::top(files, path, confined)?);
     let target = if options.generate {

@@ -11,8 +11,8 @@ use crate::yaml;
 
 /// Deepest chain of aliases and nesting that is followed.
 const DEPTH: usize = 1_000;
-/// Most nodes in all documents of a render, so that aliases cannot blow up.
-const NODES: usize = 8_000_000;
+/// Most nodes that the aliases of one text may expand to.
+const ALIAS_NODES: usize = 500_000;
 
 /// Reads the objects of a text.
 ///
@@ -72,8 +72,9 @@ fn documents(tree: &mut Tree, bytes: &[u8]) -> Outcome<Vec<Id>> {
             _ => all.push(id),
         }
     }
+    let mut anchors = Anchors { tree, depth: 0, expanded: 0 };
     for id in &mut all {
-        *id = Anchors { tree, depth: 0 }.resolve(*id)?;
+        *id = anchors.resolve(*id)?;
     }
     Ok(all)
 }
@@ -199,23 +200,29 @@ fn list_items(tree: &mut Tree, id: Id) -> Outcome<Option<Vec<Id>>> {
 struct Anchors<'a> {
     tree: &'a mut Tree,
     depth: usize,
+    /// Nodes that aliases have expanded to.
+    expanded: usize,
 }
 
 impl Anchors<'_> {
     fn resolve(&mut self, id: Id) -> Outcome<Id> {
         self.depth += 1;
-        if self.depth > DEPTH || self.tree.len() > NODES {
+        if self.depth > DEPTH || self.expanded > ALIAS_NODES {
             return Err(fail!(
                 LimitExceeded,
-                "aliases expand to more than {NODES} nodes, or nest deeper than {DEPTH}"
-            ));
+                "aliases expand to more than {ALIAS_NODES} nodes, or nest deeper than {DEPTH}"
+            )
+            .advise("write out what the anchors stand for, or use fewer aliases"));
         }
         self.tree[id].anchor = None;
         let resolved = match self.tree[id].kind {
             Kind::Alias => match self.tree[id].alias {
                 Some(target) => {
                     let target = self.resolve(target)?;
-                    self.tree.copy(target)
+                    let before = self.tree.len();
+                    let copy = self.tree.copy(target);
+                    self.expanded += self.tree.len() - before;
+                    copy
                 }
                 None => id,
             },
@@ -311,5 +318,19 @@ mod tests {
         assert_eq!(parts("---\na: 1\n"), [("---\na: 1\n".to_owned(), 0)]);
         assert_eq!(parts("a: 1\n--- # x\nb: 2"), [("a: 1\n".to_owned(), 0), ("b: 2".to_owned(), 2)]);
         assert!(split(b"a: 1\n--- x\nb: 2").is_err());
+    }
+
+    #[test]
+    fn aliases_expand_up_to_the_limit() {
+        let options = crate::Options::default();
+        let read = |items: usize, aliases: usize| {
+            let items = vec!["1"; items].join(",");
+            let aliases = vec!["*a"; aliases].join(",");
+            let text = format!("apiVersion: v1\nkind: X\nmetadata: {{name: a}}\na: &a [{items}]\nb: [{aliases}]\n");
+            objects(&mut World::new(&options), text.as_bytes())
+        };
+        assert!(read(999, 500).is_ok(), "500 lists of 1,000 nodes");
+        let error = read(999, 502).expect_err("one past");
+        assert_eq!(error.code, Code::LimitExceeded);
     }
 }
