@@ -57,7 +57,7 @@ async fn renders_that_fail_say_where_and_keep_what_was_applied() -> Result<()> {
         ("twice", "BuildFailed", "ConfigMap"),
         ("nameless", "BuildFailed", "name"),
         ("kindless", "BuildFailed", "kind"),
-        ("large", "BuildFailed", "large/a.yaml"),
+        ("large", "BuildFailed", "an object may have 1572864"),
         ("unknown", "ReconciliationFailed", "None"),
         ("nowhere", "ArtifactFailed", "nowhere"),
         ("../..", "InvalidPath", ".."),

@@ -59,7 +59,8 @@ fn message(stream: &mut std::net::TcpStream) -> Option<(String, Value)> {
     }
 }
 
-#[tokio::test]
+// Waiting for the receiver blocks a thread; the Git server must go on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs kube-apiserver"]
 async fn failures_and_changes_reach_the_chat() -> Result<()> {
     let world = world().await?;
