@@ -21,7 +21,7 @@ use bulkhead_apply::target::directory::Directory;
 use bulkhead_controllers::delivery::{Renderer, TargetFacts};
 use bulkhead_notify::{Installed, Notifier, Reach, Settings};
 use bulkhead_source::{Artifact, Store};
-use bulkhead_wasm::Limits;
+use bulkhead_wasm::{Host, Limits};
 
 use self::display::Display;
 use self::resources::{Key, Resources};
@@ -32,6 +32,8 @@ use crate::plugins;
 
 /// What goes on between rounds.
 pub(crate) struct Engine {
+    /// Runs the plugins; they stop working when it is gone.
+    _host: Host,
     store: Store,
     renderer: Renderer,
     notifier: Notifier,
@@ -104,6 +106,7 @@ async fn engine(arguments: &SyncArguments) -> Result<Engine, CliError> {
         api_versions: Vec::new(),
     };
     Ok(Engine {
+        _host: host,
         store: Store::open(cache.join("git"))?,
         renderer: Renderer::new(kustomize, Limits::renderer(), target),
         notifier: Notifier::new(notifiers, settings),
