@@ -1,0 +1,39 @@
+//! The Helm renderer: what `helm template` prints, from a tree of files, without programs, network or
+//! time. In: [`Files`], the path of a chart, [`Options`]. Out: manifests and hooks in the order of
+//! installation, or what Helm 4.3 says is wrong.
+//!
+//! What Sprig takes from chance or the clock comes from [`Options::seed`] and [`Options::now`]: the
+//! same input renders the same.
+
+mod archive;
+mod chart;
+mod coalesce;
+mod decimal;
+mod dependencies;
+mod encoding;
+mod engine;
+mod functions;
+mod glob;
+mod ignore;
+mod json;
+mod json_read;
+mod load;
+mod manifests;
+mod metadata;
+mod objects;
+mod options;
+mod paths;
+mod random;
+mod render;
+mod schema;
+mod semver;
+mod strvals;
+mod time;
+mod yaml;
+
+pub use bulkhead_plugin::Files;
+pub use functions::Lookup;
+pub use manifests::{Hook, Manifest};
+pub use options::{Options, Set, Values};
+pub use render::{Output, render, render_raw};
+pub use strvals::SetKind;

@@ -102,6 +102,14 @@ impl<'a> Run<'a> {
             )
             .into());
         };
+        self.execute_tree(&tree, data)
+    }
+
+    /// Executes one template with `data` as its dot and `$`; returns what it prints.
+    ///
+    /// # Errors
+    /// As [`Self::execute`].
+    pub fn execute_tree(&mut self, tree: &Tree, data: Value) -> Result<String, Error> {
         if self.depth >= self.limits.depth {
             let most = self.limits.depth;
             let text = format!(
@@ -111,7 +119,7 @@ impl<'a> Run<'a> {
             return Err(Error::exec(text, None));
         }
         let mut out = String::new();
-        match self.template(&tree, data, &mut out) {
+        match self.template(tree, data, &mut out) {
             Err(Stop::Error(error)) => Err(*error),
             Ok(()) | Err(Stop::Break | Stop::Continue) => Ok(out),
         }

@@ -23,5 +23,5 @@ mod value;
 pub use error::Error;
 pub use exec::{Limits, MissingKey, Run};
 pub use func::{Body, Function, Functions, Param, fixed, variadic};
-pub use parse::{ParseError, Tree, TreeSet, parse};
-pub use value::{ANY, ANY_MAP, Entries, IntType, List, Map, Object, Value};
+pub use parse::{ParseError, Tree, TreeSet, merge, parse};
+pub use value::{ANY, ANY_MAP, Entries, IntType, List, Map, Object, Plain, Value};

@@ -65,13 +65,17 @@ pub fn parse(
         set: &mut found,
     };
     parser.file()?;
-    // A text replaces what earlier texts defined, unless it has nothing to say.
+    merge(set, found);
+    Ok(())
+}
+
+/// Adds templates to others: they replace those of their names, unless they have nothing to say.
+pub fn merge(set: &mut TreeSet, found: TreeSet) {
     for (name, tree) in found {
         if !ast::is_empty(&tree.root) || !set.contains_key(&name) {
             set.insert(name, tree);
         }
     }
-    Ok(())
 }
 
 struct Parser<'a> {

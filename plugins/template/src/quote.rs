@@ -32,7 +32,7 @@ pub(crate) fn escape(out: &mut String, c: char, quote: char, ascii: bool) {
 
 /// Tells whether Go prints a character as itself: letters, marks, numbers, punctuation, symbols,
 /// and the ASCII space.
-pub(crate) fn is_print(c: char) -> bool {
+pub fn is_print(c: char) -> bool {
     match c {
         ' '..='~' => true,
         c if c.is_control() || c.is_whitespace() => false,

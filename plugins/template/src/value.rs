@@ -150,9 +150,18 @@ pub trait Object: std::fmt::Debug {
     fn print(&self) -> String;
 
     /// Returns it as plain data, for `toYaml` and `toJson`.
-    fn plain(&self) -> Value {
-        Value::String(self.print().into())
+    fn plain(&self) -> Plain {
+        Plain::Value(Value::String(self.print().into()))
     }
+}
+
+/// What `encoding/json` sees of an object.
+#[derive(Clone, Debug)]
+pub enum Plain {
+    /// A value.
+    Value(Value),
+    /// The fields of a struct, in their order.
+    Struct(Vec<(&'static str, Value)>),
 }
 
 impl Value {

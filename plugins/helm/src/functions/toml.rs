@@ -1,0 +1,184 @@
+//! TOML as BurntSushi/toml 1.6 writes it: values first, then tables, each sorted by name.
+
+use bulkhead_template::{IntType, Map, Plain, Value, format};
+
+/// Deepest nesting that is written.
+const MAX_DEPTH: usize = 500;
+
+/// Writes a map, or a struct, as a document.
+pub(super) fn write(value: &Value) -> Result<String, String> {
+    let mut out = String::new();
+    match plain(value) {
+        Value::Invalid | Value::Nil => {
+            return Err("reflect: call of reflect.Value.Type on zero Value".to_owned());
+        }
+        Value::Map(map) => table(&mut out, &[], &map)?,
+        value if is_table_array(&value) => {
+            return Err("toml: top-level values must be Go maps or structs".to_owned());
+        }
+        value => element(&mut out, &value)?,
+    }
+    Ok(out)
+}
+
+fn plain(value: &Value) -> Value {
+    match value {
+        Value::Object(object) => match object.plain() {
+            Plain::Value(value) => value,
+            Plain::Struct(fields) => {
+                Value::map(fields.into_iter().map(|(key, value)| (key.into(), value)).collect())
+            }
+        },
+        other => other.clone(),
+    }
+}
+
+fn is_table(value: &Value) -> bool {
+    matches!(value, Value::Map(_)) || is_table_array(value)
+}
+
+/// A list of nothing but tables, and of at least one.
+fn is_table_array(value: &Value) -> bool {
+    match value {
+        Value::List(list) => {
+            !list.items.is_empty()
+                && list.items.iter().all(|item| matches!(plain(item), Value::Map(_)))
+        }
+        _ => false,
+    }
+}
+
+fn key(name: &str) -> String {
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    if name.is_empty() {
+        return "\"\"".to_owned();
+    }
+    if name.chars().all(is_bare) { name.to_owned() } else { text(name) }
+}
+
+fn joined(path: &[String]) -> String {
+    let keys: Vec<String> = path.iter().map(|name| key(name)).collect();
+    keys.join(".")
+}
+
+/// Writes a table's values, then the tables inside it.
+fn table(out: &mut String, path: &[String], map: &Map) -> Result<(), String> {
+    if path.len() > MAX_DEPTH {
+        return Err(format!("toml: deeper than {MAX_DEPTH}"));
+    }
+    let indent = "  ".repeat(path.len());
+    let entries = map.entries.borrow();
+    let (mut direct, mut tables) = (Vec::new(), Vec::new());
+    for (name, value) in entries.iter() {
+        let value = plain(value);
+        if value.is_nil() {
+            continue;
+        }
+        if is_table(&value) { tables.push((name, value)) } else { direct.push((name, value)) }
+    }
+    for (name, value) in direct {
+        out.push_str(&format!("{indent}{} = ", key(name)));
+        element(out, &value)?;
+        out.push('\n');
+    }
+    for (name, value) in tables {
+        let mut inner = path.to_vec();
+        inner.push(name.to_string());
+        let depth = "  ".repeat(inner.len() - 1);
+        match &value {
+            Value::Map(map) => {
+                if inner.len() == 1 && !out.is_empty() {
+                    out.push('\n');
+                }
+                out.push_str(&format!("{depth}[{}]\n", joined(&inner)));
+                table(out, &inner, map)?;
+            }
+            Value::List(list) => {
+                for item in list.items.iter() {
+                    if !out.is_empty() {
+                        out.push('\n');
+                    }
+                    out.push_str(&format!("{depth}[[{}]]\n", joined(&inner)));
+                    if let Value::Map(map) = plain(item) {
+                        table(out, &inner, &map)?;
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn element(out: &mut String, value: &Value) -> Result<(), String> {
+    match plain(value) {
+        Value::Bool(value) => out.push_str(if value { "true" } else { "false" }),
+        Value::Int(_, IntType::Named(..)) => out.push_str(&text(&format::text(value))),
+        Value::Int(..) => out.push_str(&format::text(value)),
+        Value::Float(number) => out.push_str(&float(number)),
+        Value::String(content) => out.push_str(&text(&content)),
+        Value::Bytes(data) => {
+            let items: Vec<String> = data.iter().map(u8::to_string).collect();
+            out.push_str(&format!("[{}]", items.join(", ")));
+        }
+        Value::List(list) => {
+            out.push('[');
+            for (index, item) in list.items.iter().enumerate() {
+                if item.is_nil() {
+                    return Err("toml: cannot encode array with nil element".to_owned());
+                }
+                if index > 0 {
+                    out.push_str(", ");
+                }
+                element(out, item)?;
+            }
+            out.push(']');
+        }
+        Value::Map(map) => {
+            out.push('{');
+            let entries = map.entries.borrow();
+            let mut entries: Vec<_> = entries.iter().filter(|(_, item)| !item.is_nil()).collect();
+            entries.sort_by_key(|(_, item)| is_table(&plain(item)));
+            for (index, (name, item)) in entries.into_iter().enumerate() {
+                if index > 0 {
+                    out.push_str(", ");
+                }
+                out.push_str(&format!("{} = ", key(name)));
+                element(out, item)?;
+            }
+            out.push('}');
+        }
+        other => return Err(format!("unsupported type for key '': {}", other.kind())),
+    }
+    Ok(())
+}
+
+fn float(number: f64) -> String {
+    if number.is_nan() {
+        return "nan".to_owned();
+    }
+    if number.is_infinite() {
+        return if number > 0.0 { "inf" } else { "-inf" }.to_owned();
+    }
+    let text = format::float(number, 'g', None);
+    if text.contains(['e', '.']) { text } else { text + ".0" }
+}
+
+fn text(content: &str) -> String {
+    let mut out = String::from("\"");
+    for c in content.chars() {
+        match c {
+            '\t' => out.push_str("\\t"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{c}' => out.push_str("\\f"),
+            '\0'..='\x1f' | '\x7f' => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}

@@ -1,0 +1,387 @@
+//! Reads TOML as BurntSushi/toml does into `interface{}`: tables, arrays, dates as times.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use bulkhead_template::quote::quote;
+use bulkhead_template::{ANY_MAP, Entries, IntType, Map, Value, number};
+
+use crate::time;
+
+/// Deepest nesting that is read.
+const MAX_DEPTH: usize = 500;
+
+/// Reads a document.
+pub(super) fn parse(text: &str) -> Result<Entries, String> {
+    let text = text.replace("\r\n", "\n");
+    let mut reader = Reader { text: &text, at: 0, depth: 0, last_key: String::new() };
+    reader.document().map_err(|told| {
+        let line = text[..reader.at.min(text.len())].matches('\n').count() + 1;
+        if reader.last_key.is_empty() {
+            format!("toml: line {line}: {told}")
+        } else {
+            format!("toml: line {line} (last key {}): {told}", quote(&reader.last_key))
+        }
+    })
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+    depth: usize,
+    last_key: String,
+}
+
+fn new_map() -> Map {
+    Map { entries: Rc::new(RefCell::new(Entries::new())), type_name: ANY_MAP }
+}
+
+/// Finds or makes the table under a name; the last one of a list of tables.
+fn step(map: &Map, name: &str) -> Result<Map, String> {
+    let known = map.entries.borrow().get(name).cloned();
+    match known {
+        None => {
+            let inner = new_map();
+            map.entries.borrow_mut().insert(name.into(), Value::Map(inner.clone()));
+            Ok(inner)
+        }
+        Some(Value::Map(inner)) => Ok(inner),
+        Some(Value::List(list)) => match list.items.last() {
+            Some(Value::Map(inner)) => Ok(inner.clone()),
+            _ => Err(format!("Key '{name}' was already created and cannot be used as an array.")),
+        },
+        Some(_) => Err(format!("Key '{name}' has already been defined.")),
+    }
+}
+
+impl Reader<'_> {
+    fn rest(&self) -> &str {
+        &self.text[self.at..]
+    }
+
+    fn peek(&self) -> Option<char> {
+        self.rest().chars().next()
+    }
+
+    fn take(&mut self, prefix: &str) -> bool {
+        let found = self.rest().starts_with(prefix);
+        if found {
+            self.at += prefix.len();
+        }
+        found
+    }
+
+    fn space(&mut self) {
+        let rest = self.rest();
+        self.at += rest.len() - rest.trim_start_matches([' ', '\t']).len();
+    }
+
+    /// Skips space, line breaks and comments.
+    fn gap(&mut self) {
+        loop {
+            let rest = self.rest();
+            self.at += rest.len() - rest.trim_start().len();
+            if !self.rest().starts_with('#') {
+                return;
+            }
+            self.at += self.rest().find('\n').unwrap_or(self.rest().len());
+        }
+    }
+
+    fn end_of_line(&mut self) -> Result<(), String> {
+        self.space();
+        if self.rest().starts_with('#') {
+            self.at += self.rest().find('\n').unwrap_or(self.rest().len());
+        }
+        match self.peek() {
+            None => Ok(()),
+            Some('\n') => {
+                self.at += 1;
+                Ok(())
+            }
+            Some(c) => Err(format!(
+                "expected a top-level item to end with a newline, comment, or EOF, but got '{c}' instead"
+            )),
+        }
+    }
+
+    fn document(&mut self) -> Result<Entries, String> {
+        let root = new_map();
+        let mut current = root.clone();
+        loop {
+            self.gap();
+            if self.rest().is_empty() {
+                let entries = root.entries.borrow().clone();
+                return Ok(entries);
+            }
+            if self.take("[[") {
+                let keys = self.key()?;
+                if !self.take("]]") {
+                    return Err("expected end of table array name delimiter ']]'".to_owned());
+                }
+                current = self.array_table(&root, &keys)?;
+                self.end_of_line()?;
+            } else if self.take("[") {
+                let keys = self.key()?;
+                if !self.take("]") {
+                    return Err("expected '.' or ']' to end table name".to_owned());
+                }
+                current = root.clone();
+                for key in &keys {
+                    current = step(&current, key)?;
+                }
+                self.end_of_line()?;
+            } else {
+                self.entry(&current)?;
+                self.end_of_line()?;
+            }
+        }
+    }
+
+    fn array_table(&mut self, root: &Map, keys: &[String]) -> Result<Map, String> {
+        let Some((last, path)) = keys.split_last() else {
+            return Err("expected a table name".to_owned());
+        };
+        let mut map = root.clone();
+        for key in path {
+            map = step(&map, key)?;
+        }
+        let made = new_map();
+        let known = map.entries.borrow().get(last.as_str()).cloned();
+        let mut items = match known {
+            None => Vec::new(),
+            Some(Value::List(list)) => list.items.to_vec(),
+            Some(_) => return Err(format!("Key '{last}' was already created and cannot be used as an array.")),
+        };
+        items.push(Value::Map(made.clone()));
+        let list = bulkhead_template::List { items: Rc::new(items), element: ANY_MAP };
+        map.entries.borrow_mut().insert(last.as_str().into(), Value::List(list));
+        Ok(made)
+    }
+
+    fn entry(&mut self, table: &Map) -> Result<(), String> {
+        let keys = self.key()?;
+        self.last_key = keys.join(".");
+        if !self.take("=") {
+            let found = self.peek().map_or_else(|| "end of file".to_owned(), |c| format!("'{c}'"));
+            return Err(format!("expected '.' or '=', but got {found} instead"));
+        }
+        self.space();
+        let value = self.value()?;
+        let Some((last, path)) = keys.split_last() else {
+            return Err("expected a key".to_owned());
+        };
+        let mut map = table.clone();
+        for key in path {
+            map = step(&map, key)?;
+        }
+        if map.entries.borrow().contains_key(last.as_str()) {
+            return Err(format!("Key '{}' has already been defined.", self.last_key));
+        }
+        map.entries.borrow_mut().insert(last.as_str().into(), value);
+        Ok(())
+    }
+
+    fn key(&mut self) -> Result<Vec<String>, String> {
+        let mut keys = Vec::new();
+        loop {
+            self.space();
+            keys.push(match self.peek() {
+                Some('"') => self.basic()?,
+                Some('\'') => self.literal()?,
+                _ => {
+                    let is_bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+                    let rest = self.rest();
+                    let end = rest.find(|c| !is_bare(c)).unwrap_or(rest.len());
+                    if end == 0 {
+                        let found = self.peek().map_or_else(|| "end of file".to_owned(), |c| format!("'{c}'"));
+                        return Err(format!("expected a key but found {found} instead"));
+                    }
+                    let key = rest[..end].to_owned();
+                    self.at += end;
+                    key
+                }
+            });
+            self.space();
+            if !self.take(".") {
+                return Ok(keys);
+            }
+        }
+    }
+
+    fn value(&mut self) -> Result<Value, String> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(format!("deeper than {MAX_DEPTH}"));
+        }
+        let value = match self.peek() {
+            None | Some('\n') => Err("expected value but found end of line instead".to_owned()),
+            Some('"') if self.rest().starts_with("\"\"\"") => self.multiline("\"\"\"").map(Value::from),
+            Some('\'') if self.rest().starts_with("'''") => self.multiline("'''").map(Value::from),
+            Some('"') => self.basic().map(Value::from),
+            Some('\'') => self.literal().map(Value::from),
+            Some('[') => self.array(),
+            Some('{') => self.inline_table(),
+            _ => self.plain(),
+        };
+        self.depth -= 1;
+        value
+    }
+
+    fn array(&mut self) -> Result<Value, String> {
+        self.at += 1;
+        let mut items = Vec::new();
+        loop {
+            self.gap();
+            if self.take("]") {
+                return Ok(Value::list(items));
+            }
+            items.push(self.value()?);
+            self.gap();
+            if !self.take(",") && !self.rest().starts_with(']') {
+                return Err("expected a comma (',') or array terminator (']')".to_owned());
+            }
+        }
+    }
+
+    fn inline_table(&mut self) -> Result<Value, String> {
+        self.at += 1;
+        let table = new_map();
+        loop {
+            self.gap();
+            if self.take("}") {
+                return Ok(Value::Map(table));
+            }
+            self.entry(&table)?;
+            self.gap();
+            if !self.take(",") && !self.rest().starts_with('}') {
+                return Err("expected a comma or an inline table terminator '}'".to_owned());
+            }
+        }
+    }
+
+    fn literal(&mut self) -> Result<String, String> {
+        let rest = &self.rest()[1..];
+        let end = rest.find(['\'', '\n']).filter(|end| rest[*end..].starts_with('\''));
+        let end = end.ok_or("strings cannot contain newlines")?;
+        let text = rest[..end].to_owned();
+        self.at += end + 2;
+        Ok(text)
+    }
+
+    fn basic(&mut self) -> Result<String, String> {
+        self.at += 1;
+        let mut out = String::new();
+        loop {
+            let c = self.peek().ok_or("unexpected EOF; expected '\"'")?;
+            self.at += c.len_utf8();
+            match c {
+                '"' => return Ok(out),
+                '\n' => return Err("strings cannot contain newlines".to_owned()),
+                '\\' => out.push(self.escape()?),
+                c => out.push(c),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<char, String> {
+        let c = self.peek().ok_or("unexpected EOF")?;
+        self.at += c.len_utf8();
+        let count = match c {
+            'b' => return Ok('\u{8}'),
+            't' => return Ok('\t'),
+            'n' => return Ok('\n'),
+            'f' => return Ok('\u{c}'),
+            'r' => return Ok('\r'),
+            'e' => return Ok('\u{1b}'),
+            '"' | '\\' => return Ok(c),
+            'x' => 2,
+            'u' => 4,
+            'U' => 8,
+            c => return Err(format!("invalid escape character '{c}'")),
+        };
+        let digits = self.rest().get(..count).ok_or("unexpected EOF")?;
+        let code = u32::from_str_radix(digits, 16).ok().and_then(char::from_u32);
+        let code = code.ok_or_else(|| format!("invalid unicode escape '{digits}'"))?;
+        self.at += count;
+        Ok(code)
+    }
+
+    fn multiline(&mut self, quotes: &str) -> Result<String, String> {
+        self.at += 3;
+        self.take("\n");
+        let mut out = String::new();
+        loop {
+            if self.rest().starts_with(quotes) {
+                self.at += 3;
+                // Two more quotes may belong to the text.
+                for _ in 0..2 {
+                    if self.take(&quotes[..1]) {
+                        out.push_str(&quotes[..1]);
+                    }
+                }
+                return Ok(out);
+            }
+            let c = self.peek().ok_or("unexpected EOF")?;
+            self.at += c.len_utf8();
+            if c == '\\' && quotes.starts_with('"') {
+                let line = self.rest().trim_start_matches([' ', '\t']);
+                if line.starts_with('\n') {
+                    self.at += self.rest().len() - self.rest().trim_start().len();
+                } else {
+                    out.push(self.escape()?);
+                }
+            } else {
+                out.push(c);
+            }
+        }
+    }
+
+    fn plain(&mut self) -> Result<Value, String> {
+        let rest = self.rest();
+        let end = rest.find([',', ']', '}', '\n', '#']).unwrap_or(rest.len());
+        let word = rest[..end].trim_end().to_owned();
+        self.at += word.len();
+        let clean = word.replace('_', "");
+        Ok(match word.as_str() {
+            "true" => Value::Bool(true),
+            "false" => Value::Bool(false),
+            "inf" | "+inf" => Value::Float(f64::INFINITY),
+            "-inf" => Value::Float(f64::NEG_INFINITY),
+            "nan" | "+nan" | "-nan" => Value::Float(f64::NAN),
+            word => {
+                let is_number = word.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-'));
+                if !is_number {
+                    return Err(format!("expected value but found {} instead", quote(word)));
+                }
+                if let Some(date) = date(word) {
+                    return Ok(Value::Object(Rc::new(date)));
+                }
+                let is_int = !clean.contains(['.', 'e', 'E']) || clean.starts_with("0x");
+                match (is_int, number::parse_int(&clean)) {
+                    (true, Some(number)) => Value::Int(number, IntType::Int64),
+                    (true, None) => return Err(format!("Invalid integer value: {}", quote(word))),
+                    (false, _) => match number::parse_float(&clean) {
+                        Some(number) => Value::Float(number),
+                        None => return Err(format!("Invalid float value: {}", quote(word))),
+                    },
+                }
+            }
+        })
+    }
+}
+
+fn date(word: &str) -> Option<time::Time> {
+    if word.as_bytes().get(4) != Some(&b'-') && word.as_bytes().get(2) != Some(&b':') {
+        return None;
+    }
+    let layouts = [
+        "2006-01-02T15:04:05Z07:00",
+        "2006-01-02 15:04:05Z07:00",
+        "2006-01-02T15:04:05",
+        "2006-01-02 15:04:05",
+        "2006-01-02",
+        "15:04:05",
+    ];
+    layouts.iter().find_map(|layout| time::parse(layout, word).ok())
+}

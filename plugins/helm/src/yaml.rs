@@ -1,0 +1,137 @@
+//! YAML to values and back, through sigs.k8s.io/yaml's rules: numbers come in as floats, as Helm 4.3
+//! has them, and go out by way of JSON.
+
+use bulkhead_template::{Entries, Plain, Value, bytes};
+use bulkhead_yaml as yaml;
+use bulkhead_yaml::{EmitOptions, Limits, sigs};
+
+/// Reads the first document of a text.
+pub(crate) fn parse(text: &str) -> Result<Value, String> {
+    let plain = bytes::lossy(text);
+    let read = sigs::read(plain.as_bytes(), false, &Limits::DEFAULT);
+    let document =
+        read.map_err(|error| format!("error converting YAML to JSON: {error}"))?;
+    from_yaml(document).map_err(|error| format!("error converting YAML to JSON: {error}"))
+}
+
+/// Reads the first document of a text, which has to be a map.
+pub(crate) fn parse_map(text: &str) -> Result<Entries, String> {
+    match parse(text)? {
+        Value::Nil => Ok(Entries::new()),
+        Value::Map(map) => Ok(take(map)),
+        other => Err(wrong_type(&other, "map[string]interface {}")),
+    }
+}
+
+/// Takes the entries out of a map that nobody else holds.
+pub(crate) fn take(map: bulkhead_template::Map) -> Entries {
+    std::mem::take(&mut *map.entries.borrow_mut())
+}
+
+/// What encoding/json says of a value that does not fit.
+pub(crate) fn wrong_type(value: &Value, wanted: &str) -> String {
+    format!(
+        "error unmarshaling JSON: while decoding JSON: {}",
+        cannot_unmarshal(value, wanted)
+    )
+}
+
+/// What encoding/json says of a value that does not fit, by itself.
+pub(crate) fn cannot_unmarshal(value: &Value, wanted: &str) -> String {
+    let kind = match value {
+        Value::String(_) => "string",
+        Value::Float(_) | Value::Int(..) => "number",
+        Value::Bool(_) => "bool",
+        Value::List(_) => "array",
+        _ => "object",
+    };
+    format!("json: cannot unmarshal {kind} into Go value of type {wanted}")
+}
+
+fn from_yaml(value: yaml::Value) -> Result<Value, String> {
+    Ok(match value {
+        yaml::Value::Null => Value::Nil,
+        yaml::Value::Bool(value) => Value::Bool(value),
+        yaml::Value::Int(number) => Value::Float(number as f64),
+        yaml::Value::Uint(number) => Value::Float(number as f64),
+        yaml::Value::Float(number) if !number.is_finite() => {
+            return Err(crate::json::number(number).err().unwrap_or_default());
+        }
+        yaml::Value::Float(number) => Value::Float(number),
+        yaml::Value::Timestamp(text) | yaml::Value::String(text) => text.into(),
+        yaml::Value::Binary(bytes) => bytes::lossy(&bytes::to_text(&bytes)).into_owned().into(),
+        yaml::Value::Sequence(items) => {
+            Value::list(items.into_iter().map(from_yaml).collect::<Result<_, _>>()?)
+        }
+        yaml::Value::Mapping(items) => {
+            let mut entries = Entries::new();
+            for (key, item) in items {
+                let name = match key {
+                    yaml::Value::String(name) => name,
+                    other => match other.json_key() {
+                        Some(name) => name,
+                        None => return Err(bad_key(other, item)),
+                    },
+                };
+                entries.insert(name.into(), from_yaml(item)?);
+            }
+            Value::map(entries)
+        }
+    })
+}
+
+fn bad_key(key: yaml::Value, item: yaml::Value) -> String {
+    let map = yaml::Value::Mapping(vec![(key, item)]);
+    sigs::to_json(&map).err().map_or_else(String::new, |error| error.to_string())
+}
+
+/// Writes a value as `toYaml` does, the last line break included.
+pub(crate) fn write(value: &Value) -> Result<String, String> {
+    let plain = to_yaml(value, true)?;
+    sigs::to_yaml(&plain).map_err(|error| error.to_string())
+}
+
+/// Writes a value as `toYamlPretty` does: go-yaml v3 with two columns.
+pub(crate) fn write_pretty(value: &Value) -> Result<String, String> {
+    let plain = to_yaml(value, false)?;
+    Ok(yaml::emit_value(&plain, EmitOptions::kyaml_wide()))
+}
+
+fn to_yaml(value: &Value, is_json: bool) -> Result<yaml::Value, String> {
+    Ok(match value {
+        Value::Invalid | Value::Nil => yaml::Value::Null,
+        Value::Bool(value) => yaml::Value::Bool(*value),
+        Value::Int(number, kind) if kind.is_signed() => yaml::Value::Int(*number),
+        Value::Int(number, _) => yaml::Value::Uint(*number as u64),
+        Value::Float(number) => yaml::Value::Float(*number),
+        Value::Complex(..) => return Err("json: unsupported type: complex128".to_owned()),
+        Value::String(text) => yaml::Value::String(bytes::lossy(text).into_owned()),
+        Value::Bytes(bytes) if is_json => yaml::Value::String(crate::encoding::base64(bytes)),
+        Value::Bytes(bytes) => yaml::Value::Sequence(
+            bytes.iter().map(|byte| yaml::Value::Int(i64::from(*byte))).collect(),
+        ),
+        Value::List(list) => yaml::Value::Sequence(
+            list.items.iter().map(|item| to_yaml(item, is_json)).collect::<Result<_, _>>()?,
+        ),
+        Value::Map(map) => {
+            let entry = |(key, item): (&std::rc::Rc<str>, &Value)| {
+                let key = yaml::Value::String(bytes::lossy(key).into_owned());
+                Ok((key, to_yaml(item, is_json)?))
+            };
+            yaml::Value::Mapping(
+                map.entries.borrow().iter().map(entry).collect::<Result<_, String>>()?,
+            )
+        }
+        Value::Object(object) => match object.plain() {
+            Plain::Value(value) => to_yaml(&value, is_json)?,
+            Plain::Struct(fields) => {
+                let entry = |(key, item): &(&str, Value)| {
+                    // go-yaml names a field by its name in lower case.
+                    let key = if is_json { (*key).to_owned() } else { key.to_lowercase() };
+                    Ok((yaml::Value::String(key), to_yaml(item, is_json)?))
+                };
+                yaml::Value::Mapping(fields.iter().map(entry).collect::<Result<_, String>>()?)
+            }
+        },
+    })
+}
