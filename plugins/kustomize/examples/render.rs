@@ -1,7 +1,14 @@
 //! Renders a directory of this machine, natively: `render DIR` with the flags of `kustomize build`
 //! that change its output. For development and for the conformance corpus.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
-#![allow(clippy::disallowed_methods, reason = "a tool of development, outside the product")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line prints"
+)]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a tool of development, outside the product"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -28,7 +35,11 @@ impl Files for Disk {
 
     fn kind(&self, path: &str) -> Option<FileKind> {
         let found = std::fs::metadata(Self::path(path)).ok()?;
-        Some(if found.is_dir() { FileKind::Directory } else { FileKind::File })
+        Some(if found.is_dir() {
+            FileKind::Directory
+        } else {
+            FileKind::File
+        })
     }
 
     fn read_dir(&self, path: &str) -> Result<Vec<(String, FileKind)>, FileError> {
@@ -36,7 +47,11 @@ impl Files for Disk {
         let mut all: Vec<(String, FileKind)> = entries
             .flatten()
             .map(|entry| {
-                let kind = if entry.path().is_dir() { FileKind::Directory } else { FileKind::File };
+                let kind = if entry.path().is_dir() {
+                    FileKind::Directory
+                } else {
+                    FileKind::File
+                };
                 (entry.file_name().to_string_lossy().into_owned(), kind)
             })
             .collect();
@@ -80,14 +95,24 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     };
     let path = full.to_string_lossy().trim_start_matches('/').to_owned();
-    let times: usize = std::env::var("RENDER_TIMES").ok().and_then(|n| n.parse().ok()).unwrap_or(1);
+    let times: usize = std::env::var("RENDER_TIMES")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(1);
     for _ in 1..times {
         let _ = std::hint::black_box(bulkhead_kustomize::render(&Disk, &path, &options));
     }
     match bulkhead_kustomize::render(&Disk, &path, &options) {
         Ok(output) => {
-            output.warnings.iter().for_each(|warning| eprintln!("{warning}"));
-            let texts: Vec<&str> = output.documents.iter().map(|document| document.text.as_str()).collect();
+            output
+                .warnings
+                .iter()
+                .for_each(|warning| eprintln!("{warning}"));
+            let texts: Vec<&str> = output
+                .documents
+                .iter()
+                .map(|document| document.text.as_str())
+                .collect();
             print!("{}", texts.join("---\n"));
             ExitCode::SUCCESS
         }

@@ -68,7 +68,13 @@ impl<'a> Target<'a> {
     /// A target from a kustomization that has been read.
     pub(crate) fn of(loader: Rc<Loader<'a>>, file: Kustomization, file_name: &'static str) -> Self {
         let origin = (!file.build_metadata.is_empty()).then(Origin::default);
-        Self { loader, file, file_name, origin, depth: 0 }
+        Self {
+            loader,
+            file,
+            file_name,
+            origin,
+            depth: 0,
+        }
     }
 
     /// The loader of the directory.
@@ -86,9 +92,13 @@ impl<'a> Target<'a> {
         let openapi = &self.file.openapi;
         let text = match openapi.get("path") {
             Some(path) => {
-                let bytes = self.loader.load(path).map_err(|error| error.in_field("openapi"))?;
+                let bytes = self
+                    .loader
+                    .load(path)
+                    .map_err(|error| error.in_field("openapi"))?;
                 let parsed = if bytes.first() == Some(&b'{') {
-                    serde_json::from_slice(&bytes).map_err(|error| fail!(YamlInvalid, "invalid schema file: {error}"))
+                    serde_json::from_slice(&bytes)
+                        .map_err(|error| fail!(YamlInvalid, "invalid schema file: {error}"))
                 } else {
                     yaml::to_json(&bytes, false).map_err(|error| error.wrap("invalid schema file"))
                 };
@@ -97,14 +107,21 @@ impl<'a> Target<'a> {
             None => None,
         };
         let version = openapi.get("version").map(String::as_str);
-        world.schemas.set(version, text, top).map_err(|error| error.in_field("openapi"))
+        world
+            .schemas
+            .set(version, text, top)
+            .map_err(|error| error.in_field("openapi"))
     }
 
     /// Collects everything into `into`: empty, or what a component's parent has so far.
     ///
     /// # Errors
     /// Whatever goes wrong, with the chain of kustomizations that led there.
-    pub(crate) fn accumulate(&self, world: &mut World<'_>, into: Accumulator) -> Outcome<Accumulator> {
+    pub(crate) fn accumulate(
+        &self,
+        world: &mut World<'_>,
+        into: Accumulator,
+    ) -> Outcome<Accumulator> {
         world.warnings.extend(self.file.warnings.iter().cloned());
         let result = self.accumulate_here(world, into);
         result.map_err(|mut error| {
@@ -118,9 +135,19 @@ impl<'a> Target<'a> {
         })
     }
 
-    fn accumulate_here(&self, world: &mut World<'_>, mut into: Accumulator) -> Outcome<Accumulator> {
-        self.resources(world, &mut into, &self.file.resources, &self.loader, "resources")
-            .context(|| "accumulating resources".to_owned())?;
+    fn accumulate_here(
+        &self,
+        world: &mut World<'_>,
+        mut into: Accumulator,
+    ) -> Outcome<Accumulator> {
+        self.resources(
+            world,
+            &mut into,
+            &self.file.resources,
+            &self.loader,
+            "resources",
+        )
+        .context(|| "accumulating resources".to_owned())?;
         let own = config::load(&self.loader, &self.file.configurations, &world.built_in)?;
         config::accumulate(&mut into.config, &own, &world.built_in)?;
         if !self.file.crds.is_empty() {
@@ -129,7 +156,8 @@ impl<'a> Target<'a> {
             config::accumulate(&mut into.config, &Rc::new(crds), &world.built_in)?;
         }
         self.generate(world, &mut into)?;
-        self.components(world, &mut into).context(|| "accumulating components".to_owned())?;
+        self.components(world, &mut into)
+            .context(|| "accumulating components".to_owned())?;
         self.transform(world, &mut into)?;
         self.validate(world, &mut into)?;
         vars::note(world, &mut into.map, &self.file.vars)
@@ -147,7 +175,8 @@ impl<'a> Target<'a> {
         field: &str,
     ) -> Outcome<()> {
         for path in paths {
-            self.resource(world, into, path, loader).map_err(|error| error.in_field(field))?;
+            self.resource(world, into, path, loader)
+                .map_err(|error| error.in_field(field))?;
         }
         Ok(())
     }
@@ -162,7 +191,11 @@ impl<'a> Target<'a> {
     ) -> Outcome<()> {
         let file_error = if loader.is_directory(path) {
             let full = loader.join(path).unwrap_or_default();
-            fail!(PathMissing, "accumulating resources from '{path}': '{}' must resolve to a file", show(&full))
+            fail!(
+                PathMissing,
+                "accumulating resources from '{path}': '{}' must resolve to a file",
+                show(&full)
+            )
         } else {
             match self.file(world, into, path, loader) {
                 Ok(()) => return Ok(()),
@@ -177,7 +210,8 @@ impl<'a> Target<'a> {
             Err(error) => return Err(report(file_error, error)),
         };
         let context = || format!("accumulation err='{}'", file_error.message);
-        self.directory(world, into, below, path, false).context(context)
+        self.directory(world, into, below, path, false)
+            .context(context)
     }
 
     fn file(
@@ -189,14 +223,18 @@ impl<'a> Target<'a> {
     ) -> Outcome<()> {
         let full = loader.display(path);
         let read = loader.load(path).and_then(|bytes| {
-            let objects = read::objects(world, &bytes).and_then(|objects| ResMap::checked(world, objects));
+            let objects =
+                read::objects(world, &bytes).and_then(|objects| ResMap::checked(world, objects));
             objects.map_err(|error| read::in_file(error, path, &full))
         });
         let mut map = read.context(|| format!("accumulating resources from '{path}'"))?;
         if let Some(origin) = &self.origin {
             annotate_all(world, &mut map, mark::ORIGIN, &origin.below(path).text())?;
         }
-        let merged = into.map.add_all(world, map).context(|| format!("merging resources from '{path}'"));
+        let merged = into
+            .map
+            .add_all(world, map)
+            .context(|| format!("merging resources from '{path}'"));
         merged.map_err(|error| error.in_file(&full))
     }
 
@@ -210,11 +248,17 @@ impl<'a> Target<'a> {
     ) -> Outcome<()> {
         let root = show(&loader.root);
         if self.depth >= DEPTH {
-            return Err(fail!(LimitExceeded, "bases are nested deeper than {DEPTH} at '{root}'"));
+            return Err(fail!(
+                LimitExceeded,
+                "bases are nested deeper than {DEPTH} at '{root}'"
+            ));
         }
         let mut below = Target::read(Rc::new(loader))
             .context(|| format!("couldn't make target for path '{root}'"))?;
-        below.file.build_metadata.clone_from(&self.file.build_metadata);
+        below
+            .file
+            .build_metadata
+            .clone_from(&self.file.build_metadata);
         below.origin = self.origin.as_ref().map(|origin| origin.below(path));
         below.depth = self.depth + 1;
         below.set_schema(world, false)?;
@@ -227,15 +271,24 @@ impl<'a> Target<'a> {
                 ));
             }
             (false, true) => {
-                return Err(fail!(KustomizationInvalid, "expected kind != 'Component' for path '{root}'")
-                    .advise("list it under `components`"));
+                return Err(fail!(
+                    KustomizationInvalid,
+                    "expected kind != 'Component' for path '{root}'"
+                )
+                .advise("list it under `components`"));
             }
             _ => {}
         }
-        let start = if is_component { std::mem::take(into) } else { Accumulator::default() };
-        let collected =
-            below.accumulate(world, start).context(|| format!("recursed accumulation of path '{root}'"))?;
-        into.absorb(world, collected).context(|| format!("recursed merging from path '{root}'"))
+        let start = if is_component {
+            std::mem::take(into)
+        } else {
+            Accumulator::default()
+        };
+        let collected = below
+            .accumulate(world, start)
+            .context(|| format!("recursed accumulation of path '{root}'"))?;
+        into.absorb(world, collected)
+            .context(|| format!("recursed merging from path '{root}'"))
     }
 
     fn components(&self, world: &mut World<'_>, into: &mut Accumulator) -> Outcome<()> {
@@ -245,10 +298,11 @@ impl<'a> Target<'a> {
                 error.message = format!("loader.New {}", go_quote(&error.message));
                 error.in_field("components")
             })?;
-            self.directory(world, into, loader, path, true).map_err(|mut error| {
-                error.message = format!("accumulateDirectory: {}", go_quote(&error.message));
-                error.in_field("components")
-            })?;
+            self.directory(world, into, loader, path, true)
+                .map_err(|mut error| {
+                    error.message = format!("accumulateDirectory: {}", go_quote(&error.message));
+                    error.in_field("components")
+                })?;
         }
         Ok(())
     }
@@ -260,31 +314,50 @@ impl<'a> Target<'a> {
         let mut sources: Vec<(Source, Option<Origin>)> = Vec::new();
         for source in built_in::sources(&self.file) {
             let origin = self.origin.as_ref();
-            let name = if let Source::Made(made, _) = &source { made.plugin() } else { "" };
-            sources.push((source, origin.map(|origin| origin.built_in(self.file_name, name))));
+            let name = if let Source::Made(made, _) = &source {
+                made.plugin()
+            } else {
+                ""
+            };
+            sources.push((
+                source,
+                origin.map(|origin| origin.built_in(self.file_name, name)),
+            ));
         }
         for configuration in self.configurations(world, &self.file.generators, "generators")? {
-            let source = plugin::generator(world, &configuration)
-                .map_err(|error| error.wrap("loading generator plugins: failed to load generator"))?;
-            sources.push((source, Origin::of_configuration(&world.tree, &configuration)));
+            let source = plugin::generator(world, &configuration).map_err(|error| {
+                error.wrap("loading generator plugins: failed to load generator")
+            })?;
+            sources.push((
+                source,
+                Origin::of_configuration(&world.tree, &configuration),
+            ));
         }
         for (source, origin) in sources {
             let mut made = source.make(world, &self.loader)?;
             if let Some(origin) = &origin {
                 origin::add(&mut world.tree, &mut made, origin)?;
             }
-            into.map.absorb(world, made).context(|| "merging from generator".to_owned())?;
+            into.map
+                .absorb(world, made)
+                .context(|| "merging from generator".to_owned())?;
         }
         Ok(())
     }
 
     /// The objects that configure plugins: inline ones first, then those of files and bases.
-    fn configurations(&self, world: &mut World<'_>, entries: &[String], field: &str) -> Outcome<Vec<Resource>> {
+    fn configurations(
+        &self,
+        world: &mut World<'_>,
+        entries: &[String],
+        field: &str,
+    ) -> Outcome<Vec<Resource>> {
         let what = field.trim_end_matches('s');
         let mut found = Accumulator::default();
         let mut paths = Vec::new();
         for entry in entries {
-            let inline = read::objects(world, entry.as_bytes()).and_then(|list| ResMap::checked(world, list));
+            let inline = read::objects(world, entry.as_bytes())
+                .and_then(|list| ResMap::checked(world, list));
             let Ok(mut map) = inline else {
                 paths.push(entry.clone());
                 continue;
@@ -293,13 +366,21 @@ impl<'a> Target<'a> {
                 let text = origin.below(self.file_name).text();
                 for resource in &mut map.list {
                     if let Some(node) = resource.node {
-                        crate::resource::put_annotation(&mut world.tree, node, mark::ORIGIN, &text)?;
+                        crate::resource::put_annotation(
+                            &mut world.tree,
+                            node,
+                            mark::ORIGIN,
+                            &text,
+                        )?;
                     }
                     resource.touch();
                 }
                 map.changed();
             }
-            found.map.add_all(world, map).context(|| format!("configuring external {what}"))?;
+            found
+                .map
+                .add_all(world, map)
+                .context(|| format!("configuring external {what}"))?;
         }
         self.resources(world, &mut found, &paths, &self.loader, field)?;
         Ok(found.map.list)

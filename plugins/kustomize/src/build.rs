@@ -49,7 +49,11 @@ fn build(files: &dyn Files, path: &str, options: &Options) -> Outcome<Output> {
 
 /// What is done once, after all overlays.
 fn finish(world: &mut World<'_>, collected: Accumulator) -> Outcome<ResMap> {
-    let Accumulator { mut map, config, vars } = collected;
+    let Accumulator {
+        mut map,
+        config,
+        vars,
+    } = collected;
     Transformer::Hash.apply(world, &mut map)?;
     let config = config.unwrap_or_default();
     nameref::apply(world, &mut map, &config)?;
@@ -61,12 +65,17 @@ fn finish(world: &mut World<'_>, collected: Accumulator) -> Outcome<ResMap> {
 /// Drops objects that are for tools on the user's machine.
 fn drop_local(world: &World<'_>, map: &mut ResMap) -> Outcome<()> {
     for resource in &map.list {
-        if let Some(node) = resource.node.filter(|node| !world.tree.is_empty(Some(*node))) {
+        if let Some(node) = resource
+            .node
+            .filter(|node| !world.tree.is_empty(Some(*node)))
+        {
             read::check(&world.tree, node)?;
         }
     }
     let is_local = |resource: &crate::resource::Resource| {
-        let node = resource.node.filter(|node| !world.tree.is_empty(Some(*node)));
+        let node = resource
+            .node
+            .filter(|node| !world.tree.is_empty(Some(*node)));
         let mark = node.map(|node| resource::annotation(&world.tree, node, mark::LOCAL));
         mark.is_none_or(|mark| mark.is_some_and(|value| &*value != "false"))
     };
@@ -76,7 +85,10 @@ fn drop_local(world: &World<'_>, map: &mut ResMap) -> Outcome<()> {
 }
 
 fn order(world: &mut World<'_>, mut map: ResMap, options: Option<&SortOptions>) -> Outcome<ResMap> {
-    let legacy = SortOptions { order: "legacy".to_owned(), legacy: None };
+    let legacy = SortOptions {
+        order: "legacy".to_owned(),
+        legacy: None,
+    };
     let asked = world.options.reorder;
     if options.is_some() && asked != Reorder::Unspecified {
         world.warnings.push(
@@ -107,20 +119,36 @@ fn print(world: &mut World<'_>, mut map: ResMap, metadata: &[String]) -> Outcome
         let Some(node) = resource.node else { continue };
         let origin = resource::annotation(&world.tree, node, mark::ORIGIN);
         let mut annotations = resource::metadata_map(&world.tree, node, "annotations");
-        clean(&mut annotations, has("originAnnotations"), has("transformerAnnotations"));
-        let had_any = world.tree.lookup(node, &["metadata", "annotations"])?.is_some();
-        let untouched = has("originAnnotations") && has("transformerAnnotations") && annotations.is_empty();
-        if had_any && !(untouched && resource::metadata_map(&world.tree, node, "annotations").is_empty()) {
+        clean(
+            &mut annotations,
+            has("originAnnotations"),
+            has("transformerAnnotations"),
+        );
+        let had_any = world
+            .tree
+            .lookup(node, &["metadata", "annotations"])?
+            .is_some();
+        let untouched =
+            has("originAnnotations") && has("transformerAnnotations") && annotations.is_empty();
+        if had_any
+            && !(untouched && resource::metadata_map(&world.tree, node, "annotations").is_empty())
+        {
             resource::set_metadata_map(&mut world.tree, node, "annotations", &annotations)?;
         }
         let text = yaml::print(&world.tree, node).map_err(|error| {
             let id = resource.ids(&world.tree, &world.schemas);
             crate::resmap::name_object(error, &id.now)
         })?;
-        documents.push(Document { text, origin: origin.and_then(|text| flux::origin_path(&text)) });
+        documents.push(Document {
+            text,
+            origin: origin.and_then(|text| flux::origin_path(&text)),
+        });
     }
     check_size(&documents)?;
-    Ok(Output { documents, warnings: std::mem::take(&mut world.warnings) })
+    Ok(Output {
+        documents,
+        warnings: std::mem::take(&mut world.warnings),
+    })
 }
 
 /// Most bytes of all documents together.
@@ -129,7 +157,10 @@ const OUTPUT_BYTES: usize = 64 << 20;
 fn check_size(documents: &[Document]) -> Outcome<()> {
     let bytes: usize = documents.iter().map(|document| document.text.len()).sum();
     if bytes > OUTPUT_BYTES {
-        return Err(fail!(LimitExceeded, "the result has {bytes} bytes, more than {OUTPUT_BYTES}"));
+        return Err(fail!(
+            LimitExceeded,
+            "the result has {bytes} bytes, more than {OUTPUT_BYTES}"
+        ));
     }
     Ok(())
 }

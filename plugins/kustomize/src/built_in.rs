@@ -17,8 +17,13 @@ use crate::yaml::{self, Value};
 
 /// `configMapGenerator` and `secretGenerator`.
 pub(crate) fn sources(file: &Kustomization) -> Vec<Source> {
-    let all = [(Made::ConfigMap, &file.config_maps), (Made::Secret, &file.secrets)];
-    let each = all.into_iter().flat_map(|(made, list)| list.iter().map(move |settings| (made, settings)));
+    let all = [
+        (Made::ConfigMap, &file.config_maps),
+        (Made::Secret, &file.secrets),
+    ];
+    let each = all
+        .into_iter()
+        .flat_map(|(made, list)| list.iter().map(move |settings| (made, settings)));
     each.map(|(made, settings)| {
         let mut settings = settings.clone();
         settings.options = merge_options(settings.options.take(), file.generator_options.as_ref());
@@ -48,10 +53,16 @@ pub(crate) fn transformers(
         });
     }
     if !file.name_prefix.is_empty() {
-        all.push(Transformer::Prefix { prefix: file.name_prefix.clone(), specs: config.name_prefix.clone() });
+        all.push(Transformer::Prefix {
+            prefix: file.name_prefix.clone(),
+            specs: config.name_prefix.clone(),
+        });
     }
     if !file.name_suffix.is_empty() {
-        all.push(Transformer::Suffix { suffix: file.name_suffix.clone(), specs: config.name_suffix.clone() });
+        all.push(Transformer::Suffix {
+            suffix: file.name_suffix.clone(),
+            specs: config.name_suffix.clone(),
+        });
     }
     labels(file, config, &mut all)?;
     if !file.common_annotations.is_empty() {
@@ -62,18 +73,29 @@ pub(crate) fn transformers(
     }
     for (i, entry) in file.patches_json6902.iter().enumerate() {
         let read = JsonPatch::read(loader, entry);
-        let read = read.map_err(|error| in_config(error, "PatchJson6902Transformer", &shown(entry, "jsonOp")));
-        all.push(Transformer::JsonPatch(read.map_err(|e| e.in_field(&format!("patchesJson6902[{i}]")))?));
+        let read = read
+            .map_err(|error| in_config(error, "PatchJson6902Transformer", &shown(entry, "jsonOp")));
+        all.push(Transformer::JsonPatch(
+            read.map_err(|e| e.in_field(&format!("patchesJson6902[{i}]")))?,
+        ));
     }
     for replica in &file.replicas {
-        all.push(Transformer::Replicas { replica: replica.clone(), specs: config.replicas.clone() });
+        all.push(Transformer::Replicas {
+            replica: replica.clone(),
+            specs: config.replicas.clone(),
+        });
     }
     for image in &file.images {
-        all.push(Transformer::Images { image: image.clone(), specs: config.images.clone() });
+        all.push(Transformer::Images {
+            image: image.clone(),
+            specs: config.images.clone(),
+        });
     }
     if !file.replacements.is_empty() {
         let read = plugin::replacements(loader, file.replacements.clone());
-        all.push(Transformer::Replacements(read.map_err(|error| error.in_field("replacements"))?));
+        all.push(Transformer::Replacements(
+            read.map_err(|error| error.in_field("replacements"))?,
+        ));
     }
     Ok(all)
 }
@@ -87,21 +109,31 @@ fn patches(
     if !file.patches_strategic_merge.is_empty() {
         let paths = &file.patches_strategic_merge;
         let read = SmPatches::read(world, loader, paths, "").map_err(|error| {
-            in_config(error, "PatchStrategicMergeTransformer", &json!({ "paths": paths })).in_field("patchesStrategicMerge")
+            in_config(
+                error,
+                "PatchStrategicMergeTransformer",
+                &json!({ "paths": paths }),
+            )
+            .in_field("patchesStrategicMerge")
         });
         all.push(Transformer::StrategicMerge(read?));
     }
     for (i, entry) in file.patches.iter().enumerate() {
         let value = shown(entry, "patch");
         let read = Patches::read(world, loader, entry, &yaml::show(&value));
-        let read = read.map_err(|error| in_config(error, "PatchTransformer", &value).in_field(&format!("patches[{i}]")));
+        let read = read.map_err(|error| {
+            in_config(error, "PatchTransformer", &value).in_field(&format!("patches[{i}]"))
+        });
         all.push(Transformer::Patch(read?));
     }
     Ok(())
 }
 
 fn in_config(error: Box<Error>, plugin: &str, config: &Value) -> Box<Error> {
-    error.wrap(format!("trouble configuring builtin {plugin} with config: `\n{}`", yaml::show(config)))
+    error.wrap(format!(
+        "trouble configuring builtin {plugin} with config: `\n{}`",
+        yaml::show(config)
+    ))
 }
 
 /// A patch as the configuration of its plugin.
@@ -118,9 +150,10 @@ fn shown(entry: &Patch, text_field: &str) -> Value {
         put("target", shown_selector(target));
     }
     let mut options = serde_json::Map::new();
-    for (name, flag) in
-        [("allowNameChange", entry.options.allow_name_change), ("allowKindChange", entry.options.allow_kind_change)]
-    {
+    for (name, flag) in [
+        ("allowNameChange", entry.options.allow_name_change),
+        ("allowKindChange", entry.options.allow_kind_change),
+    ] {
         if flag {
             options.insert(name.to_owned(), json!(true));
         }
@@ -142,18 +175,29 @@ fn shown_selector(selector: &Selector) -> Value {
         ("labelSelector", &selector.label_selector),
     ];
     let used = parts.into_iter().filter(|(_, value)| !value.is_empty());
-    Value::Object(used.map(|(name, value)| (name.to_owned(), json!(value))).collect())
+    Value::Object(
+        used.map(|(name, value)| (name.to_owned(), json!(value)))
+            .collect(),
+    )
 }
 
 fn labels(file: &Kustomization, config: &Config, all: &mut Vec<Transformer>) -> Outcome<()> {
     for (i, label) in file.labels.iter().enumerate() {
         let specs = label_specs(label, config).map_err(|error| {
-            error.wrap("failed to merge labels").in_field(&format!("labels[{i}]"))
+            error
+                .wrap("failed to merge labels")
+                .in_field(&format!("labels[{i}]"))
         })?;
-        all.push(Transformer::Labels { labels: label.pairs.clone(), specs });
+        all.push(Transformer::Labels {
+            labels: label.pairs.clone(),
+            specs,
+        });
     }
     if !file.labels.is_empty() || !file.common_labels.is_empty() {
-        all.push(Transformer::Labels { labels: file.common_labels.clone(), specs: config.common_labels.clone() });
+        all.push(Transformer::Labels {
+            labels: file.common_labels.clone(),
+            specs: config.common_labels.clone(),
+        });
     }
     Ok(())
 }

@@ -61,7 +61,10 @@ impl Config {
             ("CommonLabels", &mut self.common_labels),
             ("Labels", &mut self.labels),
             ("TemplateLabels", &mut self.template_labels),
-            ("VolumeClaimTemplateLabels", &mut self.volume_claim_template_labels),
+            (
+                "VolumeClaimTemplateLabels",
+                &mut self.volume_claim_template_labels,
+            ),
             ("VarReference", &mut self.var_reference),
             ("Images", &mut self.images),
             ("Replicas", &mut self.replicas),
@@ -102,7 +105,10 @@ impl Config {
             (&old.group, &old.version, &old.kind) == (&new.group, &new.version, &new.kind)
         };
         match self.name_reference.iter().position(same) {
-            Some(at) => merge_all(&mut self.name_reference.to_mut()[at].referrers, &new.referrers),
+            Some(at) => merge_all(
+                &mut self.name_reference.to_mut()[at].referrers,
+                &new.referrers,
+            ),
             None => {
                 self.name_reference.to_mut().push(new.clone());
                 Ok(())
@@ -147,15 +153,22 @@ pub(crate) fn accumulate(
 }
 
 /// Reads the files of `configurations` over the built-in configuration.
-pub(crate) fn load(loader: &Loader<'_>, paths: &[String], built_in: &Rc<Config>) -> Outcome<Rc<Config>> {
+pub(crate) fn load(
+    loader: &Loader<'_>,
+    paths: &[String],
+    built_in: &Rc<Config>,
+) -> Outcome<Rc<Config>> {
     if paths.is_empty() {
         return Ok(built_in.clone());
     }
     let mut given = Config::default();
     for path in paths {
-        let bytes = loader.load(path).map_err(|error| error.in_field("configurations"))?;
-        let mut config: Config = decode::from_yaml(&bytes, "TransformerConfig", decode::Mode::Exact)
-            .map_err(|error| error.in_file(&loader.display(path)))?;
+        let bytes = loader
+            .load(path)
+            .map_err(|error| error.in_field("configurations"))?;
+        let mut config: Config =
+            decode::from_yaml(&bytes, "TransformerConfig", decode::Mode::Exact)
+                .map_err(|error| error.in_file(&loader.display(path)))?;
         config.sort();
         given.merge(&config)?;
     }
@@ -175,7 +188,9 @@ impl Decode for Config {
                 "commonLabels" => config.common_labels = specs(value, at)?,
                 "labels" => config.labels = specs(value, at)?,
                 "templateLabels" => config.template_labels = specs(value, at)?,
-                "volumeClaimTemplateLabels" => config.volume_claim_template_labels = specs(value, at)?,
+                "volumeClaimTemplateLabels" => {
+                    config.volume_claim_template_labels = specs(value, at)?
+                }
                 "commonAnnotations" => config.common_annotations = specs(value, at)?,
                 "nameReference" => config.name_reference = Cow::Owned(Decode::decode(value, at)?),
                 "varReference" => config.var_reference = specs(value, at)?,
@@ -213,8 +228,12 @@ impl Decode for FieldSpec {
 
 impl Decode for NameReference {
     fn decode(value: &yaml::Value, at: &Decoder) -> Outcome<Self> {
-        let mut reference =
-            Self { group: Text::default(), version: Text::default(), kind: Text::default(), referrers: Cow::default() };
+        let mut reference = Self {
+            group: Text::default(),
+            version: Text::default(),
+            kind: Text::default(),
+            referrers: Cow::default(),
+        };
         at.fields(value, |name, value, at| {
             match name {
                 "group" => reference.group = text(value, &at.embedded())?,

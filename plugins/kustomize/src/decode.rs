@@ -41,7 +41,15 @@ pub(crate) fn from_yaml<T: Decode>(text: &[u8], root: &'static str, mode: Mode) 
 
 /// Reads a value of type `T`.
 pub(crate) fn from_value<T: Decode>(value: &Value, root: &'static str, mode: Mode) -> Outcome<T> {
-    let result = T::decode(value, &Decoder { mode, converts: mode != Mode::File, root, path: Vec::new() });
+    let result = T::decode(
+        value,
+        &Decoder {
+            mode,
+            converts: mode != Mode::File,
+            root,
+            path: Vec::new(),
+        },
+    );
     result.map_err(|error| match mode {
         Mode::File => error,
         _ => error.wrap("error unmarshaling JSON: while decoding JSON"),
@@ -156,7 +164,9 @@ impl Decoder {
             if field(name, value, &self.below(name))? {
                 continue;
             }
-            let folded = NAMES.iter().find(|known| *known != name && known.eq_ignore_ascii_case(name));
+            let folded = NAMES
+                .iter()
+                .find(|known| *known != name && known.eq_ignore_ascii_case(name));
             let known = match folded {
                 Some(known) => field(known, value, &self.below(known))?,
                 None => false,
@@ -170,7 +180,10 @@ impl Decoder {
 
     /// The same place in a struct that Go embeds: there a number is never taken for a string.
     pub(crate) fn embedded(&self) -> Decoder {
-        Decoder { converts: false, ..self.clone() }
+        Decoder {
+            converts: false,
+            ..self.clone()
+        }
     }
 
     fn below(&self, name: &str) -> Decoder {
@@ -180,13 +193,19 @@ impl Decoder {
     }
 
     fn unknown(&self, name: &str) -> Box<Error> {
-        let mut error = fail!(KustomizationInvalid, "json: unknown field {}", crate::error::go_quote(name));
+        let mut error = fail!(
+            KustomizationInvalid,
+            "json: unknown field {}",
+            crate::error::go_quote(name)
+        );
         let mut path = self.path.clone();
         path.push(name.to_owned());
         error.field = Some(path.join("."));
         let near = NAMES.iter().find(|known| is_near(known, name));
         if let Some(near) = near {
-            error = error.advise(format!("remove the field, or write `{near}` if that was meant"));
+            error = error.advise(format!(
+                "remove the field, or write `{near}` if that was meant"
+            ));
         }
         error
     }
@@ -206,8 +225,10 @@ impl Decoder {
         } else {
             format!("struct field {}.{}", self.root, self.path.join("."))
         };
-        let mut error =
-            fail!(KustomizationInvalid, "json: cannot unmarshal {got} into Go {place} of type {wanted}");
+        let mut error = fail!(
+            KustomizationInvalid,
+            "json: cannot unmarshal {got} into Go {place} of type {wanted}"
+        );
         error.field = Some(self.path.join(".")).filter(|path| !path.is_empty());
         error
     }
@@ -274,7 +295,11 @@ impl<T: Decode> Decode for Vec<T> {
 
 impl<T: Decode> Decode for Option<T> {
     fn decode(value: &Value, at: &Decoder) -> Outcome<Self> {
-        if value.is_null() { Ok(None) } else { T::decode(value, at).map(Some) }
+        if value.is_null() {
+            Ok(None)
+        } else {
+            T::decode(value, at).map(Some)
+        }
     }
 }
 
@@ -282,9 +307,10 @@ impl<T: Decode> Decode for BTreeMap<String, T> {
     fn decode(value: &Value, at: &Decoder) -> Outcome<Self> {
         match value {
             Value::Null => Ok(Self::new()),
-            Value::Object(fields) => {
-                fields.iter().map(|(name, value)| Ok((name.clone(), T::decode(value, &at.below(name))?))).collect()
-            }
+            Value::Object(fields) => fields
+                .iter()
+                .map(|(name, value)| Ok((name.clone(), T::decode(value, &at.below(name))?)))
+                .collect(),
             other => Err(at.mismatch(other, "map[string]string")),
         }
     }

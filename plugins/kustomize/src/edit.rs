@@ -38,7 +38,9 @@ impl Tree {
 
     /// The value of a field if it is this text.
     fn get_equal(&self, id: Id, name: &str, value: &str) -> Outcome<Option<Id>> {
-        Ok(self.get(id, name)?.filter(|found| &*self[*found].value == value))
+        Ok(self
+            .get(id, name)?
+            .filter(|found| &*self[*found].value == value))
     }
 
     /// Elements of a sequence; none for null.
@@ -53,12 +55,26 @@ impl Tree {
     }
 
     /// Follows a path and makes what is missing; the last part becomes `kind`.
-    pub(crate) fn lookup_create<S: AsRef<str>>(&mut self, id: Id, kind: Kind, path: &[S]) -> Outcome<Option<Id>> {
+    pub(crate) fn lookup_create<S: AsRef<str>>(
+        &mut self,
+        id: Id,
+        kind: Kind,
+        path: &[S],
+    ) -> Outcome<Option<Id>> {
         self.walk_path(id, path, Some(kind))
     }
 
-    fn walk_path<S: AsRef<str>>(&mut self, id: Id, path: &[S], create: Option<Kind>) -> Outcome<Option<Id>> {
-        let parts: Vec<&str> = path.iter().map(|part| part.as_ref().trim()).filter(|part| !part.is_empty()).collect();
+    fn walk_path<S: AsRef<str>>(
+        &mut self,
+        id: Id,
+        path: &[S],
+        create: Option<Kind>,
+    ) -> Outcome<Option<Id>> {
+        let parts: Vec<&str> = path
+            .iter()
+            .map(|part| part.as_ref().trim())
+            .filter(|part| !part.is_empty())
+            .collect();
         let mut at = self.unwrap(id);
         for (i, part) in parts.iter().enumerate() {
             match self.step(at, part, parts.get(i + 1).copied().unwrap_or(""), create)? {
@@ -69,19 +85,33 @@ impl Tree {
         Ok(Some(at))
     }
 
-    fn step(&mut self, at: Id, part: &str, next: &str, create: Option<Kind>) -> Outcome<Option<Id>> {
+    fn step(
+        &mut self,
+        at: Id,
+        part: &str,
+        next: &str,
+        create: Option<Kind>,
+    ) -> Outcome<Option<Id>> {
         if let Ok(index) = part.parse::<i64>() {
             let Ok(index) = usize::try_from(index) else {
-                return Err(fail!(TransformFailed, "array index {index} cannot be negative"));
+                return Err(fail!(
+                    TransformFailed,
+                    "array index {index} cannot be negative"
+                ));
             };
             return Ok(self.elements(at)?.get(index).copied());
         }
         match part {
             "-" => Ok(self.elements(at)?.last().copied()),
-            "*" => Err(fail!(TransformFailed, "wildcard is not supported in PathGetter")),
+            "*" => Err(fail!(
+                TransformFailed,
+                "wildcard is not supported in PathGetter"
+            )),
             part if is_list_index(part) => self.step_element(at, part, create),
             name => {
-                let Some(last) = create else { return self.get(at, name) };
+                let Some(last) = create else {
+                    return self.get(at, name);
+                };
                 if self.is_null(Some(at)) {
                     return Ok(None);
                 }
@@ -110,7 +140,11 @@ impl Tree {
             scalar
         } else {
             let key = self.add_scalar(name);
-            self.add(Node { kind: Kind::Mapping, content: vec![key, scalar], ..Node::default() })
+            self.add(Node {
+                kind: Kind::Mapping,
+                content: vec![key, scalar],
+                ..Node::default()
+            })
         };
         self.append(at, made)?;
         Ok(Some(made))
@@ -126,7 +160,11 @@ impl Tree {
 
     fn element_by_value(&self, id: Id, value: &str) -> Outcome<Option<Id>> {
         self.expect(id, Kind::Sequence)?;
-        Ok(self[id].content.iter().copied().find(|element| &*self[*element].value == value))
+        Ok(self[id]
+            .content
+            .iter()
+            .copied()
+            .find(|element| &*self[*element].value == value))
     }
 
     /// The first element whose fields have these values.
@@ -152,7 +190,10 @@ impl Tree {
             }
             let mut all = true;
             for (key, value) in keys.iter().zip(values) {
-                all = all && self.get_equal(element, key.as_ref(), value.as_ref())?.is_some();
+                all = all
+                    && self
+                        .get_equal(element, key.as_ref(), value.as_ref())?
+                        .is_some();
             }
             if all {
                 return Ok(Some(element));
@@ -163,14 +204,23 @@ impl Tree {
 
     /// Puts `element` in place of the elements whose `keys` have these `values`, or at the end; with
     /// no element it removes them. Empty elements are dropped on the way.
-    pub(crate) fn set_element(&mut self, id: Id, element: Option<Id>, keys: &[&str], values: &[&str]) -> Outcome<()> {
+    pub(crate) fn set_element(
+        &mut self,
+        id: Id,
+        element: Option<Id>,
+        keys: &[&str],
+        values: &[&str],
+    ) -> Outcome<()> {
         self.expect(id, Kind::Sequence)?;
-        let by_field = keys.first().is_some_and(|key| !key.is_empty()) && values.first().is_some_and(|v| !v.is_empty());
+        let by_field = keys.first().is_some_and(|key| !key.is_empty())
+            && values.first().is_some_and(|v| !v.is_empty());
         let keys: &[&str] = if keys.is_empty() { &[""] } else { keys };
         let mut content = Vec::with_capacity(self[id].content.len() + 1);
         let mut matched = false;
         for old in self[id].content.clone() {
-            if self.is_null(Some(old)) || (self[old].kind == Kind::Mapping && self[old].content.is_empty()) {
+            if self.is_null(Some(old))
+                || (self[old].kind == Kind::Mapping && self[old].content.is_empty())
+            {
                 continue;
             }
             if self[old].kind != Kind::Mapping && by_field {
@@ -242,7 +292,13 @@ impl Tree {
     }
 
     /// As [`Tree::set_field`]; a new key is written in `key_style`.
-    pub(crate) fn set_field_styled(&mut self, id: Id, name: &str, value: Option<Id>, key_style: u8) -> Outcome<()> {
+    pub(crate) fn set_field_styled(
+        &mut self,
+        id: Id,
+        name: &str,
+        value: Option<Id>,
+        key_style: u8,
+    ) -> Outcome<()> {
         if let Some(value) = value {
             self.quote_if_typed(value);
         }
@@ -263,7 +319,10 @@ impl Tree {
             self.assign(field, value);
             return Ok(());
         }
-        let key = self.add(Node { style: key_style, ..Node::scalar(name) });
+        let key = self.add(Node {
+            style: key_style,
+            ..Node::scalar(name)
+        });
         let value = self.unwrap(value);
         self[value].keep = false;
         self[id].content.extend([key, value]);
@@ -296,7 +355,9 @@ impl Tree {
 
     /// Puts a text at the end of a path of mappings, making what is missing.
     pub(crate) fn set_at(&mut self, id: Id, path: &[&str], value: Id) -> Outcome<()> {
-        let Some((last, parents)) = path.split_last() else { return Ok(()) };
+        let Some((last, parents)) = path.split_last() else {
+            return Ok(());
+        };
         match self.lookup_create(id, Kind::Mapping, parents)? {
             Some(parent) => self.set_field(parent, last, Some(value)),
             None => Ok(()),
@@ -305,7 +366,9 @@ impl Tree {
 
     /// Names and texts of a mapping's fields, in order; a name that comes twice has its first value.
     pub(crate) fn texts(&self, id: Id) -> Vec<(Rc<str>, Rc<str>)> {
-        self.pairs(id).map(|(key, value)| (self[key].value.clone(), self[value].value.clone())).collect()
+        self.pairs(id)
+            .map(|(key, value)| (self[key].value.clone(), self[value].value.clone()))
+            .collect()
     }
 }
 
@@ -335,7 +398,10 @@ pub(crate) fn split_index(part: &str) -> Outcome<(&str, &str)> {
     let inner = part.strip_suffix(']').unwrap_or(part);
     let inner = inner.strip_prefix('[').unwrap_or(inner);
     inner.split_once('=').ok_or_else(|| {
-        fail!(TransformFailed, "list path element must contain fieldName=fieldValue for element to match")
+        fail!(
+            TransformFailed,
+            "list path element must contain fieldName=fieldValue for element to match"
+        )
     })
 }
 
@@ -377,7 +443,11 @@ pub(crate) fn split_dotted(path: &str) -> Vec<String> {
                 break;
             }
         }
-        out.push(if joined.contains('=') { joined } else { joined.trim_matches(['[', ']']).to_owned() });
+        out.push(if joined.contains('=') {
+            joined
+        } else {
+            joined.trim_matches(['[', ']']).to_owned()
+        });
     }
     out
 }
@@ -389,13 +459,22 @@ mod tests {
     #[test]
     fn dots_in_brackets_stay() {
         assert_eq!(split_dotted("a.[name=b.c].d"), ["a", "[name=b.c]", "d"]);
-        assert_eq!(split_dotted("metadata.annotations.[a.b/c]"), ["metadata", "annotations", "a.b/c"]);
-        assert_eq!(split_dotted(r"data.config\.yaml.x"), ["data", "config.yaml", "x"]);
+        assert_eq!(
+            split_dotted("metadata.annotations.[a.b/c]"),
+            ["metadata", "annotations", "a.b/c"]
+        );
+        assert_eq!(
+            split_dotted(r"data.config\.yaml.x"),
+            ["data", "config.yaml", "x"]
+        );
     }
 
     #[test]
     fn escaped_slashes_stay() {
-        assert_eq!(split_path(r"metadata/annotations/a\/b", '/'), ["metadata", "annotations", "a/b"]);
+        assert_eq!(
+            split_path(r"metadata/annotations/a\/b", '/'),
+            ["metadata", "annotations", "a/b"]
+        );
         assert_eq!(split_path("/a/b", '/'), ["a", "b"]);
     }
 }

@@ -68,9 +68,13 @@ impl Code {
             Self::KustomizationMissing => {
                 Some("add exactly one kustomization.yaml to the directory, or correct the path")
             }
-            Self::PathDenied => Some("move the file below the kustomization, or make it a base of its own"),
+            Self::PathDenied => {
+                Some("move the file below the kustomization, or make it a base of its own")
+            }
             Self::Cycle => Some("let the base list files, not a directory that contains it"),
-            Self::ObjectConflict => Some("rename one of them, give it another namespace, or list the file once"),
+            Self::ObjectConflict => {
+                Some("rename one of them, give it another namespace, or list the file once")
+            }
             Self::ObjectInvalid => Some("every object needs apiVersion, kind and metadata.name"),
             Self::YamlInvalid => Some("correct the YAML at the line that is named"),
             _ => None,
@@ -214,7 +218,9 @@ pub(crate) fn go_quote(text: &str) -> String {
             '\n' => quoted.push_str("\\n"),
             '\r' => quoted.push_str("\\r"),
             '\t' => quoted.push_str("\\t"),
-            c if (c as u32) < 0x20 || c as u32 == 0x7f => quoted.push_str(&format!("\\x{:02x}", c as u32)),
+            c if (c as u32) < 0x20 || c as u32 == 0x7f => {
+                quoted.push_str(&format!("\\x{:02x}", c as u32))
+            }
             c => quoted.push(c),
         }
     }

@@ -89,7 +89,9 @@ impl FieldSpec {
 /// The same field is created by one and not by the other.
 pub(crate) fn merge_one(list: &mut Specs, new: &FieldSpec) -> Outcome<()> {
     match list.iter().find(|old| old.covers(new)) {
-        Some(old) if old.create != new.create => Err(fail!(KustomizationInvalid, "conflicting fieldspecs")),
+        Some(old) if old.create != new.create => {
+            Err(fail!(KustomizationInvalid, "conflicting fieldspecs"))
+        }
         Some(_) => Ok(()),
         None => {
             list.to_mut().push(new.clone());
@@ -114,11 +116,23 @@ pub(crate) type Set<'a> = &'a mut dyn FnMut(&mut Tree, Id) -> Outcome<()>;
 ///
 /// # Errors
 /// The path leads through something that is neither mapping nor list; and what `set` returns.
-pub(crate) fn apply(tree: &mut Tree, object: Id, spec: &FieldSpec, create: &Create, set: Set<'_>) -> Outcome<()> {
+pub(crate) fn apply(
+    tree: &mut Tree,
+    object: Id,
+    spec: &FieldSpec,
+    create: &Create,
+    set: Set<'_>,
+) -> Outcome<()> {
     if !matches(tree, object, spec) {
         return Ok(());
     }
-    apply_path(tree, object, &spec.path, create.as_ref().filter(|_| spec.create), set)
+    apply_path(
+        tree,
+        object,
+        &spec.path,
+        create.as_ref().filter(|_| spec.create),
+        set,
+    )
 }
 
 /// As [`apply`], for an object that is known to be of the right kind.
@@ -130,10 +144,14 @@ pub(crate) fn apply_path(
     set: Set<'_>,
 ) -> Outcome<()> {
     let parts = path.strip_prefix('/').unwrap_or(path);
-    Walk { create, set }.at(tree, object, Some(parts)).map_err(|error| {
-        let id = resource::id_text(tree, object);
-        error.wrap(format!("considering field '{path}' of object {id}")).in_field(path)
-    })
+    Walk { create, set }
+        .at(tree, object, Some(parts))
+        .map_err(|error| {
+            let id = resource::id_text(tree, object);
+            error
+                .wrap(format!("considering field '{path}' of object {id}"))
+                .in_field(path)
+        })
 }
 
 /// Calls `set` for every specification in turn.
@@ -144,7 +162,9 @@ pub(crate) fn apply_all(
     create: &Create,
     set: Set<'_>,
 ) -> Outcome<()> {
-    specs.iter().try_for_each(|spec| apply(tree, object, spec, create, set))
+    specs
+        .iter()
+        .try_for_each(|spec| apply(tree, object, spec, create, set))
 }
 
 fn matches(tree: &Tree, object: Id, spec: &FieldSpec) -> bool {
@@ -156,7 +176,8 @@ fn matches(tree: &Tree, object: Id, spec: &FieldSpec) -> bool {
     }
     let api_version = resource::text_of(tree, object, "apiVersion");
     let (group, version) = split_api_version(&api_version);
-    (spec.group.is_empty() || spec.group == group) && (spec.version.is_empty() || spec.version == version)
+    (spec.group.is_empty() || spec.group == group)
+        && (spec.version.is_empty() || spec.version == version)
 }
 
 /// The first part of a path and what is after it. A backslash before a slash keeps the slash.
@@ -173,7 +194,11 @@ fn split_first(path: &str) -> (Cow<'_, str>, Option<&str>) {
 }
 
 fn unescape(part: &str) -> Cow<'_, str> {
-    if part.contains("\\/") { Cow::Owned(part.replace("\\/", "/")) } else { Cow::Borrowed(part) }
+    if part.contains("\\/") {
+        Cow::Owned(part.replace("\\/", "/"))
+    } else {
+        Cow::Borrowed(part)
+    }
 }
 
 struct Walk<'a> {
@@ -183,7 +208,9 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn at(&mut self, tree: &mut Tree, id: Id, path: Option<&str>) -> Outcome<()> {
-        let Some(path) = path else { return (self.set)(tree, id) };
+        let Some(path) = path else {
+            return (self.set)(tree, id);
+        };
         if tree.is_null(Some(id)) {
             return Ok(());
         }
@@ -197,8 +224,11 @@ impl Walk<'_> {
 
     fn each(&mut self, tree: &mut Tree, id: Id, path: &str) -> Outcome<()> {
         for i in 0..tree[id].content.len() {
-            let Some(&element) = tree[id].content.get(i) else { break };
-            self.at(tree, element, Some(path)).context(|| format!("visit traversal on path: {}", go_path(path)))?;
+            let Some(&element) = tree[id].content.get(i) else {
+                break;
+            };
+            self.at(tree, element, Some(path))
+                .context(|| format!("visit traversal on path: {}", go_path(path)))?;
         }
         Ok(())
     }
@@ -210,16 +240,28 @@ impl Walk<'_> {
             None => (&*part, false),
         };
         if name.is_empty() {
-            return Err(fail!(TransformFailed, "cannot set or create an empty field name"));
+            return Err(fail!(
+                TransformFailed,
+                "cannot set or create an empty field name"
+            ));
         }
         let (found, fill) = match self.create {
             Some((kind, tag)) if !is_list => {
-                let (kind, tag) = if rest.is_none() { (*kind, tag.clone()) } else { (Kind::Mapping, Tag::Map) };
+                let (kind, tag) = if rest.is_none() {
+                    (*kind, tag.clone())
+                } else {
+                    (Kind::Mapping, Tag::Map)
+                };
                 (tree.lookup_create(id, kind, &[name]), Some((kind, tag)))
             }
-            _ => (tree.lookup(id, &[name]), is_list.then_some((Kind::Sequence, Tag::Empty))),
+            _ => (
+                tree.lookup(id, &[name]),
+                is_list.then_some((Kind::Sequence, Tag::Empty)),
+            ),
         };
-        let Some(field) = found.context(|| format!("fieldName: {name}"))? else { return Ok(()) };
+        let Some(field) = found.context(|| format!("fieldName: {name}"))? else {
+            return Ok(());
+        };
         if tree[field].tag == Tag::Null
             && let Some((kind, tag)) = fill
         {
@@ -248,7 +290,10 @@ mod tests {
 
     #[test]
     fn an_escaped_slash_is_part_of_a_name() {
-        assert_eq!(split_first(r"annotations/a.b\/c"), (Cow::Borrowed("annotations"), Some(r"a.b\/c")));
+        assert_eq!(
+            split_first(r"annotations/a.b\/c"),
+            (Cow::Borrowed("annotations"), Some(r"a.b\/c"))
+        );
         assert_eq!(split_first(r"a.b\/c"), (Cow::Borrowed("a.b/c"), None));
     }
 

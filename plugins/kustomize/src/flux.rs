@@ -56,7 +56,13 @@ pub(crate) fn overlay(target: &mut Target<'_>, options: &Options) -> Outcome<()>
 }
 
 fn generate(loader: &Loader<'_>, options: &Options) -> Outcome<Kustomization> {
-    let mut scan = Scan { files: loader.files(), root: &loader.root, found: Vec::new(), seen: 0, options };
+    let mut scan = Scan {
+        files: loader.files(),
+        root: &loader.root,
+        found: Vec::new(),
+        seen: 0,
+        options,
+    };
     scan.directory(&loader.root, 0)?;
     let mut file = Kustomization::default();
     if scan.found.is_empty() {
@@ -77,16 +83,27 @@ struct Scan<'a> {
 impl Scan<'_> {
     fn directory(&mut self, path: &str, depth: usize) -> Outcome<()> {
         if depth > DEPTH {
-            return Err(fail!(LimitExceeded, "directories are nested deeper than {DEPTH} at '{path}'"));
+            return Err(fail!(
+                LimitExceeded,
+                "directories are nested deeper than {DEPTH} at '{path}'"
+            ));
         }
         let entries = self.files.read_dir(path);
-        let entries = entries.map_err(|error| fail!(PathMissing, "failed to list '{path}': {error:?}").in_file(path))?;
+        let entries = entries.map_err(|error| {
+            fail!(PathMissing, "failed to list '{path}': {error:?}").in_file(path)
+        })?;
         for (name, kind) in entries {
-            let below = if path.is_empty() { name.clone() } else { format!("{path}/{name}") };
+            let below = if path.is_empty() {
+                name.clone()
+            } else {
+                format!("{path}/{name}")
+            };
             match kind {
                 FileKind::Directory if self.has_kustomization(&below) => self.add(&below),
                 FileKind::Directory => self.directory(&below, depth + 1)?,
-                FileKind::File if name.ends_with(".yaml") || name.ends_with(".yml") => self.file(&below)?,
+                FileKind::File if name.ends_with(".yaml") || name.ends_with(".yml") => {
+                    self.file(&below)?
+                }
                 FileKind::File => {}
             }
         }
@@ -94,17 +111,25 @@ impl Scan<'_> {
     }
 
     fn has_kustomization(&self, directory: &str) -> bool {
-        FILE_NAMES.iter().any(|name| self.files.kind(&format!("{directory}/{name}")) == Some(FileKind::File))
+        FILE_NAMES
+            .iter()
+            .any(|name| self.files.kind(&format!("{directory}/{name}")) == Some(FileKind::File))
     }
 
     fn file(&mut self, path: &str) -> Outcome<()> {
         self.seen += 1;
         if self.seen > FILES {
-            return Err(fail!(LimitExceeded, "more than {FILES} files of objects below '{}'", self.root));
+            return Err(fail!(
+                LimitExceeded,
+                "more than {FILES} files of objects below '{}'",
+                self.root
+            ));
         }
         let context = format!("failed to decode Kubernetes YAML from {path}");
         let bytes = self.files.read(path);
-        let bytes = bytes.map_err(|error| fail!(PathMissing, "failed to read '{path}': {error:?}").in_file(path))?;
+        let bytes = bytes.map_err(|error| {
+            fail!(PathMissing, "failed to read '{path}': {error:?}").in_file(path)
+        })?;
         let mut world = World::new(self.options);
         read::objects(&mut world, &bytes).map_err(|error| error.wrap(context).in_file(path))?;
         self.add(path);
@@ -112,7 +137,10 @@ impl Scan<'_> {
     }
 
     fn add(&mut self, path: &str) {
-        let relative = path.strip_prefix(self.root).unwrap_or(path).trim_start_matches('/');
+        let relative = path
+            .strip_prefix(self.root)
+            .unwrap_or(path)
+            .trim_start_matches('/');
         self.found.push(format!("./{relative}"));
     }
 }
@@ -131,14 +159,22 @@ fn merge(file: &mut Kustomization, loader: &Loader<'_>, options: &Options) -> Ou
     file.patches.extend(overlay.patches.iter().map(patch));
     for component in &overlay.components {
         if !is_local(component) {
-            return Err(fail!(PathDenied, "component path '{component}' must be local and relative"));
+            return Err(fail!(
+                PathDenied,
+                "component path '{component}' must be local and relative"
+            ));
         }
-        let is_there = loader.join(component).is_some_and(|path| loader.files().kind(&path).is_some());
+        let is_there = loader
+            .join(component)
+            .is_some_and(|path| loader.files().kind(&path).is_some());
         if is_there || !overlay.ignore_missing_components {
             file.components.push(component.clone());
         }
     }
-    overlay.images.iter().for_each(|image| merge_image(&mut file.images, image));
+    overlay
+        .images
+        .iter()
+        .for_each(|image| merge_image(&mut file.images, image));
     if !overlay.build_metadata.is_empty() {
         file.build_metadata.clone_from(&overlay.build_metadata);
     }
@@ -155,7 +191,11 @@ fn patch(overlay: &PatchOverlay) -> Patch {
         annotation_selector: target.annotation_selector,
         label_selector: target.label_selector,
     });
-    Patch { patch: overlay.patch.clone(), target, ..Patch::default() }
+    Patch {
+        patch: overlay.patch.clone(),
+        target,
+        ..Patch::default()
+    }
 }
 
 /// Fields of the overlay win; tag and digest count as one.
@@ -181,9 +221,23 @@ fn merge_image(images: &mut Vec<Image>, new: &ImageOverlay) {
 
 fn is_local(path: &str) -> bool {
     let lower = path.to_ascii_lowercase();
-    let remote = ["git::", "gh:", "ssh://", "https://", "http://", "git@", "github.com:", "github.com/"];
-    !remote.iter().any(|prefix| lower.len() > prefix.len() && lower.starts_with(prefix))
-        && !lower.strip_prefix("file://").unwrap_or(&lower).starts_with('/')
+    let remote = [
+        "git::",
+        "gh:",
+        "ssh://",
+        "https://",
+        "http://",
+        "git@",
+        "github.com:",
+        "github.com/",
+    ];
+    !remote
+        .iter()
+        .any(|prefix| lower.len() > prefix.len() && lower.starts_with(prefix))
+        && !lower
+            .strip_prefix("file://")
+            .unwrap_or(&lower)
+            .starts_with('/')
 }
 
 /// The file that an annotation of origin names.
@@ -200,9 +254,24 @@ mod tests {
 
     #[test]
     fn tag_and_digest_of_an_image_are_replaced_together() {
-        let mut images = vec![Image { name: "a".into(), digest: "sha256:x".into(), new_name: "b".into(), ..Image::default() }];
-        merge_image(&mut images, &ImageOverlay { name: "a".into(), new_tag: "1".into(), ..ImageOverlay::default() });
-        assert_eq!((images[0].new_tag.as_str(), images[0].digest.as_str()), ("1", ""));
+        let mut images = vec![Image {
+            name: "a".into(),
+            digest: "sha256:x".into(),
+            new_name: "b".into(),
+            ..Image::default()
+        }];
+        merge_image(
+            &mut images,
+            &ImageOverlay {
+                name: "a".into(),
+                new_tag: "1".into(),
+                ..ImageOverlay::default()
+            },
+        );
+        assert_eq!(
+            (images[0].new_tag.as_str(), images[0].digest.as_str()),
+            ("1", "")
+        );
         assert_eq!(images[0].new_name, "b");
     }
 

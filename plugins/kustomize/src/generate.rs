@@ -39,7 +39,12 @@ impl Made {
 ///
 /// # Errors
 /// It has no name, a key comes twice, or a source cannot be read.
-pub(crate) fn make(world: &mut World<'_>, loader: &Loader<'_>, made: Made, settings: &Generator) -> Outcome<Resource> {
+pub(crate) fn make(
+    world: &mut World<'_>,
+    loader: &Loader<'_>,
+    made: Made,
+    settings: &Generator,
+) -> Outcome<Resource> {
     if settings.name.is_empty() {
         return Err(fail!(GeneratorFailed, "a configmap must have a name"));
     }
@@ -57,7 +62,11 @@ pub(crate) fn make(world: &mut World<'_>, loader: &Loader<'_>, made: Made, setti
     if let Some(options) = &settings.options {
         dress(tree, object, options)?;
     }
-    if settings.options.as_ref().is_none_or(|options| !options.disable_name_suffix_hash) {
+    if settings
+        .options
+        .as_ref()
+        .is_none_or(|options| !options.disable_name_suffix_hash)
+    {
         resource::enable(tree, object, mark::NEEDS_HASH)?;
     }
     let behavior = match settings.behavior.as_str() {
@@ -69,7 +78,10 @@ pub(crate) fn make(world: &mut World<'_>, loader: &Loader<'_>, made: Made, setti
 }
 
 fn base(tree: &mut Tree, made: Made, settings: &Generator) -> Outcome<Id> {
-    let object = tree.add(Node { tag: Tag::Map, ..Node::of(Kind::Mapping) });
+    let object = tree.add(Node {
+        tag: Tag::Map,
+        ..Node::of(Kind::Mapping)
+    });
     for (name, value) in [("apiVersion", "v1"), ("kind", made.kind())] {
         let value = tree.add_string(value);
         tree.set_field(object, name, Some(value))?;
@@ -81,7 +93,11 @@ fn base(tree: &mut Tree, made: Made, settings: &Generator) -> Outcome<Id> {
         }
     }
     if made == Made::Secret {
-        let kind = if settings.secret_type.is_empty() { "Opaque" } else { &settings.secret_type };
+        let kind = if settings.secret_type.is_empty() {
+            "Opaque"
+        } else {
+            &settings.secret_type
+        };
         let kind = tree.add_string(kind);
         tree.set_field(object, "type", Some(kind))?;
     }
@@ -96,17 +112,26 @@ fn dress(tree: &mut Tree, object: Id, options: &GeneratorOptions) -> Outcome<()>
         resource::set_annotation(tree, object, key, value)?;
     }
     if options.immutable {
-        let flag = tree.add(Node { tag: Tag::Bool, ..Node::scalar("true") });
+        let flag = tree.add(Node {
+            tag: Tag::Bool,
+            ..Node::scalar("true")
+        });
         tree.set_field(object, "immutable", Some(flag))?;
     }
     Ok(())
 }
 
 /// The options of one generator, completed by those of all.
-pub(crate) fn merge_options(own: Option<GeneratorOptions>, all: Option<&GeneratorOptions>) -> Option<GeneratorOptions> {
+pub(crate) fn merge_options(
+    own: Option<GeneratorOptions>,
+    all: Option<&GeneratorOptions>,
+) -> Option<GeneratorOptions> {
     let Some(all) = all else { return own };
     let mut own = own.unwrap_or_default();
-    for (mine, theirs) in [(&mut own.labels, &all.labels), (&mut own.annotations, &all.annotations)] {
+    for (mine, theirs) in [
+        (&mut own.labels, &all.labels),
+        (&mut own.annotations, &all.annotations),
+    ] {
         for (key, value) in theirs {
             mine.entry(key.clone()).or_insert_with(|| value.clone());
         }
@@ -122,12 +147,16 @@ const ENV_LINE_BYTES: usize = 64 * 1024 - 1;
 fn pairs(loader: &Loader<'_>, settings: &Generator) -> Outcome<BTreeMap<String, Vec<u8>>> {
     let mut all: Vec<(String, Vec<u8>)> = Vec::new();
     for path in &settings.envs {
-        let content = loader.load(path).and_then(|content| env_pairs(&content, &mut all));
+        let content = loader
+            .load(path)
+            .and_then(|content| env_pairs(&content, &mut all));
         content.map_err(|error| source_error(error, "env source files: ", &settings.envs))?;
     }
     for literal in &settings.literals {
         let pair = literal_pair(literal);
-        all.push(pair.map_err(|error| source_error(error, "literal sources ", &settings.literals))?);
+        all.push(
+            pair.map_err(|error| source_error(error, "literal sources ", &settings.literals))?,
+        );
     }
     for source in &settings.files {
         let pair = file_key(source).and_then(|(key, path)| Ok((key, loader.load(&path)?)));
@@ -137,7 +166,10 @@ fn pairs(loader: &Loader<'_>, settings: &Generator) -> Outcome<BTreeMap<String, 
     for (key, value) in all {
         if data.contains_key(&key) {
             let name = &settings.name;
-            return Err(fail!(GeneratorFailed, "configmap {name} illegally repeats the key `{key}`"));
+            return Err(fail!(
+                GeneratorFailed,
+                "configmap {name} illegally repeats the key `{key}`"
+            ));
         }
         data.insert(key, value);
     }
@@ -145,7 +177,9 @@ fn pairs(loader: &Loader<'_>, settings: &Generator) -> Outcome<BTreeMap<String, 
 }
 
 fn source_error(error: Box<Error>, what: &str, sources: &[String]) -> Box<Error> {
-    error.wrap(format!("{what}{}", go_list(sources))).wrap("loading KV pairs")
+    error
+        .wrap(format!("{what}{}", go_list(sources)))
+        .wrap("loading KV pairs")
 }
 
 fn env_pairs(content: &[u8], all: &mut Vec<(String, Vec<u8>)>) -> Outcome<()> {
@@ -158,7 +192,10 @@ fn env_pairs(content: &[u8], all: &mut Vec<(String, Vec<u8>)>) -> Outcome<()> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let Ok(mut text) = std::str::from_utf8(line) else {
             let shown = String::from_utf8_lossy(line).into_owned();
-            return Err(fail!(GeneratorFailed, "line {line:?} has invalid utf8 bytes : {shown}"));
+            return Err(fail!(
+                GeneratorFailed,
+                "line {line:?} has invalid utf8 bytes : {shown}"
+            ));
         };
         if std::mem::take(&mut first) {
             text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -179,10 +216,17 @@ fn literal_pair(source: &str) -> Outcome<(String, Vec<u8>)> {
     match source.split_once('=') {
         Some((key, value)) if !key.is_empty() => {
             let quoted = |q: char| value.len() >= 2 && value.starts_with(q) && value.ends_with(q);
-            let value = if quoted('"') || quoted('\'') { &value[1..value.len() - 1] } else { value };
+            let value = if quoted('"') || quoted('\'') {
+                &value[1..value.len() - 1]
+            } else {
+                value
+            };
             Ok((key.to_owned(), value.as_bytes().to_vec()))
         }
-        _ => Err(fail!(GeneratorFailed, "invalid literal source {source}, expected key=value")),
+        _ => Err(fail!(
+            GeneratorFailed,
+            "invalid literal source {source}, expected key=value"
+        )),
     }
 }
 
@@ -192,17 +236,26 @@ fn file_key(source: &str) -> Outcome<(String, String)> {
         0 => Ok((base_name(source).to_owned(), source.to_owned())),
         1 if source.starts_with('=') => {
             let path = go_quote(&source[1..]);
-            Err(fail!(GeneratorFailed, "missing key name for file path {path} in source {quoted}"))
+            Err(fail!(
+                GeneratorFailed,
+                "missing key name for file path {path} in source {quoted}"
+            ))
         }
         1 if source.ends_with('=') => {
             let key = go_quote(&source[..source.len() - 1]);
-            Err(fail!(GeneratorFailed, "missing file path for key name {key} in source {quoted}"))
+            Err(fail!(
+                GeneratorFailed,
+                "missing file path for key name {key} in source {quoted}"
+            ))
         }
         1 => {
             let (key, path) = source.split_once('=').unwrap_or((source, ""));
             Ok((key.to_owned(), path.to_owned()))
         }
-        _ => Err(fail!(GeneratorFailed, "source {quoted} key name or file path contains '='")),
+        _ => Err(fail!(
+            GeneratorFailed,
+            "source {quoted} key name or file path contains '='"
+        )),
     }
 }
 
@@ -210,7 +263,13 @@ fn file_key(source: &str) -> Outcome<(String, String)> {
 pub(crate) fn base_name(path: &str) -> &str {
     let trimmed = path.trim_end_matches('/');
     match trimmed.rsplit('/').next() {
-        Some("") | None => if path.is_empty() { "." } else { "/" },
+        Some("") | None => {
+            if path.is_empty() {
+                "."
+            } else {
+                "/"
+            }
+        }
         Some(name) => name,
     }
 }
@@ -225,7 +284,9 @@ fn put_config(tree: &mut Tree, object: Id, key: &str, value: &[u8]) -> Outcome<(
 }
 
 fn put_secrets(tree: &mut Tree, object: Id, data: &BTreeMap<String, Vec<u8>>) -> Outcome<()> {
-    let Some(map) = tree.lookup_create(object, Kind::Mapping, &["data"])? else { return Ok(()) };
+    let Some(map) = tree.lookup_create(object, Kind::Mapping, &["data"])? else {
+        return Ok(());
+    };
     for (key, value) in data {
         let text = tree.add_string(&encode_base64(value));
         tree.set_field(map, key, Some(text))?;
@@ -234,8 +295,14 @@ fn put_secrets(tree: &mut Tree, object: Id, data: &BTreeMap<String, Vec<u8>>) ->
 }
 
 /// `data` or `binaryData` of an object.
-pub(crate) fn data_map(tree: &mut Tree, object: Id, field: &str) -> Outcome<BTreeMap<Rc<str>, Rc<str>>> {
-    let Some(map) = tree.lookup(object, &[field])? else { return Ok(BTreeMap::new()) };
+pub(crate) fn data_map(
+    tree: &mut Tree,
+    object: Id,
+    field: &str,
+) -> Outcome<BTreeMap<Rc<str>, Rc<str>>> {
+    let Some(map) = tree.lookup(object, &[field])? else {
+        return Ok(BTreeMap::new());
+    };
     let mut data = BTreeMap::new();
     let pairs: Vec<(Id, Id)> = tree.pairs(map).collect();
     for (key, value) in pairs {
@@ -254,8 +321,16 @@ pub(crate) fn set_data_map(
 ) -> Outcome<()> {
     tree.clear(object, field)?;
     for (key, value) in data {
-        let style = if value.contains('\n') { style::LITERAL } else { 0 };
-        let value = tree.add(Node { tag: Tag::Str, style, ..Node::scalar(value) });
+        let style = if value.contains('\n') {
+            style::LITERAL
+        } else {
+            0
+        };
+        let value = tree.add(Node {
+            tag: Tag::Str,
+            style,
+            ..Node::scalar(value)
+        });
         if let Some(map) = tree.lookup_create(object, Kind::Mapping, &[field])? {
             tree.set_field(map, key, Some(value))?;
         }
@@ -273,7 +348,11 @@ pub(crate) fn fold_string_data(tree: &mut Tree, object: Id) -> Outcome<Id> {
         for (key, value) in tree.pairs(map) {
             let key = tree.value(Some(key));
             if tree[value].kind != Kind::Scalar {
-                return Err(fail!(GeneratorFailed, "stringData value for key {} must be a scalar", go_quote(&key)));
+                return Err(fail!(
+                    GeneratorFailed,
+                    "stringData value for key {} must be a scalar",
+                    go_quote(&key)
+                ));
             }
             data.insert(key.to_string(), tree.value(Some(value)).as_bytes().to_vec());
         }
@@ -295,7 +374,11 @@ pub(crate) fn encode_base64(bytes: &[u8]) -> String {
     for chunk in bytes.chunks(3) {
         let n = chunk.iter().fold(0u32, |n, b| n << 8 | u32::from(*b)) << (8 * (3 - chunk.len()));
         for i in 0..4 {
-            let c = if i <= chunk.len() { ALPHABET[(n >> (18 - 6 * i)) as usize & 63] } else { b'=' };
+            let c = if i <= chunk.len() {
+                ALPHABET[(n >> (18 - 6 * i)) as usize & 63]
+            } else {
+                b'='
+            };
             text.push(char::from(c));
             column += 1;
             if total >= BASE64_LINE && column == BASE64_LINE {

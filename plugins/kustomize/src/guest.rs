@@ -2,7 +2,8 @@
 //! an [`Error`] as diagnostics.
 
 use bulkhead_plugin::render::{
-    Document as Text, Error as Refusal, Files as Tree, Output as Rendered, ReadError, Renderer, Request,
+    Document as Text, Error as Refusal, Files as Tree, Output as Rendered, ReadError, Renderer,
+    Request,
 };
 use bulkhead_plugin::tree::{Error as TreeError, Kind};
 use bulkhead_plugin::{Diagnostic, Location, ObjectRef};
@@ -15,16 +16,23 @@ pub struct Kustomize;
 impl Renderer for Kustomize {
     fn render(source: &dyn Tree, request: &Request) -> Result<Rendered, Refusal> {
         let options: Options = serde_json::from_str(&request.config).map_err(|error| {
-            let message = format!("failed to read the configuration of the kustomize renderer: {error}");
-            Diagnostic::error("ConfigInvalid", message).help("see the plugin's configSchema for what it takes")
+            let message =
+                format!("failed to read the configuration of the kustomize renderer: {error}");
+            Diagnostic::error("ConfigInvalid", message)
+                .help("see the plugin's configSchema for what it takes")
         })?;
         let result = crate::render(&Source(source), &request.path, &options);
         let output = result.map_err(|error| refusal(&error))?;
-        let documents = output.documents.into_iter().map(|document| match document.origin {
-            Some(path) => Text::new(document.text).from_file(path),
-            None => Text::new(document.text),
-        });
-        let remark = |text: String| Diagnostic::warning("Deprecated", text.trim_start_matches("# ").to_owned());
+        let documents = output
+            .documents
+            .into_iter()
+            .map(|document| match document.origin {
+                Some(path) => Text::new(document.text).from_file(path),
+                None => Text::new(document.text),
+            });
+        let remark = |text: String| {
+            Diagnostic::warning("Deprecated", text.trim_start_matches("# ").to_owned())
+        };
         Ok(Rendered {
             documents: documents.collect(),
             diagnostics: output.warnings.into_iter().map(remark).collect(),
@@ -50,7 +58,10 @@ impl Files for Source<'_> {
     fn read_dir(&self, path: &str) -> Result<Vec<(String, FileKind)>, FileError> {
         let entries = self.0.read_dir(path).map_err(file_error)?;
         let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
-        Ok(entries.into_iter().map(|entry| (name(&entry.path), file_kind(entry.kind))).collect())
+        Ok(entries
+            .into_iter()
+            .map(|entry| (name(&entry.path), file_kind(entry.kind)))
+            .collect())
     }
 }
 
@@ -75,8 +86,16 @@ fn refusal(error: &Error) -> Refusal {
     if error.code != Code::Unsupported {
         return Refusal::Invalid(diagnostics);
     }
-    let place = error.file.as_ref().map(|file| format!(" (in {file})")).unwrap_or_default();
-    let help = error.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
+    let place = error
+        .file
+        .as_ref()
+        .map(|file| format!(" (in {file})"))
+        .unwrap_or_default();
+    let help = error
+        .help
+        .as_ref()
+        .map(|help| format!("; {help}"))
+        .unwrap_or_default();
     Refusal::Unsupported(format!("{}{place}{help}", error.message))
 }
 
@@ -88,7 +107,11 @@ fn diagnostics(error: &Error) -> Vec<Diagnostic> {
     }
     let mut first = Diagnostic::error(error.code.name(), message);
     if let Some(file) = &error.file {
-        first = first.at(Location { path: file.clone(), line: error.line, column: error.column });
+        first = first.at(Location {
+            path: file.clone(),
+            line: error.line,
+            column: error.column,
+        });
     }
     if let Some(object) = &error.object {
         first = first.about(ObjectRef {
@@ -103,9 +126,18 @@ fn diagnostics(error: &Error) -> Vec<Diagnostic> {
     }
     let mut all = vec![first];
     if error.chain.len() > 1 {
-        let shown = |path: &String| if path.is_empty() { ".".to_owned() } else { path.clone() };
+        let shown = |path: &String| {
+            if path.is_empty() {
+                ".".to_owned()
+            } else {
+                path.clone()
+            }
+        };
         let chain: Vec<String> = error.chain.iter().map(shown).collect();
-        all.push(Diagnostic::info("OverlayChain", format!("reached through {}", chain.join(" -> "))));
+        all.push(Diagnostic::info(
+            "OverlayChain",
+            format!("reached through {}", chain.join(" -> ")),
+        ));
     }
     all
 }
@@ -116,13 +148,22 @@ mod tests {
     use bulkhead_plugin::files::MemoryFiles;
 
     fn render(files: &MemoryFiles, path: &str, config: &str) -> Result<Vec<String>, Vec<String>> {
-        let request = Request { config: config.to_owned(), ..Request::for_path(path) };
+        let request = Request {
+            config: config.to_owned(),
+            ..Request::for_path(path)
+        };
         match Kustomize::render(files, &request) {
-            Ok(output) => Ok(output.documents.into_iter().map(|document| document.text).collect()),
+            Ok(output) => Ok(output
+                .documents
+                .into_iter()
+                .map(|document| document.text)
+                .collect()),
             Err(Refusal::Invalid(all)) => Err(all
                 .into_iter()
                 .map(|d| {
-                    let at = d.at.map(|at| format!("{}:{:?}", at.path, at.line)).unwrap_or_default();
+                    let at =
+                        d.at.map(|at| format!("{}:{:?}", at.path, at.line))
+                            .unwrap_or_default();
                     format!("{} {at} {}", d.code, d.message)
                 })
                 .collect()),
@@ -134,7 +175,9 @@ mod tests {
 
     #[test]
     fn a_directory_without_a_kustomization_renders_when_asked() {
-        let files = MemoryFiles::new().with("x/b/c.yaml", OBJECT).with("x/readme.txt", "no");
+        let files = MemoryFiles::new()
+            .with("x/b/c.yaml", OBJECT)
+            .with("x/readme.txt", "no");
         let config = r#"{"generate": true, "overlay": {"namespace": "ns", "namePrefix": "p-"}}"#;
         let wanted = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: p-a\n  namespace: ns\n";
         assert_eq!(render(&files, "x", config), Ok(vec![wanted.to_owned()]));
@@ -149,13 +192,17 @@ mod tests {
             .with("base/a.yaml", "a: b\n c: d\n")
             .with("top/kustomization.yaml", "resources: [../base]");
         let error = render(&files, "top", "{}").expect_err("broken YAML");
-        assert!(error[0].starts_with("YamlInvalid base/a.yaml:Some(2)"), "{error:?}");
+        assert!(
+            error[0].starts_with("YamlInvalid base/a.yaml:Some(2)"),
+            "{error:?}"
+        );
         assert_eq!(error[1], "OverlayChain  reached through top -> base");
     }
 
     #[test]
     fn a_configuration_that_cannot_be_read_is_invalid_input() {
-        let error = render(&MemoryFiles::new(), "", r#"{"reorder": "sideways"}"#).expect_err("no such order");
+        let error = render(&MemoryFiles::new(), "", r#"{"reorder": "sideways"}"#)
+            .expect_err("no such order");
         assert!(error[0].starts_with("ConfigInvalid"), "{error:?}");
     }
 

@@ -15,7 +15,9 @@ use crate::yaml;
 pub(crate) fn apply(world: &mut World<'_>, map: &mut ResMap) -> Outcome<()> {
     map.changed();
     for resource in &mut map.list {
-        let Some(object) = resource.node else { continue };
+        let Some(object) = resource.node else {
+            continue;
+        };
         if !resource::is_enabled(&world.tree, object, mark::NEEDS_HASH) {
             continue;
         }
@@ -53,9 +55,18 @@ fn digest(text: &str) -> String {
     hex.chars().map(letter).collect()
 }
 
-fn encode(tree: &mut Tree, object: Id, kind: &str, fields: &[&str], optional: &str) -> Outcome<String> {
+fn encode(
+    tree: &mut Tree,
+    object: Id,
+    kind: &str,
+    fields: &[&str],
+    optional: &str,
+) -> Outcome<String> {
     // The name counts as empty: upstream looks for a field called "metadata/name".
-    let mut all = Map::from_iter([("kind".to_owned(), json!(kind)), ("name".to_owned(), json!(""))]);
+    let mut all = Map::from_iter([
+        ("kind".to_owned(), json!(kind)),
+        ("name".to_owned(), json!("")),
+    ]);
     for field in fields {
         all.insert((*field).to_owned(), field_value(tree, object, field)?);
     }
@@ -67,19 +78,33 @@ fn encode(tree: &mut Tree, object: Id, kind: &str, fields: &[&str], optional: &s
 }
 
 fn field_value(tree: &mut Tree, object: Id, field: &str) -> Outcome<Value> {
-    let Some(found) = tree.lookup(object, &[field])? else { return Ok(json!("")) };
+    let Some(found) = tree.lookup(object, &[field])? else {
+        return Ok(json!(""));
+    };
     if tree[found].kind == Kind::Scalar {
         return Ok(json!(&*tree[found].value));
     }
     let value = yaml::to_value(tree, found)?;
-    Ok(if value.is_object() { value } else { Value::Null })
+    Ok(if value.is_object() {
+        value
+    } else {
+        Value::Null
+    })
 }
 
 /// A node as Go encodes the struct: how objects of other kinds are hashed.
 fn node_text(tree: &Tree, id: Id) -> String {
     let node = &tree[id];
-    let content: Vec<String> = node.content.iter().map(|child| node_text(tree, *child)).collect();
-    let content = if content.is_empty() { "null".to_owned() } else { format!("[{}]", content.join(",")) };
+    let content: Vec<String> = node
+        .content
+        .iter()
+        .map(|child| node_text(tree, *child))
+        .collect();
+    let content = if content.is_empty() {
+        "null".to_owned()
+    } else {
+        format!("[{}]", content.join(","))
+    };
     let text = |text: &str| json::text(&json!(text), None);
     let kind = match node.kind {
         Kind::Zero => 0,
@@ -111,6 +136,10 @@ mod tests {
     #[test]
     fn hashes_avoid_vowels() {
         assert_eq!(digest("x").len(), 10);
-        assert!(digest("x").chars().all(|c| !matches!(c, '0' | '1' | '3' | 'a' | 'e')));
+        assert!(
+            digest("x")
+                .chars()
+                .all(|c| !matches!(c, '0' | '1' | '3' | 'a' | 'e'))
+        );
     }
 }

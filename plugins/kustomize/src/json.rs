@@ -19,16 +19,25 @@ fn write(out: &mut String, value: &Value, indent: Option<&str>, depth: usize) {
         },
         Value::String(text) => quote(out, text),
         Value::Array(items) => {
-            collection(out, ('[', ']'), items.iter(), indent, depth, |out, item| write(out, item, indent, depth + 1));
+            collection(out, ('[', ']'), items.iter(), indent, depth, |out, item| {
+                write(out, item, indent, depth + 1)
+            });
         }
         Value::Object(fields) => {
             let mut fields: Vec<_> = fields.iter().collect();
             fields.sort_unstable_by_key(|(name, _)| *name);
-            collection(out, ('{', '}'), fields.into_iter(), indent, depth, |out, (name, value)| {
-                quote(out, name);
-                out.push_str(if indent.is_some() { ": " } else { ":" });
-                write(out, value, indent, depth + 1);
-            });
+            collection(
+                out,
+                ('{', '}'),
+                fields.into_iter(),
+                indent,
+                depth,
+                |out, (name, value)| {
+                    quote(out, name);
+                    out.push_str(if indent.is_some() { ": " } else { ":" });
+                    write(out, value, indent, depth + 1);
+                },
+            );
         }
     }
 }
@@ -71,7 +80,9 @@ fn quote(out: &mut String, text: &str) {
             '\t' => out.push_str("\\t"),
             '\u{8}' => out.push_str("\\b"),
             '\u{c}' => out.push_str("\\f"),
-            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => out.push_str(&format!("\\u{:04x}", c as u32)),
+            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
+                out.push_str(&format!("\\u{:04x}", c as u32))
+            }
             c if (c as u32) < 0x20 => out.push_str(&format!("\\u{:04x}", c as u32)),
             c => out.push(c),
         }
@@ -84,14 +95,22 @@ pub(crate) fn float_text(float: f64) -> String {
     let size = float.abs();
     if size != 0.0 && !(1e-6..1e21).contains(&size) {
         let (mantissa, exponent) = scientific(float);
-        return format!("{mantissa}e{}{}", if exponent < 0 { '-' } else { '+' }, pad(exponent.unsigned_abs(), exponent > 0));
+        return format!(
+            "{mantissa}e{}{}",
+            if exponent < 0 { '-' } else { '+' },
+            pad(exponent.unsigned_abs(), exponent > 0)
+        );
     }
     format!("{float}")
 }
 
 /// JSON drops one leading zero of a negative exponent, and of no other.
 fn pad(exponent: u32, positive: bool) -> String {
-    if positive { format!("{exponent:02}") } else { exponent.to_string() }
+    if positive {
+        format!("{exponent:02}")
+    } else {
+        exponent.to_string()
+    }
 }
 
 /// A float as Go's `FormatFloat(f, 'g', -1, 64)` writes it: how YAML encoders write floats.
@@ -121,8 +140,14 @@ mod tests {
     #[test]
     fn it_reads_like_go() {
         let value = json!({"b": [1, 2.5, "<a>\n"], "a": {}, "c": null});
-        assert_eq!(text(&value, None), r#"{"a":{},"b":[1,2.5,"\u003ca\u003e\n"],"c":null}"#);
-        assert_eq!(text(&json!({"a": [true], "b": []}), Some("  ")), "{\n  \"a\": [\n    true\n  ],\n  \"b\": []\n}");
+        assert_eq!(
+            text(&value, None),
+            r#"{"a":{},"b":[1,2.5,"\u003ca\u003e\n"],"c":null}"#
+        );
+        assert_eq!(
+            text(&json!({"a": [true], "b": []}), Some("  ")),
+            "{\n  \"a\": [\n    true\n  ],\n  \"b\": []\n}"
+        );
     }
 
     #[test]
@@ -131,9 +156,13 @@ mod tests {
         assert_eq!(float_text(1e20), "100000000000000000000");
         assert_eq!(float_text(1.5e-7), "1.5e-7");
         assert_eq!(float_text(3.0), "3");
-        for (float, wanted) in
-            [(80.0, "80"), (999_999.0, "999999"), (1e6, "1e+06"), (1.234_567e6, "1.234567e+06"), (1e-5, "1e-05")]
-        {
+        for (float, wanted) in [
+            (80.0, "80"),
+            (999_999.0, "999999"),
+            (1e6, "1e+06"),
+            (1.234_567e6, "1.234567e+06"),
+            (1e-5, "1e-05"),
+        ] {
             assert_eq!(float_text_g(float), wanted);
         }
     }

@@ -29,21 +29,38 @@ pub(crate) fn read(text: &str) -> Outcome<Vec<Operation>> {
     let operations = match value {
         Value::Array(operations) => operations,
         Value::Null => Vec::new(),
-        _ => return Err(fail!(PatchFailed, "json: cannot unmarshal object into Go value of type jsonpatch.Patch")),
+        _ => {
+            return Err(fail!(
+                PatchFailed,
+                "json: cannot unmarshal object into Go value of type jsonpatch.Patch"
+            ));
+        }
     };
     operations.into_iter().map(read_operation).collect()
 }
 
 fn read_operation(value: Value) -> Outcome<Operation> {
     let Value::Object(mut fields) = value else {
-        return Err(fail!(PatchFailed, "json: cannot unmarshal string into Go value of type jsonpatch.Operation"));
+        return Err(fail!(
+            PatchFailed,
+            "json: cannot unmarshal string into Go value of type jsonpatch.Operation"
+        ));
     };
     let text = |name: &str| match fields.get(name) {
         Some(Value::String(text)) => Some(text.clone()),
         _ => None,
     };
-    let (op, path, from) = (text("op").unwrap_or_else(|| "unknown".to_owned()), text("path"), text("from"));
-    Ok(Operation { op, path, from, value: fields.remove("value").unwrap_or(Value::Null) })
+    let (op, path, from) = (
+        text("op").unwrap_or_else(|| "unknown".to_owned()),
+        text("path"),
+        text("from"),
+    );
+    Ok(Operation {
+        op,
+        path,
+        from,
+        value: fields.remove("value").unwrap_or(Value::Null),
+    })
 }
 
 /// Applies a patch.
@@ -51,7 +68,9 @@ fn read_operation(value: Value) -> Outcome<Operation> {
 /// # Errors
 /// The first operation that does not apply.
 pub(crate) fn apply(document: &mut Value, patch: &[Operation]) -> Outcome<()> {
-    patch.iter().try_for_each(|operation| operation.apply(document))
+    patch
+        .iter()
+        .try_for_each(|operation| operation.apply(document))
 }
 
 impl Operation {
@@ -68,7 +87,13 @@ impl Operation {
     }
 
     fn path(&self) -> Outcome<&str> {
-        let missing = || fail!(PatchFailed, "{} operation failed to decode path: missing value", self.op);
+        let missing = || {
+            fail!(
+                PatchFailed,
+                "{} operation failed to decode path: missing value",
+                self.op
+            )
+        };
         self.path.as_deref().ok_or_else(missing)
     }
 
@@ -80,7 +105,8 @@ impl Operation {
                 "add operation does not apply: doc is missing path: \"{path}\": missing value"
             ));
         };
-        insert(place, &key, self.value.clone()).map_err(|error| error.wrap(format!("error in add for path: '{path}'")))
+        insert(place, &key, self.value.clone())
+            .map_err(|error| error.wrap(format!("error in add for path: '{path}'")))
     }
 
     fn remove(&self, document: &mut Value) -> Outcome<()> {
@@ -91,14 +117,19 @@ impl Operation {
                 "remove operation does not apply: doc is missing path: \"{path}\": missing value"
             ));
         };
-        take(place, &key).map(drop).map_err(|error| error.wrap(format!("error in remove for path: '{path}'")))
+        take(place, &key)
+            .map(drop)
+            .map_err(|error| error.wrap(format!("error in remove for path: '{path}'")))
     }
 
     fn replace(&self, document: &mut Value) -> Outcome<()> {
         let path = self.path()?;
         if path.is_empty() {
             if !self.value.is_object() && !self.value.is_array() {
-                return Err(fail!(PatchFailed, "replace operation value must be object or array"));
+                return Err(fail!(
+                    PatchFailed,
+                    "replace operation value must be object or array"
+                ));
             }
             *document = self.value.clone();
             return Ok(());
@@ -128,7 +159,10 @@ impl Operation {
     fn copy(&self, document: &mut Value, takes: bool) -> Outcome<()> {
         let name = &self.op;
         let Some(from) = self.from.as_deref() else {
-            return Err(fail!(PatchFailed, "{name} operation failed to decode from: missing value"));
+            return Err(fail!(
+                PatchFailed,
+                "{name} operation failed to decode from: missing value"
+            ));
         };
         let Some((place, key)) = find(document, from) else {
             return Err(fail!(
@@ -136,8 +170,13 @@ impl Operation {
                 "{name} operation does not apply: doc is missing from path: {from}: missing value"
             ));
         };
-        let value = if takes { take(place, &key) } else { get(place, &key).map(|v| v.cloned().unwrap_or(Value::Null)) };
-        let value = value.map_err(|error| error.wrap(format!("error in {name} for path: '{key}'")))?;
+        let value = if takes {
+            take(place, &key)
+        } else {
+            get(place, &key).map(|v| v.cloned().unwrap_or(Value::Null))
+        };
+        let value =
+            value.map_err(|error| error.wrap(format!("error in {name} for path: '{key}'")))?;
         let path = self.path()?;
         let Some((place, key)) = find(document, path) else {
             return Err(fail!(
@@ -145,14 +184,19 @@ impl Operation {
                 "{name} operation does not apply: doc is missing destination path: {path}: missing value"
             ));
         };
-        insert(place, &key, value).map_err(|error| error.wrap(format!("error in {name} for path: '{path}'")))
+        insert(place, &key, value)
+            .map_err(|error| error.wrap(format!("error in {name} for path: '{path}'")))
     }
 
     fn test(&self, document: &mut Value) -> Outcome<()> {
         let path = self.path()?;
         let failed = || fail!(PatchFailed, "testing value {path} failed: test failed");
         if path.is_empty() {
-            return if *document == self.value { Ok(()) } else { Err(failed()) };
+            return if *document == self.value {
+                Ok(())
+            } else {
+                Err(failed())
+            };
         }
         let Some((place, key)) = find(document, path) else {
             return Err(fail!(
@@ -160,8 +204,13 @@ impl Operation {
                 "test operation does not apply: is missing path: {path}: missing value"
             ));
         };
-        let found = get(place, &key).map_err(|error| error.wrap(format!("error in test for path: '{path}'")))?;
-        if *found.unwrap_or(&Value::Null) == self.value { Ok(()) } else { Err(failed()) }
+        let found = get(place, &key)
+            .map_err(|error| error.wrap(format!("error in test for path: '{path}'")))?;
+        if *found.unwrap_or(&Value::Null) == self.value {
+            Ok(())
+        } else {
+            Err(failed())
+        }
     }
 }
 
@@ -169,7 +218,9 @@ impl Operation {
 fn find<'v>(document: &'v mut Value, path: &str) -> Option<(&'v mut Value, String)> {
     let mut parts = path.split('/');
     parts.next();
-    let mut parts: Vec<String> = parts.map(|part| part.replace("~1", "/").replace("~0", "~")).collect();
+    let mut parts: Vec<String> = parts
+        .map(|part| part.replace("~1", "/").replace("~0", "~"))
+        .collect();
     let key = parts.pop()?;
     let mut at = document;
     for part in &parts {
@@ -187,13 +238,20 @@ fn find<'v>(document: &'v mut Value, path: &str) -> Option<(&'v mut Value, Strin
 
 /// An index of an element that is there; negative counts from the end.
 fn index(key: &str, len: usize) -> Outcome<usize> {
-    let number: i64 =
-        key.parse().map_err(|_| fail!(PatchFailed, "strconv.Atoi: parsing \"{key}\": invalid syntax"))?;
+    let number: i64 = key.parse().map_err(|_| {
+        fail!(
+            PatchFailed,
+            "strconv.Atoi: parsing \"{key}\": invalid syntax"
+        )
+    })?;
     let len = i64::try_from(len).unwrap_or(i64::MAX);
     let at = if number < 0 { number + len } else { number };
     match usize::try_from(at) {
         Ok(found) if at < len => Ok(found),
-        _ => Err(fail!(PatchFailed, "Unable to access invalid index: {number}: invalid index referenced")),
+        _ => Err(fail!(
+            PatchFailed,
+            "Unable to access invalid index: {number}: invalid index referenced"
+        )),
     }
 }
 
@@ -231,9 +289,14 @@ fn take(place: &mut Value, key: &str) -> Outcome<Value> {
         }
         place => {
             let fields = place.as_object_mut();
-            fields.and_then(|fields| fields.shift_remove(key)).ok_or_else(|| {
-                fail!(PatchFailed, "Unable to remove nonexistent key: {key}: missing value")
-            })
+            fields
+                .and_then(|fields| fields.shift_remove(key))
+                .ok_or_else(|| {
+                    fail!(
+                        PatchFailed,
+                        "Unable to remove nonexistent key: {key}: missing value"
+                    )
+                })
         }
     }
 }
@@ -269,12 +332,30 @@ mod tests {
     #[test]
     fn what_does_not_apply_is_an_error() {
         for (patch, wanted) in [
-            (json!([{"op": "remove", "path": "/z"}]), "Unable to remove nonexistent key: z"),
-            (json!([{"op": "add", "path": "/z/y", "value": 1}]), "doc is missing path: \"/z/y\""),
-            (json!([{"op": "replace", "path": "/a/5", "value": 1}]), "doc is missing key: /a/5"),
-            (json!([{"op": "test", "path": "/a/0", "value": 5}]), "testing value /a/0 failed"),
-            (json!([{"op": "add", "path": "/a/3", "value": 5}]), "invalid index: 3"),
-            (json!([{"op": "jump", "path": "/a"}]), "Unexpected kind: jump"),
+            (
+                json!([{"op": "remove", "path": "/z"}]),
+                "Unable to remove nonexistent key: z",
+            ),
+            (
+                json!([{"op": "add", "path": "/z/y", "value": 1}]),
+                "doc is missing path: \"/z/y\"",
+            ),
+            (
+                json!([{"op": "replace", "path": "/a/5", "value": 1}]),
+                "doc is missing key: /a/5",
+            ),
+            (
+                json!([{"op": "test", "path": "/a/0", "value": 5}]),
+                "testing value /a/0 failed",
+            ),
+            (
+                json!([{"op": "add", "path": "/a/3", "value": 5}]),
+                "invalid index: 3",
+            ),
+            (
+                json!([{"op": "jump", "path": "/a"}]),
+                "Unexpected kind: jump",
+            ),
             (json!({"op": "add"}), "cannot unmarshal"),
         ] {
             let error = patched(json!({"a": [1, 2]}), &patch).expect_err("an error");

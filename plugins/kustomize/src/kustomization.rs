@@ -12,7 +12,8 @@ use crate::vars::Var;
 use crate::yaml::{self, Value};
 
 /// Names of kustomization files, in the order in which they are looked for.
-pub(crate) const FILE_NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+pub(crate) const FILE_NAMES: [&str; 3] =
+    ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 const KIND: &str = "Kustomization";
 const COMPONENT: &str = "Component";
@@ -182,14 +183,15 @@ impl Kustomization {
     /// It is not YAML, has unknown fields or fields of the wrong type, says nothing, or is of
     /// another kind or version.
     pub(crate) fn read(text: &[u8], directory: &str) -> Outcome<Self> {
-        let value = yaml::to_json(text, false).map_err(|error| error.wrap("invalid Kustomization"))?;
+        let value =
+            yaml::to_json(text, false).map_err(|error| error.wrap("invalid Kustomization"))?;
         Self::from_json(&value, directory)
     }
 
     /// As [`Kustomization::read`], from what the YAML says.
     pub(crate) fn from_json(value: &Value, directory: &str) -> Outcome<Self> {
-        let mut read: Self =
-            decode::from_value(value, KIND, Mode::File).map_err(|error| error.wrap("invalid Kustomization"))?;
+        let mut read: Self = decode::from_value(value, KIND, Mode::File)
+            .map_err(|error| error.wrap("invalid Kustomization"))?;
         read.correct();
         if !read.says_something {
             return Err(fail!(KustomizationInvalid, "kustomization.yaml is empty"));
@@ -235,7 +237,11 @@ impl Kustomization {
     }
 
     fn wanted_version(&self) -> &'static str {
-        if self.is_component() { "kustomize.config.k8s.io/v1alpha1" } else { "kustomize.config.k8s.io/v1beta1" }
+        if self.is_component() {
+            "kustomize.config.k8s.io/v1alpha1"
+        } else {
+            "kustomize.config.k8s.io/v1beta1"
+        }
     }
 
     fn check_kind(&self, directory: &str) -> Outcome<()> {
@@ -244,13 +250,20 @@ impl Kustomization {
             problems.push(format!("kind should be {KIND} or {COMPONENT}"));
         }
         if self.api_version != self.wanted_version() {
-            problems.push(format!("apiVersion for {} should be {}", self.kind, self.wanted_version()));
+            problems.push(format!(
+                "apiVersion for {} should be {}",
+                self.kind,
+                self.wanted_version()
+            ));
         }
         if problems.is_empty() {
             return Ok(());
         }
         let problems = problems.join("\n");
-        Err(fail!(KustomizationInvalid, "Failed to read kustomization file under {directory}:\n{problems}"))
+        Err(fail!(
+            KustomizationInvalid,
+            "Failed to read kustomization file under {directory}:\n{problems}"
+        ))
     }
 
     fn warn(&mut self, field: &str, instead: &str, experimental: bool) {
@@ -271,7 +284,9 @@ impl Decode for Kustomization {
             match name {
                 "bases" => bases = Decode::decode(value, at)?,
                 "imageTags" => image_tags = Decode::decode(value, at)?,
-                "helmChartInflationGenerator" => old_charts = <Vec<Value>>::decode(value, at)?.len(),
+                "helmChartInflationGenerator" => {
+                    old_charts = <Vec<Value>>::decode(value, at)?.len()
+                }
                 "kind" => out.kind = Decode::decode(value, at)?,
                 "apiVersion" => out.api_version = Decode::decode(value, at)?,
                 _ if !out.decode_field(name, value, at)? => return Ok(false),

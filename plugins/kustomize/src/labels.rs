@@ -40,7 +40,9 @@ impl LabelSelector {
                 None => return Ok(Self(all)),
                 Some(",") if parser.peek().is_some() => {}
                 Some(other) => {
-                    return Err(parser.wrong(&format!("found '{other}', expected: ',' or 'end of string'")));
+                    return Err(parser.wrong(&format!(
+                        "found '{other}', expected: ',' or 'end of string'"
+                    )));
                 }
             }
         }
@@ -70,7 +72,11 @@ struct Parser<'a> {
 
 impl<'a> Parser<'a> {
     fn peek(&self) -> Option<&'a str> {
-        Parser { text: self.text, rest: self.rest }.next()
+        Parser {
+            text: self.text,
+            rest: self.rest,
+        }
+        .next()
     }
 
     fn next(&mut self) -> Option<&'a str> {
@@ -85,7 +91,8 @@ impl<'a> Parser<'a> {
         } else if rest.starts_with(special) {
             1
         } else {
-            rest.find(|c: char| special(c) || matches!(c, ' ' | '\t' | '\r' | '\n')).unwrap_or(rest.len())
+            rest.find(|c: char| special(c) || matches!(c, ' ' | '\t' | '\r' | '\n'))
+                .unwrap_or(rest.len())
         };
         let (token, rest) = rest.split_at(end);
         self.rest = rest;
@@ -93,15 +100,23 @@ impl<'a> Parser<'a> {
     }
 
     fn wrong(&self, what: &str) -> Box<crate::error::Error> {
-        fail!(PatchFailed, "unable to parse requirement: {what}: in selector {}", crate::error::go_quote(self.text))
+        fail!(
+            PatchFailed,
+            "unable to parse requirement: {what}: in selector {}",
+            crate::error::go_quote(self.text)
+        )
     }
 
     fn requirement(&mut self) -> Outcome<Requirement> {
         let token = self.next();
         let missing = token == Some("!");
         let key = if missing { self.next() } else { token };
-        let Some(key) = key.filter(|key| !key.starts_with(['=', '!', '(', ')', ',', '>', '<'])) else {
-            return Err(self.wrong(&format!("found '{}', expected: identifier", key.unwrap_or(""))));
+        let Some(key) = key.filter(|key| !key.starts_with(['=', '!', '(', ')', ',', '>', '<']))
+        else {
+            return Err(self.wrong(&format!(
+                "found '{}', expected: identifier",
+                key.unwrap_or("")
+            )));
         };
         let key = key.to_owned();
         let test = match self.peek() {
@@ -124,9 +139,15 @@ impl<'a> Parser<'a> {
             ">" | "<" => {
                 let value = self.value();
                 let Ok(number) = value.parse() else {
-                    return Err(self.wrong("for 'Gt', 'Lt' operators, the value must be an integer"));
+                    return Err(
+                        self.wrong("for 'Gt', 'Lt' operators, the value must be an integer")
+                    );
                 };
-                Ok(if operator == ">" { Test::Above(number) } else { Test::Below(number) })
+                Ok(if operator == ">" {
+                    Test::Above(number)
+                } else {
+                    Test::Below(number)
+                })
             }
             other => Err(self.wrong(&format!(
                 "found '{other}', expected: in, notin, =, ==, !=, gt, lt"
@@ -166,15 +187,33 @@ mod tests {
 
     fn fits(selector: &str) -> bool {
         let labels = Map::from([("app".into(), "web".into()), ("tier".into(), "3".into())]);
-        LabelSelector::parse(selector).expect("a selector").fits(&labels)
+        LabelSelector::parse(selector)
+            .expect("a selector")
+            .fits(&labels)
     }
 
     #[test]
     fn every_operator_is_understood() {
-        for yes in ["", "app=web", "app==web,tier", "app in (x, web)", "none notin (a)", "!none", "app!=x", "tier>2"] {
+        for yes in [
+            "",
+            "app=web",
+            "app==web,tier",
+            "app in (x, web)",
+            "none notin (a)",
+            "!none",
+            "app!=x",
+            "tier>2",
+        ] {
             assert!(fits(yes), "{yes}");
         }
-        for no in ["app=x", "none", "!app", "app notin (web)", "tier<3", "app in ()"] {
+        for no in [
+            "app=x",
+            "none",
+            "!app",
+            "app notin (web)",
+            "tier<3",
+            "app in ()",
+        ] {
             assert!(!fits(no), "{no}");
         }
     }

@@ -45,7 +45,9 @@ mod yaml;
 
 pub use error::{Code, Error, ObjectName, Outcome};
 pub use load::{FileError, FileKind, Files};
-pub use options::{ImageOverlay, LoadRestrictor, Options, Overlay, PatchOverlay, Reorder, TargetOverlay};
+pub use options::{
+    ImageOverlay, LoadRestrictor, Options, Overlay, PatchOverlay, Reorder, TargetOverlay,
+};
 
 /// One object of the result.
 #[derive(Debug, Clone, PartialEq, Eq)]

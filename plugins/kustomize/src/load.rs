@@ -70,9 +70,16 @@ impl<'a> Loader<'a> {
     /// # Errors
     /// There is no such directory.
     pub(crate) fn top(files: &'a dyn Files, path: &str, confined: bool) -> Outcome<Self> {
-        let Some(root) = clean(path) else { return Err(outside(path)) };
+        let Some(root) = clean(path) else {
+            return Err(outside(path));
+        };
         check_directory(files, &root)?;
-        Ok(Self { files, root: root.into(), parent: None, confined })
+        Ok(Self {
+            files,
+            root: root.into(),
+            parent: None,
+            confined,
+        })
     }
 
     /// A loader at a base or component.
@@ -84,7 +91,9 @@ impl<'a> Loader<'a> {
             return Err(fail!(PathMissing, "new root cannot be empty"));
         }
         let root = if remote::is_repository(path) {
-            self.files.remote(path).ok_or_else(|| remote::refuse(path))?
+            self.files
+                .remote(path)
+                .ok_or_else(|| remote::refuse(path))?
         } else {
             self.local_root(path)?
         };
@@ -100,7 +109,12 @@ impl<'a> Loader<'a> {
             }
             visited = loader.parent.as_ref();
         }
-        Ok(Self { files: self.files, root: root.into(), parent: Some(self.clone()), confined: self.confined })
+        Ok(Self {
+            files: self.files,
+            root: root.into(),
+            parent: Some(self.clone()),
+            confined: self.confined,
+        })
     }
 
     fn local_root(&self, path: &str) -> Outcome<String> {
@@ -117,14 +131,20 @@ impl<'a> Loader<'a> {
                 crate::error::go_quote(&clean(path).unwrap_or_default())
             ));
         }
-        let Some(root) = self.join(path) else { return Err(outside(path)) };
+        let Some(root) = self.join(path) else {
+            return Err(outside(path));
+        };
         check_directory(self.files, &root)?;
         Ok(root)
     }
 
     /// The path from the root of the tree; nothing when it leads out.
     pub(crate) fn join(&self, path: &str) -> Option<String> {
-        if path.starts_with('/') { clean(path) } else { clean(&format!("{}/{path}", self.root)) }
+        if path.starts_with('/') {
+            clean(path)
+        } else {
+            clean(&format!("{}/{path}", self.root))
+        }
     }
 
     /// A path as messages show it.
@@ -134,7 +154,8 @@ impl<'a> Loader<'a> {
 
     /// Whether a path of this kustomization names a directory.
     pub(crate) fn is_directory(&self, path: &str) -> bool {
-        self.join(path).is_some_and(|path| self.files.kind(&path) == Some(FileKind::Directory))
+        self.join(path)
+            .is_some_and(|path| self.files.kind(&path) == Some(FileKind::Directory))
     }
 
     /// Reads a file.
@@ -145,20 +166,31 @@ impl<'a> Loader<'a> {
         if remote::is_file(path) {
             return Err(remote::refuse(path));
         }
-        let Some(full) = self.join(path) else { return Err(outside(path)) };
+        let Some(full) = self.join(path) else {
+            return Err(outside(path));
+        };
         if self.confined && !is_below(parent(&full), &self.root) {
             return Err(self.refuse(&full));
         }
-        self.files.read(&full).map_err(|error| self.read_error(&full, error))
+        self.files
+            .read(&full)
+            .map_err(|error| self.read_error(&full, error))
     }
 
     fn refuse(&self, full: &str) -> Box<Error> {
         match self.files.kind(full) {
             None => missing(self.files, full),
-            Some(FileKind::Directory) => fail!(PathMissing, "'{}' must resolve to a file", show(full)),
+            Some(FileKind::Directory) => {
+                fail!(PathMissing, "'{}' must resolve to a file", show(full))
+            }
             Some(FileKind::File) => {
                 let root = show(&self.root);
-                fail!(PathDenied, "security; file '{}' is not in or below '{root}'", show(full)).in_file(full)
+                fail!(
+                    PathDenied,
+                    "security; file '{}' is not in or below '{root}'",
+                    show(full)
+                )
+                .in_file(full)
             }
         }
     }
@@ -168,7 +200,9 @@ impl<'a> Loader<'a> {
             FileError::NotFound => missing(self.files, full),
             FileError::IsDirectory => fail!(PathMissing, "'{}' must resolve to a file", show(full)),
             FileError::Denied => outside(full),
-            FileError::Other(reason) => fail!(PathMissing, "failed to read '{}': {reason}", show(full)).in_file(full),
+            FileError::Other(reason) => {
+                fail!(PathMissing, "failed to read '{}': {reason}", show(full)).in_file(full)
+            }
         }
     }
 
@@ -179,8 +213,12 @@ impl<'a> Loader<'a> {
     pub(crate) fn kustomization(&self) -> Outcome<Option<(&'static str, Vec<u8>)>> {
         let mut found = None;
         for name in FILE_NAMES {
-            let Some(path) = self.join(name) else { continue };
-            let Ok(content) = self.files.read(&path) else { continue };
+            let Some(path) = self.join(name) else {
+                continue;
+            };
+            let Ok(content) = self.files.read(&path) else {
+                continue;
+            };
             if found.is_some() {
                 return Err(fail!(
                     KustomizationMissing,
@@ -195,7 +233,11 @@ impl<'a> Loader<'a> {
 
     /// The directories that led here, outermost first.
     pub(crate) fn chain(&self) -> Vec<String> {
-        let mut chain = self.parent.as_ref().map(|parent| parent.chain()).unwrap_or_default();
+        let mut chain = self
+            .parent
+            .as_ref()
+            .map(|parent| parent.chain())
+            .unwrap_or_default();
         chain.push(self.root.to_string());
         chain
     }
@@ -210,15 +252,20 @@ impl<'a> Loader<'a> {
 pub(crate) fn no_kustomization(root: &str) -> Box<Error> {
     let [first, second, third] = FILE_NAMES;
     let root = show(root);
-    fail!(KustomizationMissing, "unable to find one of '{first}', '{second}' or '{third}' in directory '{root}'")
+    fail!(
+        KustomizationMissing,
+        "unable to find one of '{first}', '{second}' or '{third}' in directory '{root}'"
+    )
 }
 
 fn check_directory(files: &dyn Files, root: &str) -> Outcome<()> {
     match files.kind(root) {
         Some(FileKind::Directory) => Ok(()),
-        Some(FileKind::File) => {
-            Err(fail!(PathMissing, "must build at directory: '{}': file is not directory", show(root)))
-        }
+        Some(FileKind::File) => Err(fail!(
+            PathMissing,
+            "must build at directory: '{}': file is not directory",
+            show(root)
+        )),
         None if root.is_empty() => Ok(()),
         None => Err(missing(files, root).wrap("must build at directory: not a valid directory")),
     }
@@ -251,7 +298,9 @@ pub(crate) fn show(path: &str) -> String {
 /// Whether `path` is `directory` or below it.
 pub(crate) fn is_below(path: &str, directory: &str) -> bool {
     directory.is_empty()
-        || path.strip_prefix(directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        || path
+            .strip_prefix(directory)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The directory that a path is in.

@@ -15,8 +15,19 @@ const DIRECTIVE: &str = "$patch";
 ///
 /// # Errors
 /// Kinds of nodes that do not fit, and unknown directives.
-pub(crate) fn merge(tree: &mut Tree, schemas: &Schemas, object: Id, patch: Id) -> Outcome<Option<Id>> {
-    Merger { tree, schemas }.walk(Pair { object: Some(object), patch: Some(patch) }, None)
+pub(crate) fn merge(
+    tree: &mut Tree,
+    schemas: &Schemas,
+    object: Id,
+    patch: Id,
+) -> Outcome<Option<Id>> {
+    Merger { tree, schemas }.walk(
+        Pair {
+            object: Some(object),
+            patch: Some(patch),
+        },
+        None,
+    )
 }
 
 /// The two sides of a merge.
@@ -48,7 +59,11 @@ struct Merger<'a> {
 impl Merger<'_> {
     fn walk(&mut self, pair: Pair, schema: Option<Schema>) -> Outcome<Option<Id>> {
         let schema = self.schema(pair, schema);
-        let kind = pair.both().into_iter().flatten().find(|id| !self.tree.is_null(Some(*id)));
+        let kind = pair
+            .both()
+            .into_iter()
+            .flatten()
+            .find(|id| !self.tree.is_null(Some(*id)));
         let kind = kind.map_or(Kind::Zero, |id| self.tree[self.tree.unwrap(id)].kind);
         if kind != Kind::Zero {
             for id in pair.both().into_iter().flatten() {
@@ -57,7 +72,9 @@ impl Merger<'_> {
         }
         match kind {
             Kind::Mapping | Kind::Zero => self.walk_map(pair, schema),
-            Kind::Sequence if schema.as_ref().is_some_and(Schema::merges) => self.walk_list(pair, schema),
+            Kind::Sequence if schema.as_ref().is_some_and(Schema::merges) => {
+                self.walk_list(pair, schema)
+            }
             Kind::Sequence | Kind::Scalar => {
                 self.dress(pair);
                 Ok(pair.patch.or(pair.object))
@@ -78,7 +95,11 @@ impl Merger<'_> {
             return schema;
         }
         pair.both().into_iter().flatten().find_map(|id| {
-            let text = |name| self.tree.field(id, name).map(|(_, value)| self.tree[value].value.clone());
+            let text = |name| {
+                self.tree
+                    .field(id, name)
+                    .map(|(_, value)| self.tree[value].value.clone())
+            };
             let (api_version, kind) = (text("apiVersion")?, text("kind")?);
             if api_version.is_empty() || kind.is_empty() {
                 return None;
@@ -90,7 +111,11 @@ impl Merger<'_> {
     /// A schema written as JSON in the comment of a node.
     fn comment_schema(&self, id: Id) -> Option<Schema> {
         let notes = self.tree[self.tree.unwrap(id)].notes.as_ref()?;
-        let comment = if notes.line.is_empty() { &notes.head } else { &notes.line };
+        let comment = if notes.line.is_empty() {
+            &notes.head
+        } else {
+            &notes.line
+        };
         let comment = comment.trim_start_matches('#').trim();
         if !comment.starts_with('{') {
             return None;
@@ -101,18 +126,30 @@ impl Merger<'_> {
     }
 
     fn walk_map(&mut self, mut pair: Pair, schema: Option<Schema>) -> Outcome<Option<Id>> {
-        let Some(object) = self.visit_map(pair)? else { return Ok(None) };
+        let Some(object) = self.visit_map(pair)? else {
+            return Ok(None);
+        };
         pair.object = Some(object);
         for name in self.names(pair) {
             let side = |tree: &Tree, id: Option<Id>| id.and_then(|id| tree.field(id, &name));
             let (old, new) = (side(self.tree, pair.object), side(self.tree, pair.patch));
-            let from_comment = [old, new].into_iter().flatten().find_map(|(key, _)| self.comment_schema(key));
+            let from_comment = [old, new]
+                .into_iter()
+                .flatten()
+                .find_map(|(key, _)| self.comment_schema(key));
             let below = from_comment.or_else(|| schema.as_ref().and_then(|s| s.field(&name)));
-            let values = Pair { object: old.map(|f| f.1), patch: new.map(|f| f.1) };
+            let values = Pair {
+                object: old.map(|f| f.1),
+                patch: new.map(|f| f.1),
+            };
             let merged = self.walk(values, below)?;
-            let key = [new, old].into_iter().flatten().find(|(_, value)| Some(*value) == merged);
+            let key = [new, old]
+                .into_iter()
+                .flatten()
+                .find(|(_, value)| Some(*value) == merged);
             let key_style = key.map_or(0, |(key, _)| self.tree[key].style);
-            self.tree.set_field_styled(object, &name, merged, key_style)?;
+            self.tree
+                .set_field_styled(object, &name, merged, key_style)?;
         }
         Ok(Some(object))
     }
@@ -124,7 +161,12 @@ impl Merger<'_> {
             .into_iter()
             .flatten()
             .filter(|id| self.tree[self.tree.unwrap(*id)].kind == Kind::Mapping)
-            .flat_map(|id| self.tree.pairs(id).map(|(key, _)| self.tree[key].value.clone()).collect::<Vec<_>>())
+            .flat_map(|id| {
+                self.tree
+                    .pairs(id)
+                    .map(|(key, _)| self.tree[key].value.clone())
+                    .collect::<Vec<_>>()
+            })
             .collect();
         names.sort_unstable();
         names.dedup();
@@ -139,18 +181,27 @@ impl Merger<'_> {
                 return Ok(if deletes { None } else { Some(patch) });
             }
             // A null that the object has and the patch does not name: kept if it was written out.
-            return Ok(pair.object.filter(|id| !self.tree[*id].value.is_empty()).map(|id| {
-                let value = self.tree[id].value.clone();
-                let node = crate::node::Node { tag: Tag::Null, keep: true, ..crate::node::Node::scalar(&value) };
-                self.tree.add(node)
-            }));
+            return Ok(pair
+                .object
+                .filter(|id| !self.tree[*id].value.is_empty())
+                .map(|id| {
+                    let value = self.tree[id].value.clone();
+                    let node = crate::node::Node {
+                        tag: Tag::Null,
+                        keep: true,
+                        ..crate::node::Node::scalar(&value)
+                    };
+                    self.tree.add(node)
+                }));
         }
         self.visit(pair)
     }
 
     /// What a node becomes when both sides have one: judged by the patch's directive.
     fn visit(&mut self, pair: Pair) -> Outcome<Option<Id>> {
-        let Some(patch) = pair.patch else { return Ok(pair.object) };
+        let Some(patch) = pair.patch else {
+            return Ok(pair.object);
+        };
         if self.tree.is_null(pair.patch) {
             return Ok(None);
         }
@@ -179,7 +230,9 @@ impl Merger<'_> {
                 ));
             }
         };
-        let Some((holder, (_, value))) = holder.and_then(|h| Some((h, self.tree.field(h, DIRECTIVE)?))) else {
+        let Some((holder, (_, value))) =
+            holder.and_then(|h| Some((h, self.tree.field(h, DIRECTIVE)?)))
+        else {
             return Ok(Directive::Merge);
         };
         if kind == Kind::Sequence && self.tree[holder].content.len() > 2 {
@@ -202,14 +255,20 @@ impl Merger<'_> {
 
     /// Carries the patch's comments over, and its style to an empty collection.
     fn dress(&mut self, pair: Pair) {
-        let (Some(object), Some(patch)) = (pair.object, pair.patch) else { return };
+        let (Some(object), Some(patch)) = (pair.object, pair.patch) else {
+            return;
+        };
         let (object, patch) = (self.tree.unwrap(object), self.tree.unwrap(patch));
         if object == patch {
             return;
         }
         if let Some(from) = self.tree[patch].notes.clone() {
             let to = self.tree[object].notes.get_or_insert_default();
-            for (from, to) in [(from.head, &mut to.head), (from.line, &mut to.line), (from.foot, &mut to.foot)] {
+            for (from, to) in [
+                (from.head, &mut to.head),
+                (from.line, &mut to.line),
+                (from.foot, &mut to.foot),
+            ] {
                 if !from.is_empty() {
                     *to = from;
                 }

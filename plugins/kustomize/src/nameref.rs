@@ -22,9 +22,16 @@ pub(crate) fn apply(world: &mut World<'_>, map: &mut ResMap, config: &Config) ->
     map.changed();
     let references = References::new(world, map);
     for (referrer, filters) in plan(&references, config) {
-        let Some(object) = map.list[referrer].node else { continue };
+        let Some(object) = map.list[referrer].node else {
+            continue;
+        };
         let allowed = account_namespaces(&world.tree, object, &references.ids[referrer].now)?;
-        let scope = Scope { references: &references, referrer, object, allowed };
+        let scope = Scope {
+            references: &references,
+            referrer,
+            object,
+            allowed,
+        };
         for (spec, target) in filters {
             scope.update(world, spec, &target)?;
         }
@@ -52,7 +59,10 @@ fn plan<'c>(references: &References, config: &'c Config) -> BTreeMap<usize, Vec<
                 }
             };
             if spec.kind.is_empty() {
-                (0..references.ids.len()).collect::<Vec<_>>().iter().for_each(add);
+                (0..references.ids.len())
+                    .collect::<Vec<_>>()
+                    .iter()
+                    .for_each(add);
             } else {
                 by_kind.get(&*spec.kind).into_iter().flatten().for_each(add);
             }
@@ -75,7 +85,10 @@ impl References {
         let mut by_name: HashMap<Rc<str>, Vec<usize>> = HashMap::new();
         let mut by_first_namespace: HashMap<String, Vec<usize>> = HashMap::new();
         for (i, ids) in ids.iter().enumerate() {
-            by_first_namespace.entry(ids.first().effective_namespace().to_owned()).or_default().push(i);
+            by_first_namespace
+                .entry(ids.first().effective_namespace().to_owned())
+                .or_default()
+                .push(i);
             for id in &ids.before {
                 let list = by_name.entry(id.name.clone()).or_default();
                 if list.last() != Some(&i) {
@@ -83,7 +96,12 @@ impl References {
                 }
             }
         }
-        Self { ids, nodes: map.list.iter().map(|r| r.node).collect(), by_name, by_first_namespace }
+        Self {
+            ids,
+            nodes: map.list.iter().map(|r| r.node).collect(),
+            by_name,
+            by_first_namespace,
+        }
     }
 }
 
@@ -103,11 +121,13 @@ impl Scope<'_> {
 
     fn update(&self, world: &mut World<'_>, spec: &FieldSpec, target: &Gvk) -> Outcome<()> {
         let mut set = |tree: &mut Tree, at: Id| self.set(tree, at, spec, target);
-        fieldspec::apply_path(&mut world.tree, self.object, &spec.path, None, &mut set).map_err(|error| {
-            let id = self.now();
-            let context = format!("updating name reference in '{}' field of '{id}'", spec.path);
-            name_object(error.wrap(context), id)
-        })
+        fieldspec::apply_path(&mut world.tree, self.object, &spec.path, None, &mut set).map_err(
+            |error| {
+                let id = self.now();
+                let context = format!("updating name reference in '{}' field of '{id}'", spec.path);
+                name_object(error.wrap(context), id)
+            },
+        )
     }
 
     fn set(&self, tree: &mut Tree, at: Id, spec: &FieldSpec, target: &Gvk) -> Outcome<()> {
@@ -133,13 +153,18 @@ impl Scope<'_> {
                 }
                 Ok(())
             }
-            _ => Err(fail!(TransformFailed, "node must be a scalar, sequence or map")),
+            _ => Err(fail!(
+                TransformFailed,
+                "node must be a scalar, sequence or map"
+            )),
         }
     }
 
     fn set_scalar(&self, tree: &mut Tree, at: Id, spec: &FieldSpec, target: &Gvk) -> Outcome<()> {
         let old = tree[at].value.clone();
-        let Some(found) = self.select(tree, &old, spec, target, None, false)? else { return Ok(()) };
+        let Some(found) = self.select(tree, &old, spec, target, None, false)? else {
+            return Ok(());
+        };
         let new = self.name_of(tree, found);
         if new == old || new.is_empty() {
             return Ok(());
@@ -149,7 +174,10 @@ impl Scope<'_> {
 
     fn set_mapping(&self, tree: &mut Tree, at: Id, spec: &FieldSpec, target: &Gvk) -> Outcome<()> {
         let Some(name) = tree.get(at, "name")? else {
-            return Err(fail!(TransformFailed, "path config error; no 'name' field in node"));
+            return Err(fail!(
+                TransformFailed,
+                "path config error; no 'name' field in node"
+            ));
         };
         let old = tree[name].value.clone();
         let namespace = tree.get(at, "namespace")?.map(|id| tree[id].value.clone());
@@ -170,11 +198,17 @@ impl Scope<'_> {
     }
 
     fn name_of(&self, tree: &Tree, at: usize) -> Rc<str> {
-        self.references.nodes[at].map_or_else(|| Rc::from(""), |node| resource::metadata_text(tree, node, "name"))
+        self.references.nodes[at].map_or_else(
+            || Rc::from(""),
+            |node| resource::metadata_text(tree, node, "name"),
+        )
     }
 
     fn namespace_of(&self, tree: &Tree, at: usize) -> Rc<str> {
-        self.references.nodes[at].map_or_else(|| Rc::from(""), |node| resource::metadata_text(tree, node, "namespace"))
+        self.references.nodes[at].map_or_else(
+            || Rc::from(""),
+            |node| resource::metadata_text(tree, node, "namespace"),
+        )
     }
 
     /// The object that a name means: nothing if none is, an error if several could be.
@@ -187,7 +221,9 @@ impl Scope<'_> {
         namespace: Option<&str>,
         with_namespace: bool,
     ) -> Outcome<Option<usize>> {
-        let Some(named) = self.references.by_name.get(name) else { return Ok(None) };
+        let Some(named) = self.references.by_name.get(name) else {
+            return Ok(None);
+        };
         let mut found: Vec<usize> = named.clone();
         found.retain(|at| self.may_refer_to(*at));
         if let Some(namespace) = namespace {
@@ -224,7 +260,10 @@ impl Scope<'_> {
 
     /// Whether this object can name another at all.
     fn may_refer_to(&self, at: usize) -> bool {
-        let (now, other) = (&self.references.ids[self.referrer].now, &self.references.ids[at].now);
+        let (now, other) = (
+            &self.references.ids[self.referrer].now,
+            &self.references.ids[at].now,
+        );
         now.cluster_scoped
             || other.cluster_scoped
             || other.same_namespace(now)
@@ -237,7 +276,11 @@ impl Scope<'_> {
         let were = self.references.by_first_namespace.get(namespace);
         let any_was = were.is_some_and(|were| were.iter().any(|at| self.may_refer_to(*at)));
         let fits = |at: &usize| {
-            let id = if any_was { ids[*at].first() } else { &ids[*at].now };
+            let id = if any_was {
+                ids[*at].first()
+            } else {
+                &ids[*at].now
+            };
             id.effective_namespace() == namespace
         };
         found.into_iter().filter(fits).collect()
@@ -249,28 +292,49 @@ impl Scope<'_> {
             return None;
         }
         let (_, role) = tree.field(self.object, "roleRef")?;
-        let text = |name| tree.field(role, name).map(|(_, value)| tree[value].value.clone());
-        Some(Gvk { group: text("apiGroup")?, version: Rc::from(""), kind: text("kind")? })
+        let text = |name| {
+            tree.field(role, name)
+                .map(|(_, value)| tree[value].value.clone())
+        };
+        Some(Gvk {
+            group: text("apiGroup")?,
+            version: Rc::from(""),
+            kind: text("kind")?,
+        })
     }
 
     fn same_affixes(&self, tree: &Tree, at: usize, allow_empty: bool) -> bool {
-        let Some(node) = self.references.nodes[at] else { return false };
+        let Some(node) = self.references.nodes[at] else {
+            return false;
+        };
         [mark::PREFIXES, mark::SUFFIXES].into_iter().all(|key| {
-            let (a, b) = (resource::marks(tree, node, key), resource::marks(tree, self.object, key));
+            let (a, b) = (
+                resource::marks(tree, node, key),
+                resource::marks(tree, self.object, key),
+            );
             (allow_empty && (a.is_empty() || b.is_empty())) || same_ending(&a, &b)
         })
     }
 
     fn ambiguous(&self, tree: &Tree, found: &[usize]) -> Box<Error> {
-        let ids: Vec<String> = found.iter().map(|at| self.references.ids[*at].now.to_string()).collect();
-        let text = |node: Option<Id>| node.and_then(|node| yaml::print(tree, node).ok()).unwrap_or_default();
+        let ids: Vec<String> = found
+            .iter()
+            .map(|at| self.references.ids[*at].now.to_string())
+            .collect();
+        let text = |node: Option<Id>| {
+            node.and_then(|node| yaml::print(tree, node).ok())
+                .unwrap_or_default()
+        };
         let mut message = format!(
             "found multiple possible referrals: {}\n\n**** Too many possible referral targets to referrer:\n{}\n",
             ids.join(", "),
             text(Some(self.object))
         );
         for (i, at) in found.iter().enumerate() {
-            message.push_str(&format!("--- possible referral {i}:\n{}\n", text(self.references.nodes[*at])));
+            message.push_str(&format!(
+                "--- possible referral {i}:\n{}\n",
+                text(self.references.nodes[*at])
+            ));
         }
         fail!(ReferenceAmbiguous, "{message}")
     }
@@ -282,14 +346,21 @@ fn account_namespaces(tree: &Tree, object: Id, id: &ResId) -> Outcome<HashSet<Rc
     if id.cluster_scoped || &*id.gvk.kind != "RoleBinding" {
         return Ok(namespaces);
     }
-    let Some((_, subjects)) = tree.field(object, "subjects") else { return Ok(namespaces) };
+    let Some((_, subjects)) = tree.field(object, "subjects") else {
+        return Ok(namespaces);
+    };
     for &subject in &tree[subjects].content {
         let field = |name| tree.field(subject, name).map(|(_, value)| value);
         let is_account = field("kind").is_some_and(|kind| &*tree[kind].value == "ServiceAccount");
-        let Some(namespace) = field("namespace").filter(|_| is_account) else { continue };
+        let Some(namespace) = field("namespace").filter(|_| is_account) else {
+            continue;
+        };
         if !tree[namespace].is_string() {
             let text = crate::error::go_quote(&id.to_string());
-            let error = fail!(ObjectInvalid, "Invalid Input: namespace is blank for resource {text}\n");
+            let error = fail!(
+                ObjectInvalid,
+                "Invalid Input: namespace is blank for resource {text}\n"
+            );
             return Err(name_object(error, id));
         }
         namespaces.insert(tree[namespace].value.clone());
@@ -300,7 +371,11 @@ fn account_namespaces(tree: &Tree, object: Id, id: &ResId) -> Outcome<HashSet<Rc
 /// Whether the shorter list is the end of the longer; of an empty one only an empty one is.
 fn same_ending(a: &[String], b: &[String]) -> bool {
     let (short, long) = if a.len() > b.len() { (b, a) } else { (a, b) };
-    if short.is_empty() { long.is_empty() } else { long.ends_with(short) }
+    if short.is_empty() {
+        long.is_empty()
+    } else {
+        long.ends_with(short)
+    }
 }
 
 #[cfg(test)]

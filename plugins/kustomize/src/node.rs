@@ -127,18 +127,35 @@ pub(crate) struct Node {
 impl Node {
     /// A node of this kind and nothing else.
     pub(crate) fn of(kind: Kind) -> Self {
-        Self { kind, ..Self::default() }
+        Self {
+            kind,
+            ..Self::default()
+        }
     }
 
     /// A scalar without a tag: what it means depends on how it reads.
     pub(crate) fn scalar(value: &str) -> Self {
-        Self { kind: Kind::Scalar, value: value.into(), ..Self::default() }
+        Self {
+            kind: Kind::Scalar,
+            value: value.into(),
+            ..Self::default()
+        }
     }
 
     /// A scalar that is a string, as go-yaml's `SetString` makes it.
     pub(crate) fn string(value: &str) -> Self {
-        let style = if value.contains('\n') { style::LITERAL } else { 0 };
-        Self { kind: Kind::Scalar, tag: Tag::Str, value: value.into(), style, ..Self::default() }
+        let style = if value.contains('\n') {
+            style::LITERAL
+        } else {
+            0
+        };
+        Self {
+            kind: Kind::Scalar,
+            tag: Tag::Str,
+            value: value.into(),
+            style,
+            ..Self::default()
+        }
     }
 
     /// Whether it is a scalar that may be taken for a string.
@@ -240,7 +257,10 @@ impl Tree {
 
     /// Keys and values of a mapping, in order.
     pub(crate) fn pairs(&self, id: Id) -> impl Iterator<Item = (Id, Id)> + '_ {
-        self[self.unwrap(id)].content.chunks_exact(2).map(|pair| (pair[0], pair[1]))
+        self[self.unwrap(id)]
+            .content
+            .chunks_exact(2)
+            .map(|pair| (pair[0], pair[1]))
     }
 
     /// Key and value of the first field with this name, whatever the node is.
@@ -251,7 +271,11 @@ impl Tree {
     /// Key and value of the first field with this name, if the node is a mapping.
     pub(crate) fn field(&self, id: Id, name: &str) -> Option<(Id, Id)> {
         let id = self.unwrap(id);
-        if self[id].kind == Kind::Mapping { self.find(id, name) } else { None }
+        if self[id].kind == Kind::Mapping {
+            self.find(id, name)
+        } else {
+            None
+        }
     }
 
     /// The text of a scalar; empty for nothing and for null.
@@ -272,7 +296,11 @@ mod tests {
         let mut tree = Tree::default();
         let key = tree.add_scalar("a");
         let value = tree.add_string("1");
-        let map = tree.add(Node { kind: Kind::Mapping, content: vec![key, value], ..Node::default() });
+        let map = tree.add(Node {
+            kind: Kind::Mapping,
+            content: vec![key, value],
+            ..Node::default()
+        });
         let copy = tree.copy(map);
         tree[value].value = "2".into();
         let (_, copied) = tree.field(copy, "a").expect("the field is there");

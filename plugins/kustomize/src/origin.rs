@@ -23,7 +23,10 @@ pub(crate) struct Origin {
 impl Origin {
     /// A place below this one.
     pub(crate) fn below(&self, path: &str) -> Self {
-        Self { path: join(&self.path, path), ..self.clone() }
+        Self {
+            path: join(&self.path, path),
+            ..self.clone()
+        }
     }
 
     /// A built-in plugin that the kustomization file here configures.
@@ -42,7 +45,10 @@ impl Origin {
         let mut out = String::new();
         for (key, value) in [("path", &self.path), ("configuredIn", &self.configured_in)] {
             if !value.is_empty() {
-                out.push_str(&yaml::emit_data(&Data::Mapping(vec![entry(key, Data::String(value.clone()))])));
+                out.push_str(&yaml::emit_data(&Data::Mapping(vec![entry(
+                    key,
+                    Data::String(value.clone()),
+                )])));
             }
         }
         let by = [
@@ -51,15 +57,25 @@ impl Origin {
             ("name", &self.name),
             ("namespace", &self.namespace),
         ];
-        let by: Vec<_> = by.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+        let by: Vec<_> = by
+            .into_iter()
+            .filter(|(_, value)| !value.is_empty())
+            .collect();
         if !by.is_empty() {
             out.push_str("configuredBy:\n");
         }
         for (key, value) in by {
             out.push_str("  ");
-            out.push_str(&yaml::emit_data(&Data::Mapping(vec![entry(key, Data::String(value.clone()))])));
+            out.push_str(&yaml::emit_data(&Data::Mapping(vec![entry(
+                key,
+                Data::String(value.clone()),
+            )])));
         }
-        if out.is_empty() { "{}\n".to_owned() } else { out }
+        if out.is_empty() {
+            "{}\n".to_owned()
+        } else {
+            out
+        }
     }
 
     /// The configuration that an object is, if it says where it came from.
@@ -82,7 +98,9 @@ impl Origin {
 fn path_of(text: &str) -> String {
     let mut tree = Tree::default();
     let parsed = yaml::parse_one(&mut tree, text).ok().flatten();
-    let path = parsed.and_then(|id| tree.field(id, "path")).map(|(_, value)| tree.value(Some(value)));
+    let path = parsed
+        .and_then(|id| tree.field(id, "path"))
+        .map(|(_, value)| tree.value(Some(value)));
     path.map(|path| path.to_string()).unwrap_or_default()
 }
 
@@ -96,7 +114,11 @@ fn join(base: &str, path: &str) -> String {
             part => parts.push(part),
         }
     }
-    if parts.is_empty() { clean(path).unwrap_or_else(|| ".".to_owned()) } else { parts.join("/") }
+    if parts.is_empty() {
+        clean(path).unwrap_or_else(|| ".".to_owned())
+    } else {
+        parts.join("/")
+    }
 }
 
 /// Says of all objects that have no origin yet that they come from here.
@@ -118,7 +140,8 @@ pub(crate) fn add_transformer(tree: &mut Tree, map: &mut ResMap, origin: &Origin
         if resource::annotation(tree, node, mark::ORIGIN).is_none() {
             resource::put_annotation(tree, node, mark::ORIGIN, &origin.text())?;
         } else {
-            let before = resource::annotation(tree, node, mark::TRANSFORMATIONS).unwrap_or_else(|| "".into());
+            let before = resource::annotation(tree, node, mark::TRANSFORMATIONS)
+                .unwrap_or_else(|| "".into());
             let text = format!("{before}{}", as_item(&origin.text()));
             resource::put_annotation(tree, node, mark::TRANSFORMATIONS, &text)?;
         }
@@ -129,7 +152,10 @@ pub(crate) fn add_transformer(tree: &mut Tree, map: &mut ResMap, origin: &Origin
 
 /// A mapping's text as an element of a list.
 fn as_item(text: &str) -> String {
-    let lines = text.lines().enumerate().map(|(i, line)| format!("{}{line}\n", if i == 0 { "- " } else { "  " }));
+    let lines = text
+        .lines()
+        .enumerate()
+        .map(|(i, line)| format!("{}{line}\n", if i == 0 { "- " } else { "  " }));
     lines.collect()
 }
 
@@ -144,6 +170,8 @@ mod tests {
         let by = here.built_in("kustomization.yaml", "PrefixTransformer");
         let text = "configuredIn: base/kustomization.yaml\nconfiguredBy:\n  apiVersion: builtin\n  kind: PrefixTransformer\n";
         assert_eq!(by.text(), text);
-        assert!(as_item(text).starts_with("- configuredIn: base/kustomization.yaml\n  configuredBy:\n"));
+        assert!(
+            as_item(text).starts_with("- configuredIn: base/kustomization.yaml\n  configuredBy:\n")
+        );
     }
 }

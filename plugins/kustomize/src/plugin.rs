@@ -13,7 +13,9 @@ use crate::resid::ResId;
 use crate::resmap::{ResMap, name_object};
 use crate::resource::{self, Resource};
 use crate::selector::Selector;
-use crate::transform::{JsonPatch, Patches, SmPatches, SubjectMode, Transformer, ValueAdd, no_field_specs};
+use crate::transform::{
+    JsonPatch, Patches, SmPatches, SubjectMode, Transformer, ValueAdd, no_field_specs,
+};
 use crate::world::World;
 use crate::yaml::{self, Value};
 
@@ -65,20 +67,36 @@ impl Source {
 impl IamPolicy {
     fn make(&self, world: &mut World<'_>) -> Outcome<Resource> {
         if self.cloud != "gke" {
-            return Err(fail!(GeneratorFailed, "cloud provider {} not supported yet", self.cloud));
+            return Err(fail!(
+                GeneratorFailed,
+                "cloud provider {} not supported yet",
+                self.cloud
+            ));
         }
         let tree = &mut world.tree;
-        let object = tree.add(Node { tag: Tag::Map, ..Node::of(Kind::Mapping) });
-        let account = format!("{}@{}.iam.gserviceaccount.com", self.account.name, self.account.project);
+        let object = tree.add(Node {
+            tag: Tag::Map,
+            ..Node::of(Kind::Mapping)
+        });
+        let account = format!(
+            "{}@{}.iam.gserviceaccount.com",
+            self.account.name, self.account.project
+        );
         for (path, text) in [
             (&["apiVersion"][..], "v1"),
             (&["kind"], "ServiceAccount"),
-            (&["metadata", "annotations", "iam.gke.io/gcp-service-account"], &account),
+            (
+                &["metadata", "annotations", "iam.gke.io/gcp-service-account"],
+                &account,
+            ),
             (&["metadata", "name"], &self.service.name),
             (&["metadata", "namespace"], &self.service.namespace),
         ] {
             if !text.is_empty() {
-                let value = tree.add(Node { tag: yaml::plain_tag(text), ..Node::scalar(text) });
+                let value = tree.add(Node {
+                    tag: yaml::plain_tag(text),
+                    ..Node::scalar(text)
+                });
                 tree.set_at(object, path, value)?;
             }
         }
@@ -87,34 +105,46 @@ impl IamPolicy {
 }
 
 fn id_of(world: &World<'_>, configuration: &Resource) -> ResId {
-    configuration.ids(&world.tree, &world.schemas).first().clone()
+    configuration
+        .ids(&world.tree, &world.schemas)
+        .first()
+        .clone()
 }
 
 /// The settings as JSON, and the kind of the plugin.
 fn settings(world: &World<'_>, configuration: &Resource) -> Outcome<(Value, String)> {
-    let Some(node) = configuration.node else { return Ok((Value::Null, String::new())) };
+    let Some(node) = configuration.node else {
+        return Ok((Value::Null, String::new()));
+    };
     let id = id_of(world, configuration);
     if !id.gvk.group.is_empty() || &*id.gvk.version != "builtin" {
         return Err(refuse(world, node, &id));
     }
     // Through text, as upstream.
     let text = yaml::print(&world.tree, node)?;
-    Ok((yaml::to_json(text.as_bytes(), false)?, id.gvk.kind.to_string()))
+    Ok((
+        yaml::to_json(text.as_bytes(), false)?,
+        id.gvk.kind.to_string(),
+    ))
 }
 
 /// The error for a plugin that is a program.
 fn refuse(world: &World<'_>, node: crate::node::Id, id: &ResId) -> Box<Error> {
     let annotations = resource::metadata_map(&world.tree, node, "annotations");
-    let is_function =
-        ["config.kubernetes.io/function", "config.k8s.io/function"].iter().any(|key| annotations.contains_key(*key));
+    let is_function = ["config.kubernetes.io/function", "config.k8s.io/function"]
+        .iter()
+        .any(|key| annotations.contains_key(*key));
     let help = if is_function {
         "container, exec and starlark functions are not run here: render with a plugin of your own, or commit the \
          function's output"
     } else {
         "programs are not run here: use a built-in plugin (`apiVersion: builtin`), or a renderer plugin of your own"
     };
-    let mut error =
-        fail!(Unsupported, "external plugins disabled; unable to load external plugin '{}'", id.gvk.kind);
+    let mut error = fail!(
+        Unsupported,
+        "external plugins disabled; unable to load external plugin '{}'",
+        id.gvk.kind
+    );
     error = error.advise(help);
     name_object(error, id)
 }
@@ -149,7 +179,9 @@ pub(crate) fn generator(world: &World<'_>, configuration: &Resource) -> Outcome<
             return read.map(|settings| Source::IamPolicy(Box::new(settings)));
         }
         "HelmChartInflationGenerator" => return Err(refuse_helm()),
-        _ if is_transformer(&kind) => return Err(fail!(Unsupported, "plugin {id} not a generator")),
+        _ if is_transformer(&kind) => {
+            return Err(fail!(Unsupported, "plugin {id} not a generator"));
+        }
         _ => return Err(unknown(&id)),
     };
     let mut settings: Generator = decode::from_value(&value, "GeneratorPlugin", Mode::Plugin)
@@ -187,8 +219,16 @@ fn is_transformer(kind: &str) -> bool {
 }
 
 fn member<T: Decode>(value: &Value, name: &str) -> Outcome<T> {
-    let found = value.as_object().and_then(|fields| fields.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)));
-    decode::from_value(found.map_or(&Value::Null, |(_, value)| value), "plugin", Mode::Plugin)
+    let found = value.as_object().and_then(|fields| {
+        fields
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+    });
+    decode::from_value(
+        found.map_or(&Value::Null, |(_, value)| value),
+        "plugin",
+        Mode::Plugin,
+    )
 }
 
 fn specs(value: &Value) -> Outcome<Specs> {
@@ -209,7 +249,10 @@ pub(crate) fn transformer(
     let (value, kind) = settings(world, configuration)?;
     if !is_transformer(&kind) {
         return Err(match kind.as_str() {
-            "ConfigMapGenerator" | "SecretGenerator" | "IAMPolicyGenerator" | "HelmChartInflationGenerator" => {
+            "ConfigMapGenerator"
+            | "SecretGenerator"
+            | "IAMPolicyGenerator"
+            | "HelmChartInflationGenerator" => {
                 fail!(Unsupported, "plugin {id} not a transformer")
             }
             _ => unknown(&id),
@@ -225,29 +268,44 @@ fn read_transformer(
     value: &Value,
 ) -> Outcome<Vec<Transformer>> {
     let one = match kind {
-        "AnnotationsTransformer" => {
-            Transformer::Annotations { annotations: member(value, "annotations")?, specs: specs(value)? }
-        }
-        "LabelTransformer" => Transformer::Labels { labels: member::<Texts>(value, "labels")?, specs: specs(value)? },
+        "AnnotationsTransformer" => Transformer::Annotations {
+            annotations: member(value, "annotations")?,
+            specs: specs(value)?,
+        },
+        "LabelTransformer" => Transformer::Labels {
+            labels: member::<Texts>(value, "labels")?,
+            specs: specs(value)?,
+        },
         "HashTransformer" => Transformer::Hash,
-        "ImageTagTransformer" => {
-            Transformer::Images { image: member::<Option<Image>>(value, "imageTag")?.unwrap_or_default(), specs: specs(value)? }
-        }
+        "ImageTagTransformer" => Transformer::Images {
+            image: member::<Option<Image>>(value, "imageTag")?.unwrap_or_default(),
+            specs: specs(value)?,
+        },
         "NamespaceTransformer" => Transformer::Namespace {
-            namespace: member::<Option<Metadata>>(value, "metadata")?.unwrap_or_default().namespace,
+            namespace: member::<Option<Metadata>>(value, "metadata")?
+                .unwrap_or_default()
+                .namespace,
             specs: specs(value)?,
             unset_only: member(value, "unsetOnly")?,
             subjects: SubjectMode::parse(&member::<String>(value, "setRoleBindingSubjects")?)?,
         },
-        "PatchJson6902Transformer" => Transformer::JsonPatch(JsonPatch::read(loader, &json_patch(value)?)?),
+        "PatchJson6902Transformer" => {
+            Transformer::JsonPatch(JsonPatch::read(loader, &json_patch(value)?)?)
+        }
         "PatchStrategicMergeTransformer" => {
-            let (paths, patches): (Vec<String>, String) = (member(value, "paths")?, member(value, "patches")?);
+            let (paths, patches): (Vec<String>, String) =
+                (member(value, "paths")?, member(value, "patches")?);
             Transformer::StrategicMerge(SmPatches::read(world, loader, &paths, &patches)?)
         }
-        "PatchTransformer" => {
-            Transformer::Patch(Patches::read(world, loader, &patch(value)?, &yaml::show(value))?)
+        "PatchTransformer" => Transformer::Patch(Patches::read(
+            world,
+            loader,
+            &patch(value)?,
+            &yaml::show(value),
+        )?),
+        "PrefixSuffixTransformer" | "PrefixTransformer" | "SuffixTransformer" => {
+            return affixes(kind, value);
         }
-        "PrefixSuffixTransformer" | "PrefixTransformer" | "SuffixTransformer" => return affixes(kind, value),
         "ReplacementTransformer" => {
             let entries: Vec<ReplacementField> = member(value, "replacements")?;
             Transformer::Replacements(replacements(loader, entries)?)
@@ -257,7 +315,8 @@ fn read_transformer(
             specs: specs(value)?,
         },
         _ => {
-            let settings: ValueAdd = decode::from_value(value, "ValueAddTransformerPlugin", Mode::Plugin)?;
+            let settings: ValueAdd =
+                decode::from_value(value, "ValueAddTransformerPlugin", Mode::Plugin)?;
             Transformer::ValueAdd(settings.complete(loader)?)
         }
     };
@@ -271,10 +330,16 @@ fn affixes(kind: &str, value: &Value) -> Outcome<Vec<Transformer>> {
     }
     let mut all = Vec::new();
     if kind != "SuffixTransformer" {
-        all.push(Transformer::Prefix { prefix: member(value, "prefix")?, specs: specs.clone() });
+        all.push(Transformer::Prefix {
+            prefix: member(value, "prefix")?,
+            specs: specs.clone(),
+        });
     }
     if kind != "PrefixTransformer" {
-        all.push(Transformer::Suffix { suffix: member(value, "suffix")?, specs });
+        all.push(Transformer::Suffix {
+            suffix: member(value, "suffix")?,
+            specs,
+        });
     }
     Ok(all)
 }
@@ -289,7 +354,10 @@ fn patch(value: &Value) -> Outcome<Patch> {
 }
 
 fn json_patch(value: &Value) -> Outcome<Patch> {
-    Ok(Patch { patch: member(value, "jsonOp")?, ..patch(value)? })
+    Ok(Patch {
+        patch: member(value, "jsonOp")?,
+        ..patch(value)?
+    })
 }
 
 /// The replacements of `replacements`: inline ones, and those of files.
@@ -304,16 +372,24 @@ pub(crate) fn replacements(
             continue;
         }
         if entry.inline.source.is_some() || !entry.inline.targets.is_empty() {
-            return Err(fail!(ReplacementFailed, "cannot specify both path and inline replacement"));
+            return Err(fail!(
+                ReplacementFailed,
+                "cannot specify both path and inline replacement"
+            ));
         }
         let bytes = loader.load(&entry.path)?;
         let in_file = |error: Box<Error>| error.in_file(&loader.display(&entry.path));
         let value = yaml::to_json(&bytes, false).map_err(in_file)?;
         match &value {
             Value::Array(_) => {
-                all.extend(decode::from_value::<Vec<_>>(&value, "Replacement", Mode::Plugin).map_err(in_file)?);
+                all.extend(
+                    decode::from_value::<Vec<_>>(&value, "Replacement", Mode::Plugin)
+                        .map_err(in_file)?,
+                );
             }
-            Value::Object(_) => all.push(decode::from_value(&value, "Replacement", Mode::Plugin).map_err(in_file)?),
+            Value::Object(_) => {
+                all.push(decode::from_value(&value, "Replacement", Mode::Plugin).map_err(in_file)?)
+            }
             other => {
                 let kind = if other.is_null() { "invalid" } else { "string" };
                 return Err(in_file(fail!(

@@ -60,7 +60,9 @@ fn documents(tree: &mut Tree, bytes: &[u8]) -> Outcome<Vec<Id>> {
     let mut all = Vec::new();
     for (part, first_line) in parts {
         let parsed = yaml::parse_at(tree, part, first_line).map_err(malformed)?;
-        let Some(id) = parsed.map(|id| tree.unwrap(id)) else { continue };
+        let Some(id) = parsed.map(|id| tree.unwrap(id)) else {
+            continue;
+        };
         if tree.is_null(Some(id)) {
             continue;
         }
@@ -72,7 +74,11 @@ fn documents(tree: &mut Tree, bytes: &[u8]) -> Outcome<Vec<Id>> {
             _ => all.push(id),
         }
     }
-    let mut anchors = Anchors { tree, depth: 0, expanded: 0 };
+    let mut anchors = Anchors {
+        tree,
+        depth: 0,
+        expanded: 0,
+    };
     for id in &mut all {
         *id = anchors.resolve(*id)?;
     }
@@ -98,7 +104,10 @@ fn split(text: &[u8]) -> Outcome<Vec<(&[u8], u32)>> {
             let rest = next[3..length].trim_ascii();
             if !rest.is_empty() && rest[0] != b'#' {
                 let shown = String::from_utf8_lossy(next[..length].trim_ascii()).into_owned();
-                let mut error = Error::new(Code::YamlInvalid, format!("invalid document separator: {shown}"));
+                let mut error = Error::new(
+                    Code::YamlInvalid,
+                    format!("invalid document separator: {shown}"),
+                );
                 error.line = Some(line + 1);
                 return Err(error);
             }
@@ -126,13 +135,23 @@ fn keep_good(tree: &mut Tree, id: Id, good: &mut Vec<Id>) -> Outcome<()> {
 
 /// Fails unless an object has a kind and, if it is not a list, a name.
 pub(crate) fn check(tree: &Tree, id: Id) -> Outcome<()> {
-    let text = |name| tree.field(id, name).filter(|(_, v)| !tree.is_empty(Some(*v))).map(|(_, v)| tree.value(Some(v)));
+    let text = |name| {
+        tree.field(id, name)
+            .filter(|(_, v)| !tree.is_empty(Some(*v)))
+            .map(|(_, v)| tree.value(Some(v)))
+    };
     let (api_version, kind) = (text("apiVersion"), text("kind"));
-    let meta = tree.field(id, "metadata").map(|(_, v)| v).filter(|v| !tree.is_empty(Some(*v)));
+    let meta = tree
+        .field(id, "metadata")
+        .map(|(_, v)| v)
+        .filter(|v| !tree.is_empty(Some(*v)));
     let known = |meta: Id| {
         ["name", "namespace", "labels", "annotations"]
             .iter()
-            .any(|name| tree.field(meta, name).is_some_and(|(_, v)| !tree.is_empty(Some(v))))
+            .any(|name| {
+                tree.field(meta, name)
+                    .is_some_and(|(_, v)| !tree.is_empty(Some(v)))
+            })
     };
     let place = |mut error: Box<Error>| {
         error.line = Some(tree[id].line).filter(|line| *line > 0);
@@ -144,10 +163,18 @@ pub(crate) fn check(tree: &Tree, id: Id) -> Outcome<()> {
     }
     let kind = kind.unwrap_or_else(|| Rc::from(""));
     if kind.is_empty() {
-        return Err(place(fail!(ObjectInvalid, "missing kind in object {}", describe(tree, id))));
+        return Err(place(fail!(
+            ObjectInvalid,
+            "missing kind in object {}",
+            describe(tree, id)
+        )));
     }
     if !kind.ends_with("List") && resource::metadata_text(tree, id, "name").is_empty() {
-        return Err(place(fail!(ObjectInvalid, "missing metadata.name in object {}", describe(tree, id))));
+        return Err(place(fail!(
+            ObjectInvalid,
+            "missing metadata.name in object {}",
+            describe(tree, id)
+        )));
     }
     Ok(())
 }
@@ -156,7 +183,10 @@ pub(crate) fn check(tree: &Tree, id: Id) -> Outcome<()> {
 fn describe(tree: &Tree, id: Id) -> String {
     let map = |name| {
         let all = resource::metadata_map(tree, id, name);
-        let parts: Vec<String> = all.iter().map(|(key, value)| format!("{key}:{value}")).collect();
+        let parts: Vec<String> = all
+            .iter()
+            .map(|(key, value)| format!("{key}:{value}"))
+            .collect();
         format!("map[{}]", parts.join(" "))
     };
     format!(
@@ -176,13 +206,22 @@ fn list_items(tree: &mut Tree, id: Id) -> Outcome<Option<Vec<Id>>> {
     if !kind.ends_with("List") {
         return Ok(None);
     }
-    let Some((_, items)) = tree.field(id, "items") else { return Ok(None) };
+    let Some((_, items)) = tree.field(id, "items") else {
+        return Ok(None);
+    };
     if tree.is_null(Some(items)) {
         return Ok(Some(Vec::new()));
     }
     if tree[items].kind != Kind::Sequence {
-        let found = if tree[items].kind == Kind::Mapping { "map[string]interface {}" } else { "string" };
-        return Err(fail!(ObjectInvalid, "expected array in {kind}/items, but found {found}"));
+        let found = if tree[items].kind == Kind::Mapping {
+            "map[string]interface {}"
+        } else {
+            "string"
+        };
+        return Err(fail!(
+            ObjectInvalid,
+            "expected array in {kind}/items, but found {found}"
+        ));
     }
     let mut inner = Vec::new();
     for item in tree[items].content.clone() {
@@ -247,8 +286,12 @@ impl Anchors<'_> {
     }
 
     fn merge(&mut self, id: Id) -> Outcome<()> {
-        let merges: Vec<Id> =
-            self.tree.pairs(id).filter(|(key, _)| self.tree[*key].tag == Tag::Merge).map(|(_, value)| value).collect();
+        let merges: Vec<Id> = self
+            .tree
+            .pairs(id)
+            .filter(|(key, _)| self.tree[*key].tag == Tag::Merge)
+            .map(|(_, value)| value)
+            .collect();
         let value = match merges.as_slice() {
             [] => return Ok(()),
             [one] => *one,
@@ -267,15 +310,24 @@ impl Anchors<'_> {
         let node = &self.tree[value];
         match node.kind {
             Kind::Mapping => Ok(vec![value]),
-            Kind::Alias => match node.alias.filter(|target| self.tree[*target].kind == Kind::Mapping) {
+            Kind::Alias => match node
+                .alias
+                .filter(|target| self.tree[*target].kind == Kind::Mapping)
+            {
                 Some(target) => Ok(vec![target]),
-                None => Err(fail!(YamlInvalid, "invalid map merge: received alias for a non-map value")),
+                None => Err(fail!(
+                    YamlInvalid,
+                    "invalid map merge: received alias for a non-map value"
+                )),
             },
             Kind::Sequence => {
                 let mut all = Vec::new();
                 for &item in &node.content {
                     if self.tree[item].kind == Kind::Sequence {
-                        return Err(fail!(YamlInvalid, "invalid map merge: received a nested sequence"));
+                        return Err(fail!(
+                            YamlInvalid,
+                            "invalid map merge: received a nested sequence"
+                        ));
                     }
                     let mut found = self.merge_sources(item)?;
                     found.append(&mut all);
@@ -283,7 +335,10 @@ impl Anchors<'_> {
                 }
                 Ok(all)
             }
-            _ => Err(fail!(YamlInvalid, "map merge requires map or sequence of maps as the value")),
+            _ => Err(fail!(
+                YamlInvalid,
+                "map merge requires map or sequence of maps as the value"
+            )),
         }
     }
 
@@ -293,7 +348,10 @@ impl Anchors<'_> {
         let pairs: Vec<(Id, Id)> = self.tree.pairs(copy).collect();
         for (key, value) in pairs {
             let name = self.tree[key].value.clone();
-            let found = self.tree[to].content.chunks_exact(2).position(|pair| self.tree[pair[0]].value == name);
+            let found = self.tree[to]
+                .content
+                .chunks_exact(2)
+                .position(|pair| self.tree[pair[0]].value == name);
             match found {
                 Some(i) => self.tree[to].content[2 * i..2 * i + 2].copy_from_slice(&[key, value]),
                 None => self.tree[to].content.extend([key, value]),
@@ -309,14 +367,23 @@ mod tests {
 
     fn parts(text: &str) -> Vec<(String, u32)> {
         let parts = split(text.as_bytes()).expect("separators");
-        parts.into_iter().map(|(part, line)| (String::from_utf8_lossy(part).into_owned(), line)).collect()
+        parts
+            .into_iter()
+            .map(|(part, line)| (String::from_utf8_lossy(part).into_owned(), line))
+            .collect()
     }
 
     #[test]
     fn documents_end_at_separators_on_lines_of_their_own() {
-        assert_eq!(parts("a: 1\n---\nb: 2\n"), [("a: 1\n".to_owned(), 0), ("b: 2\n".to_owned(), 2)]);
+        assert_eq!(
+            parts("a: 1\n---\nb: 2\n"),
+            [("a: 1\n".to_owned(), 0), ("b: 2\n".to_owned(), 2)]
+        );
         assert_eq!(parts("---\na: 1\n"), [("---\na: 1\n".to_owned(), 0)]);
-        assert_eq!(parts("a: 1\n--- # x\nb: 2"), [("a: 1\n".to_owned(), 0), ("b: 2".to_owned(), 2)]);
+        assert_eq!(
+            parts("a: 1\n--- # x\nb: 2"),
+            [("a: 1\n".to_owned(), 0), ("b: 2".to_owned(), 2)]
+        );
         assert!(split(b"a: 1\n--- x\nb: 2").is_err());
     }
 
@@ -326,7 +393,9 @@ mod tests {
         let read = |items: usize, aliases: usize| {
             let items = vec!["1"; items].join(",");
             let aliases = vec!["*a"; aliases].join(",");
-            let text = format!("apiVersion: v1\nkind: X\nmetadata: {{name: a}}\na: &a [{items}]\nb: [{aliases}]\n");
+            let text = format!(
+                "apiVersion: v1\nkind: X\nmetadata: {{name: a}}\na: &a [{items}]\nb: [{aliases}]\n"
+            );
             objects(&mut World::new(&options), text.as_bytes())
         };
         assert!(read(999, 500).is_ok(), "500 lists of 1,000 nodes");

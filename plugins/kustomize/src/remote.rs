@@ -5,7 +5,9 @@ use crate::error::{Error, fail};
 
 /// Whether a path is the URL of a file.
 pub(crate) fn is_file(path: &str) -> bool {
-    ["http://", "https://"].iter().any(|scheme| starts_with(path, scheme))
+    ["http://", "https://"]
+        .iter()
+        .any(|scheme| starts_with(path, scheme))
 }
 
 /// Whether a path of a base names a repository.
@@ -14,8 +16,12 @@ pub(crate) fn is_repository(path: &str) -> bool {
         return false;
     }
     let (path, _) = path.split_once('?').unwrap_or((path, ""));
-    let Some((is_local, rest)) = split_host(path) else { return false };
-    let Some((repository, below)) = split_repository(rest, is_local) else { return false };
+    let Some((is_local, rest)) = split_host(path) else {
+        return false;
+    };
+    let Some((repository, below)) = split_repository(rest, is_local) else {
+        return false;
+    };
     let exits = crate::load::clean(below).is_none();
     !repository.is_empty() && !exits
 }
@@ -28,13 +34,20 @@ pub(crate) fn refuse(path: &str) -> Box<Error> {
 }
 
 fn starts_with(text: &str, prefix: &str) -> bool {
-    text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    text.get(..prefix.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }
 
 /// What follows the host, and whether the repository is a local one.
 fn split_host(path: &str) -> Option<(bool, &str)> {
-    let path = if starts_with(path, "git::") { &path[5..] } else { path };
-    let scheme = ["ssh://", "https://", "http://", "file://"].into_iter().find(|scheme| starts_with(path, scheme));
+    let path = if starts_with(path, "git::") {
+        &path[5..]
+    } else {
+        path
+    };
+    let scheme = ["ssh://", "https://", "http://", "file://"]
+        .into_iter()
+        .find(|scheme| starts_with(path, scheme));
     let rest = &path[scheme.map_or(0, str::len)..];
     let (user, rest) = split_user(rest);
     if scheme == Some("file://") {
@@ -58,7 +71,9 @@ fn split_host(path: &str) -> Option<(bool, &str)> {
 }
 
 fn split_user(text: &str) -> (bool, &str) {
-    let Some((name, rest)) = text.split_once('@') else { return (false, text) };
+    let Some((name, rest)) = text.split_once('@') else {
+        return (false, text);
+    };
     let fits = name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     if fits { (true, rest) } else { (false, text) }
@@ -68,7 +83,9 @@ fn split_user(text: &str) -> (bool, &str) {
 fn split_repository(rest: &str, is_local: bool) -> Option<(&str, &str)> {
     if let Some(at) = rest.find("_git/") {
         let after = at + "_git/".len();
-        let end = rest[after..].find('/').map_or(rest.len(), |slash| after + slash);
+        let end = rest[after..]
+            .find('/')
+            .map_or(rest.len(), |slash| after + slash);
         return Some((&rest[..end], rest[end..].trim_start_matches('/')));
     }
     if let Some((repository, below)) = rest.split_once("//") {
@@ -103,7 +120,14 @@ mod tests {
         ] {
             assert!(is_repository(path), "{path}");
         }
-        for path in ["../base", "base", "/abs/base", "github.com/org", "https://host/file.yaml", "a@b"] {
+        for path in [
+            "../base",
+            "base",
+            "/abs/base",
+            "github.com/org",
+            "https://host/file.yaml",
+            "a@b",
+        ] {
             assert!(!is_repository(path), "{path}");
         }
     }

@@ -107,21 +107,27 @@ impl Decode for ReplacementField {
 ///
 /// # Errors
 /// A source or target that selects nothing or too much, or a path that leads nowhere.
-pub(crate) fn apply(world: &mut World<'_>, map: &mut ResMap, replacements: &[Replacement]) -> Outcome<()> {
+pub(crate) fn apply(
+    world: &mut World<'_>,
+    map: &mut ResMap,
+    replacements: &[Replacement],
+) -> Outcome<()> {
     for (i, replacement) in replacements.iter().enumerate() {
-        apply_one(world, map, replacement).map_err(|error| error.in_field(&format!("replacements[{i}]")))?;
-        map.changed();
-        map.list.iter_mut().for_each(crate::resource::Resource::touch);
+        apply_one(world, map, replacement)
+            .map_err(|error| error.in_field(&format!("replacements[{i}]")))?;
     }
     Ok(())
 }
 
-fn apply_one(world: &mut World<'_>, map: &ResMap, replacement: &Replacement) -> Outcome<()> {
+fn apply_one(world: &mut World<'_>, map: &mut ResMap, replacement: &Replacement) -> Outcome<()> {
     let value = match (&replacement.source, &replacement.source_value) {
         _ if replacement.targets.is_empty() => return Err(incomplete()),
         (None, None) => return Err(incomplete()),
         (Some(_), Some(_)) => {
-            return Err(fail!(ReplacementFailed, "value and resource selectors are mutually exclusive"));
+            return Err(fail!(
+                ReplacementFailed,
+                "value and resource selectors are mutually exclusive"
+            ));
         }
         (None, Some(text)) => world.tree.add_scalar(text),
         (Some(source), None) => source_value(world, map, source)?,
@@ -133,18 +139,28 @@ fn apply_one(world: &mut World<'_>, map: &ResMap, replacement: &Replacement) -> 
 }
 
 fn incomplete() -> Box<crate::error::Error> {
-    fail!(ReplacementFailed, "replacements must specify a source and at least one target")
+    fail!(
+        ReplacementFailed,
+        "replacements must specify a source and at least one target"
+    )
 }
 
 fn source_value(world: &mut World<'_>, map: &ResMap, source: &Source) -> Outcome<Id> {
     let object = source_object(world, map, source)?;
-    let path = if source.field_path.is_empty() { DEFAULT_PATH } else { &source.field_path };
+    let path = if source.field_path.is_empty() {
+        DEFAULT_PATH
+    } else {
+        &source.field_path
+    };
     let tree = &mut world.tree;
     let found = tree.lookup(object, &split_dotted(path));
     let found = found.map_err(|error| error.wrap("error looking up replacement source"))?;
     let Some(found) = found.filter(|found| !tree.is_empty(Some(*found))) else {
         let id = source.selector.id();
-        return Err(fail!(ReplacementFailed, "fieldPath `{path}` is missing for replacement source {id}"));
+        return Err(fail!(
+            ReplacementFailed,
+            "fieldPath `{path}` is missing for replacement source {id}"
+        ));
     };
     refine(tree, source.options.as_ref(), found)
 }
@@ -159,15 +175,28 @@ fn source_object(world: &World<'_>, map: &ResMap, source: &Source) -> Outcome<Id
             continue;
         }
         if found.replace(node).is_some() {
-            return Err(fail!(ReplacementFailed, "multiple matches for selector {}", describe(source)));
+            return Err(fail!(
+                ReplacementFailed,
+                "multiple matches for selector {}",
+                describe(source)
+            ));
         }
     }
-    found.ok_or_else(|| fail!(ReplacementFailed, "nothing selected by {}", describe(source)))
+    found.ok_or_else(|| {
+        fail!(
+            ReplacementFailed,
+            "nothing selected by {}",
+            describe(source)
+        )
+    })
 }
 
 /// An identity without knowledge of scopes: how replacements see it.
 pub(crate) fn plain(id: &ResId) -> ResId {
-    ResId { cluster_scoped: false, ..id.clone() }
+    ResId {
+        cluster_scoped: false,
+        ..id.clone()
+    }
 }
 
 fn describe(source: &Source) -> String {
@@ -176,25 +205,41 @@ fn describe(source: &Source) -> String {
         text.push(':');
         text.push_str(&source.field_path);
     }
-    if let Some(o) = source.options.as_ref().filter(|o| !o.delimiter.is_empty() || o.create) {
-        text.push_str(&format!(":{}({}), create={}", o.delimiter, o.index, o.create));
+    if let Some(o) = source
+        .options
+        .as_ref()
+        .filter(|o| !o.delimiter.is_empty() || o.create)
+    {
+        text.push_str(&format!(
+            ":{}({}), create={}",
+            o.delimiter, o.index, o.create
+        ));
     }
     text
 }
 
 fn refine(tree: &mut Tree, options: Option<&FieldOptions>, value: Id) -> Outcome<Id> {
-    let Some(options) = options.filter(|options| !options.delimiter.is_empty()) else { return Ok(value) };
+    let Some(options) = options.filter(|options| !options.delimiter.is_empty()) else {
+        return Ok(value);
+    };
     if tree[value].kind != Kind::Scalar {
-        return Err(fail!(ReplacementFailed, "delimiter option can only be used with scalar nodes"));
+        return Err(fail!(
+            ReplacementFailed,
+            "delimiter option can only be used with scalar nodes"
+        ));
     }
     let text = tree.value(Some(value));
-    let part = usize::try_from(options.index).ok().and_then(|i| text.split(&*options.delimiter).nth(i));
+    let part = usize::try_from(options.index)
+        .ok()
+        .and_then(|i| text.split(&*options.delimiter).nth(i));
     let Some(part) = part else {
         let index = options.index;
-        return Err(fail!(ReplacementFailed, "options.index {index} is out of bounds for value {text}"));
+        return Err(fail!(
+            ReplacementFailed,
+            "options.index {index} is out of bounds for value {text}"
+        ));
     };
     let copy = tree.copy(value);
     tree[copy].value = part.into();
     Ok(copy)
 }
-

@@ -21,7 +21,11 @@ pub(crate) struct Gvk {
 impl Gvk {
     /// From its three parts.
     pub(crate) fn new(group: &str, version: &str, kind: &str) -> Self {
-        Self { group: group.into(), version: version.into(), kind: kind.into() }
+        Self {
+            group: group.into(),
+            version: version.into(),
+            kind: kind.into(),
+        }
     }
 
     /// From what a manifest says.
@@ -32,7 +36,11 @@ impl Gvk {
 
     /// `group/version`, or the version alone.
     pub(crate) fn api_version(&self) -> String {
-        if self.group.is_empty() { self.version.to_string() } else { format!("{}/{}", self.group, self.version) }
+        if self.group.is_empty() {
+            self.version.to_string()
+        } else {
+            format!("{}/{}", self.group, self.version)
+        }
     }
 
     /// Whether `selector` names this; its empty parts match anything.
@@ -49,15 +57,38 @@ impl Gvk {
 
     /// Group, version and kind with marks for what is empty.
     pub(crate) fn sort_text(&self) -> String {
-        let or = |text: &str, mark: &str| if text.is_empty() { mark.to_owned() } else { text.to_owned() };
-        format!("{}_{}_{}", or(&self.group, "~G"), or(&self.version, "~V"), or(&self.kind, "~K"))
+        let or = |text: &str, mark: &str| {
+            if text.is_empty() {
+                mark.to_owned()
+            } else {
+                text.to_owned()
+            }
+        };
+        format!(
+            "{}_{}_{}",
+            or(&self.group, "~G"),
+            or(&self.version, "~V"),
+            or(&self.kind, "~K")
+        )
     }
 }
 
 impl fmt::Display for Gvk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let or = |text: &'_ Rc<str>, mark: &'static str| if text.is_empty() { mark.into() } else { text.clone() };
-        write!(f, "{}.{}.{}", or(&self.kind, "[noKind]"), or(&self.version, "[noVer]"), or(&self.group, "[noGrp]"))
+        let or = |text: &'_ Rc<str>, mark: &'static str| {
+            if text.is_empty() {
+                mark.into()
+            } else {
+                text.clone()
+            }
+        };
+        write!(
+            f,
+            "{}.{}.{}",
+            or(&self.kind, "[noKind]"),
+            or(&self.version, "[noVer]"),
+            or(&self.group, "[noGrp]")
+        )
     }
 }
 
@@ -92,7 +123,10 @@ pub(crate) const ORDER_FIRST: [&str; 22] = [
     "PodDisruptionBudget",
 ];
 /// Kinds that sort last, in order.
-pub(crate) const ORDER_LAST: [&str; 2] = ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"];
+pub(crate) const ORDER_LAST: [&str; 2] = [
+    "MutatingWebhookConfiguration",
+    "ValidatingWebhookConfiguration",
+];
 
 fn kind_order(kind: &str) -> i32 {
     order_in(kind, &ORDER_FIRST, &ORDER_LAST)
@@ -121,7 +155,12 @@ impl ResId {
     /// The identity of an object; `schemas` know whether its kind has a namespace.
     pub(crate) fn new(gvk: Gvk, name: Rc<str>, namespace: Rc<str>, schemas: &Schemas) -> Self {
         let cluster_scoped = schemas.is_cluster_scoped(&gvk);
-        Self { gvk, name, namespace, cluster_scoped }
+        Self {
+            gvk,
+            name,
+            namespace,
+            cluster_scoped,
+        }
     }
 
     /// The namespace it is in, as far as names are concerned.
@@ -165,8 +204,16 @@ impl ResId {
 
 impl fmt::Display for ResId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name: &str = if self.name.is_empty() { "[noName]" } else { &self.name };
-        let namespace: &str = if self.namespace.is_empty() { "[noNs]" } else { &self.namespace };
+        let name: &str = if self.name.is_empty() {
+            "[noName]"
+        } else {
+            &self.name
+        };
+        let namespace: &str = if self.namespace.is_empty() {
+            "[noNs]"
+        } else {
+            &self.namespace
+        };
         write!(f, "{}/{name}.{namespace}", self.gvk)
     }
 }
@@ -178,10 +225,20 @@ mod tests {
     #[test]
     fn an_identity_prints_as_upstream() {
         let schemas = Schemas::default();
-        let id = ResId::new(Gvk::of("apps/v1", "Deployment"), "a".into(), "".into(), &schemas);
+        let id = ResId::new(
+            Gvk::of("apps/v1", "Deployment"),
+            "a".into(),
+            "".into(),
+            &schemas,
+        );
         assert_eq!(id.to_string(), "Deployment.v1.apps/a.[noNs]");
         assert_eq!(id.effective_namespace(), "default");
-        let role = ResId::new(Gvk::of("rbac.authorization.k8s.io/v1", "ClusterRole"), "a".into(), "x".into(), &schemas);
+        let role = ResId::new(
+            Gvk::of("rbac.authorization.k8s.io/v1", "ClusterRole"),
+            "a".into(),
+            "x".into(),
+            &schemas,
+        );
         assert_eq!(role.effective_namespace(), NO_NAMESPACE);
     }
 
@@ -191,7 +248,11 @@ mod tests {
         assert!(Gvk::of("v1", "ConfigMap").sort_key() < Gvk::of("x/v1", "Other").sort_key());
         assert!(
             Gvk::of("x/v1", "Other").sort_key()
-                < Gvk::of("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration").sort_key()
+                < Gvk::of(
+                    "admissionregistration.k8s.io/v1",
+                    "ValidatingWebhookConfiguration"
+                )
+                .sort_key()
         );
     }
 }

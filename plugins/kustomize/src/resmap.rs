@@ -32,7 +32,13 @@ impl Key {
             same if *same == *id.namespace => id.namespace.clone(),
             other => other.into(),
         };
-        Self(gvk.group.clone(), gvk.version.clone(), gvk.kind.clone(), id.name.clone(), namespace)
+        Self(
+            gvk.group.clone(),
+            gvk.version.clone(),
+            gvk.kind.clone(),
+            id.name.clone(),
+            namespace,
+        )
     }
 }
 
@@ -70,9 +76,18 @@ impl ResMap {
     ///
     /// # Errors
     /// One with the same identity is there.
-    pub(crate) fn add(&mut self, tree: &Tree, schemas: &Schemas, resource: Resource) -> Outcome<()> {
+    pub(crate) fn add(
+        &mut self,
+        tree: &Tree,
+        schemas: &Schemas,
+        resource: Resource,
+    ) -> Outcome<()> {
         if self.index.is_none() {
-            let keys = self.list.iter().enumerate().map(|(i, r)| (Key::of(&r.ids(tree, schemas).now), i));
+            let keys = self
+                .list
+                .iter()
+                .enumerate()
+                .map(|(i, r)| (Key::of(&r.ids(tree, schemas).now), i));
             self.index = Some(keys.collect());
         }
         let ids = resource.ids(tree, schemas);
@@ -97,19 +112,30 @@ impl ResMap {
             *self = other;
             return Ok(());
         }
-        other.list.into_iter().try_for_each(|resource| self.add(&world.tree, &world.schemas, resource))
+        other
+            .list
+            .into_iter()
+            .try_for_each(|resource| self.add(&world.tree, &world.schemas, resource))
     }
 
     /// The identities of all objects.
     pub(crate) fn ids(&self, world: &World<'_>) -> Vec<Rc<Ids>> {
-        self.list.iter().map(|resource| resource.ids(&world.tree, &world.schemas)).collect()
+        self.list
+            .iter()
+            .map(|resource| resource.ids(&world.tree, &world.schemas))
+            .collect()
     }
 
     /// Objects of which any identity, old or new, fits.
     pub(crate) fn find_any(&self, world: &World<'_>, fits: impl Fn(&ResId) -> bool) -> Vec<usize> {
         let alive = |r: &Resource| !world.tree.is_empty(r.node);
         let any = |r: &Resource| r.ids(&world.tree, &world.schemas).all().any(&fits);
-        self.list.iter().enumerate().filter(|(_, r)| alive(r) && any(r)).map(|(i, _)| i).collect()
+        self.list
+            .iter()
+            .enumerate()
+            .filter(|(_, r)| alive(r) && any(r))
+            .map(|(i, _)| i)
+            .collect()
     }
 
     /// The one object that ever had this identity: the target of a patch.
@@ -120,8 +146,10 @@ impl ResMap {
             [] => "no matches for Id",
             _ => "multiple matches for Id",
         };
-        let mut error =
-            fail!(PatchFailed, "{what} {id}; failed to find unique target for patch {id}");
+        let mut error = fail!(
+            PatchFailed,
+            "{what} {id}; failed to find unique target for patch {id}"
+        );
         error.object = Some(object_name(id));
         if found.is_empty() {
             error = error.advise(near_miss(self, world, id));
@@ -139,22 +167,35 @@ impl ResMap {
 
     /// Adds generated objects, or merges them into the ones they name.
     pub(crate) fn absorb(&mut self, world: &mut World<'_>, other: ResMap) -> Outcome<()> {
-        other.list.into_iter().try_for_each(|resource| self.absorb_one(world, resource))
+        other
+            .list
+            .into_iter()
+            .try_for_each(|resource| self.absorb_one(world, resource))
     }
 
     fn absorb_one(&mut self, world: &mut World<'_>, mut new: Resource) -> Outcome<()> {
         let id = new.ids(&world.tree, &world.schemas).now.clone();
         let Some(node) = new.node else { return Ok(()) };
         let found = self.find_any(world, |other| id.same(other));
-        let behavior = resource::annotation(&world.tree, node, mark::BEHAVIOR).unwrap_or_else(|| Rc::from(""));
+        let behavior =
+            resource::annotation(&world.tree, node, mark::BEHAVIOR).unwrap_or_else(|| Rc::from(""));
         let at = match found.as_slice() {
             [] if matches!(&*behavior, "merge" | "replace") => {
-                return Err(conflict(&id, format!("id {} does not exist; cannot merge or replace", go_struct(&id))));
+                return Err(conflict(
+                    &id,
+                    format!(
+                        "id {} does not exist; cannot merge or replace",
+                        go_struct(&id)
+                    ),
+                ));
             }
             [] => return self.add(&world.tree, &world.schemas, new),
             [one] => *one,
             _ => {
-                return Err(conflict(&id, format!("found multiple objects that could accept merge of {id}")));
+                return Err(conflict(
+                    &id,
+                    format!("found multiple objects that could accept merge of {id}"),
+                ));
             }
         };
         match &*behavior {
@@ -165,12 +206,18 @@ impl ResMap {
             }
             "merge" => merge_generated(world, &new, &self.list[at])?,
             other => {
-                let other = if other == "create" { other } else { "unspecified" };
+                let other = if other == "create" {
+                    other
+                } else {
+                    "unspecified"
+                };
                 let message = format!(
                     "id {} exists; can not use behavior: '{other}', behavior must be merge or replace",
                     go_struct(&id)
                 );
-                return Err(conflict(&id, message).advise("set `behavior: merge` or `behavior: replace`"));
+                return Err(
+                    conflict(&id, message).advise("set `behavior: merge` or `behavior: replace`")
+                );
             }
         }
         self.changed();
@@ -181,12 +228,21 @@ impl ResMap {
     }
 
     /// Applies a strategic-merge patch to the objects at `targets`; each gets a copy of its own.
-    pub(crate) fn patch(&mut self, world: &mut World<'_>, targets: &[usize], patch: &Resource) -> Outcome<()> {
-        let Some(node) = patch.node else { return Ok(()) };
+    pub(crate) fn patch(
+        &mut self,
+        world: &mut World<'_>,
+        targets: &[usize],
+        patch: &Resource,
+    ) -> Outcome<()> {
+        let Some(node) = patch.node else {
+            return Ok(());
+        };
         self.changed();
         for &at in targets {
             let copy = world.tree.copy(node);
-            let Some(object) = self.list[at].node else { continue };
+            let Some(object) = self.list[at].node else {
+                continue;
+            };
             copy_metadata(&mut world.tree, copy, node)?;
             let api_version = resource::text_of(&world.tree, object, "apiVersion");
             resource::set_text(&mut world.tree, copy, "apiVersion", &api_version)?;
@@ -203,7 +259,9 @@ impl ResMap {
 
 /// Applies a strategic-merge patch to one object. The patch's nodes become the object's.
 pub(crate) fn patch_one(world: &mut World<'_>, target: &mut Resource, patch: Id) -> Outcome<()> {
-    let Some(object) = target.node else { return Ok(()) };
+    let Some(object) = target.node else {
+        return Ok(());
+    };
     let id = target.ids(&world.tree, &world.schemas).now.clone();
     let tree = &mut world.tree;
     let kind = resource::text_of(tree, object, "kind");
@@ -213,7 +271,8 @@ pub(crate) fn patch_one(world: &mut World<'_>, target: &mut Resource, patch: Id)
     if name_change || kind_change {
         resource::store_id(tree, object, &id)?;
     }
-    let merged = merge::merge(tree, &world.schemas, object, patch).map_err(|error| name_object(error, &id))?;
+    let merged = merge::merge(tree, &world.schemas, object, patch)
+        .map_err(|error| name_object(error, &id))?;
     if merged.is_none() {
         target.node = None;
     }
@@ -257,13 +316,17 @@ fn go_struct(id: &ResId) -> String {
 
 /// Which object a patch without a target may have meant.
 fn near_miss(map: &ResMap, world: &World<'_>, id: &ResId) -> String {
-    let near = map.find_any(world, |other| other.name == id.name && other.gvk.kind == id.gvk.kind);
+    let near = map.find_any(world, |other| {
+        other.name == id.name && other.gvk.kind == id.gvk.kind
+    });
     match near.first() {
         Some(&at) => format!(
             "the object is {}: give the patch the same group, version and namespace",
             map.list[at].ids(&world.tree, &world.schemas).first()
         ),
-        None => "the patch must name an object that the resources, bases or generators give".to_owned(),
+        None => {
+            "the patch must name an object that the resources, bases or generators give".to_owned()
+        }
     }
 }
 
@@ -276,7 +339,11 @@ fn copy_metadata(tree: &mut Tree, to: Id, from: Id) -> Outcome<()> {
     let theirs = resource::metadata_map(tree, from, "annotations");
     let mine = resource::metadata_map(tree, to, "annotations");
     let needs_hash = mine.contains_key(mark::NEEDS_HASH);
-    let mut merged: Map = theirs.iter().chain(&mine).map(|(k, v)| (k.clone(), v.clone())).collect();
+    let mut merged: Map = theirs
+        .iter()
+        .chain(&mine)
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect();
     for key in mark::ALL {
         match theirs.get(key) {
             Some(value) => merged.insert(key.into(), value.clone()),
@@ -287,19 +354,27 @@ fn copy_metadata(tree: &mut Tree, to: Id, from: Id) -> Outcome<()> {
         merged.remove(mark::NEEDS_HASH);
     }
     resource::set_metadata_map(tree, to, "annotations", &merged)?;
-    let (name, namespace) =
-        (resource::metadata_text(tree, from, "name"), resource::metadata_text(tree, from, "namespace"));
+    let (name, namespace) = (
+        resource::metadata_text(tree, from, "name"),
+        resource::metadata_text(tree, from, "namespace"),
+    );
     resource::set_name(tree, to, &name)?;
     resource::set_namespace(tree, to, &namespace)
 }
 
 fn merge_generated(world: &mut World<'_>, new: &Resource, old: &Resource) -> Outcome<()> {
-    let (Some(to), Some(from)) = (new.node, old.node) else { return Ok(()) };
+    let (Some(to), Some(from)) = (new.node, old.node) else {
+        return Ok(());
+    };
     let tree = &mut world.tree;
     let origin = resource::annotation(tree, from, mark::ORIGIN);
-    let is_secret =
-        &*resource::text_of(tree, to, "apiVersion") == "v1" && &*resource::text_of(tree, to, "kind") == "Secret";
-    let data_from = if is_secret { generate::fold_string_data(tree, from)? } else { from };
+    let is_secret = &*resource::text_of(tree, to, "apiVersion") == "v1"
+        && &*resource::text_of(tree, to, "kind") == "Secret";
+    let data_from = if is_secret {
+        generate::fold_string_data(tree, from)?
+    } else {
+        from
+    };
     copy_metadata(tree, to, from)?;
     for (field, source) in [("data", data_from), ("binaryData", from)] {
         let mut data = generate::data_map(tree, source, field)?;

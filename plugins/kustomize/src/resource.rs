@@ -55,7 +55,10 @@ pub(crate) mod mark {
     /// Whether a patch that replaces the annotations leaves this one.
     pub(crate) fn is_internal(key: &str) -> bool {
         key.starts_with("internal.config.kubernetes.io/")
-            || matches!(key, "config.kubernetes.io/path" | "config.kubernetes.io/index" | "config.k8s.io/id")
+            || matches!(
+                key,
+                "config.kubernetes.io/path" | "config.kubernetes.io/index" | "config.k8s.io/id"
+            )
     }
 }
 
@@ -94,12 +97,18 @@ pub(crate) struct Resource {
 impl Resource {
     /// An object from its node.
     pub(crate) fn new(node: Id) -> Self {
-        Self { node: Some(node), variables: Vec::new(), ids: OnceCell::new() }
+        Self {
+            node: Some(node),
+            variables: Vec::new(),
+            ids: OnceCell::new(),
+        }
     }
 
     /// Its identities.
     pub(crate) fn ids(&self, tree: &Tree, schemas: &Schemas) -> Rc<Ids> {
-        self.ids.get_or_init(|| Rc::new(read_ids(tree, schemas, self.node))).clone()
+        self.ids
+            .get_or_init(|| Rc::new(read_ids(tree, schemas, self.node)))
+            .clone()
     }
 
     /// Must be called after every change that may touch name, kind, namespace or annotations.
@@ -110,11 +119,14 @@ impl Resource {
 
 /// The text of a field of an object; empty when it has none.
 pub(crate) fn text_of(tree: &Tree, object: Id, name: &str) -> Rc<str> {
-    tree.find(object, name).map_or_else(|| Rc::from(""), |(_, value)| tree[value].value.clone())
+    tree.find(object, name)
+        .map_or_else(|| Rc::from(""), |(_, value)| tree[value].value.clone())
 }
 
 fn metadata(tree: &Tree, object: Id) -> Option<Id> {
-    tree.find(object, "metadata").map(|(_, value)| value).filter(|value| !tree.is_empty(Some(*value)))
+    tree.find(object, "metadata")
+        .map(|(_, value)| value)
+        .filter(|value| !tree.is_empty(Some(*value)))
 }
 
 /// The text of a field of an object's metadata; empty when it has none.
@@ -128,23 +140,30 @@ pub(crate) fn metadata_text(tree: &Tree, object: Id, name: &str) -> Rc<str> {
 /// `labels` or `annotations` of an object.
 pub(crate) fn metadata_map(tree: &Tree, object: Id, name: &str) -> Map {
     let found = metadata(tree, object).and_then(|meta| tree.find(meta, name));
-    found.map(|(_, map)| tree.texts(map).into_iter().collect()).unwrap_or_default()
+    found
+        .map(|(_, map)| tree.texts(map).into_iter().collect())
+        .unwrap_or_default()
 }
 
 /// One annotation.
 pub(crate) fn annotation(tree: &Tree, object: Id, key: &str) -> Option<Rc<str>> {
     let (_, map) = metadata(tree, object).and_then(|meta| tree.find(meta, "annotations"))?;
-    tree.find(map, key).map(|(_, value)| tree[value].value.clone())
+    tree.find(map, key)
+        .map(|(_, value)| tree[value].value.clone())
 }
 
 /// Replaces `labels` or `annotations`; an empty map removes the field.
 pub(crate) fn set_metadata_map(tree: &mut Tree, object: Id, name: &str, map: &Map) -> Outcome<()> {
-    let Some(meta) = tree.lookup_create(object, Kind::Mapping, &["metadata"])? else { return Ok(()) };
+    let Some(meta) = tree.lookup_create(object, Kind::Mapping, &["metadata"])? else {
+        return Ok(());
+    };
     tree.clear(meta, name)?;
     if map.is_empty() {
         return Ok(());
     }
-    let Some(node) = tree.lookup_create(meta, Kind::Mapping, &[name])? else { return Ok(()) };
+    let Some(node) = tree.lookup_create(meta, Kind::Mapping, &[name])? else {
+        return Ok(());
+    };
     for (key, value) in map {
         let value = tree.add_string(value);
         tree.set_field(node, key, Some(value))?;
@@ -162,8 +181,17 @@ pub(crate) fn set_annotation(tree: &mut Tree, object: Id, key: &str, value: &str
 }
 
 /// Sets one label or annotation, quoted.
-pub(crate) fn set_metadata_text(tree: &mut Tree, object: Id, map: &str, key: &str, value: &str) -> Outcome<()> {
-    let value = tree.add(Node { style: style::SINGLE, ..Node::string(value) });
+pub(crate) fn set_metadata_text(
+    tree: &mut Tree,
+    object: Id,
+    map: &str,
+    key: &str,
+    value: &str,
+) -> Outcome<()> {
+    let value = tree.add(Node {
+        style: style::SINGLE,
+        ..Node::string(value)
+    });
     tree.set_at(object, &["metadata", map, key], value)
 }
 
@@ -205,7 +233,9 @@ pub(crate) fn append_mark(tree: &mut Tree, object: Id, key: &str, value: &str) -
 
 /// The parts of an annotation that lists texts between commas.
 pub(crate) fn marks(tree: &Tree, object: Id, key: &str) -> Vec<String> {
-    annotation(tree, object, key).map(|text| text.split(',').map(str::to_owned).collect()).unwrap_or_default()
+    annotation(tree, object, key)
+        .map(|text| text.split(',').map(str::to_owned).collect())
+        .unwrap_or_default()
 }
 
 /// Whether an annotation is set to `enabled`.
@@ -238,19 +268,36 @@ pub(crate) fn id_text(tree: &Tree, object: Id) -> String {
 }
 
 fn read_id(tree: &Tree, schemas: &Schemas, object: Id) -> ResId {
-    let gvk = Gvk::of(&text_of(tree, object, "apiVersion"), &text_of(tree, object, "kind"));
-    ResId::new(gvk, metadata_text(tree, object, "name"), metadata_text(tree, object, "namespace"), schemas)
+    let gvk = Gvk::of(
+        &text_of(tree, object, "apiVersion"),
+        &text_of(tree, object, "kind"),
+    );
+    ResId::new(
+        gvk,
+        metadata_text(tree, object, "name"),
+        metadata_text(tree, object, "namespace"),
+        schemas,
+    )
 }
 
 fn read_ids(tree: &Tree, schemas: &Schemas, node: Option<Id>) -> Ids {
     let Some(object) = node else {
-        return Ids { now: ResId::default(), before: Vec::new() };
+        return Ids {
+            now: ResId::default(),
+            before: Vec::new(),
+        };
     };
     let now = read_id(tree, schemas, object);
     let names = marks(tree, object, mark::NAMES);
-    let (namespaces, kinds) = (marks(tree, object, mark::NAMESPACES), marks(tree, object, mark::KINDS));
+    let (namespaces, kinds) = (
+        marks(tree, object, mark::NAMESPACES),
+        marks(tree, object, mark::KINDS),
+    );
     let before = if names.len() == namespaces.len() && names.len() == kinds.len() {
-        let gvk = |kind: &str| Gvk { kind: kind.into(), ..now.gvk.clone() };
+        let gvk = |kind: &str| Gvk {
+            kind: kind.into(),
+            ..now.gvk.clone()
+        };
         // What is remembered of the namespace says already whether there is one.
         let id = |((name, namespace), kind): ((&String, &String), &String)| ResId {
             gvk: gvk(kind),

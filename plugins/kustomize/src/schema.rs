@@ -69,7 +69,12 @@ impl Schemas {
     ///
     /// # Errors
     /// Both `path` and `version` are given, or the version is not the built-in one.
-    pub(crate) fn set(&mut self, version: Option<&str>, text: Option<Value>, top: bool) -> Outcome<()> {
+    pub(crate) fn set(
+        &mut self,
+        version: Option<&str>,
+        text: Option<Value>,
+        top: bool,
+    ) -> Outcome<()> {
         if (self.version_set || self.given.is_some()) && !top {
             return Ok(());
         }
@@ -90,7 +95,10 @@ impl Schemas {
                 self.version_set = true;
                 Ok(())
             }
-            Some(_) => Err(fail!(KustomizationInvalid, "the specified OpenAPI version is not built in")),
+            Some(_) => Err(fail!(
+                KustomizationInvalid,
+                "the specified OpenAPI version is not built in"
+            )),
         }
     }
 
@@ -101,7 +109,10 @@ impl Schemas {
         };
         if let Some(name) = given.kinds.get(&(api_version.to_owned(), kind.to_owned())) {
             let value = given.root.definitions.get(name)?.clone();
-            return Some(Schema::Given(Rc::new(Given { value, root: given.root.clone() })));
+            return Some(Schema::Given(Rc::new(Given {
+                value,
+                root: given.root.clone(),
+            })));
         }
         if !given.root.with_built_in && kind != "Kustomization" {
             return None;
@@ -128,14 +139,20 @@ impl Schemas {
 impl Schema {
     /// A schema from a comment of the form `# {"type": …}`.
     pub(crate) fn from_comment(value: Value) -> Self {
-        Self::Given(Rc::new(Given { value, root: Rc::default() }))
+        Self::Given(Rc::new(Given {
+            value,
+            root: Rc::default(),
+        }))
     }
 
     /// What is known of a field below.
     pub(crate) fn field(&self, name: &str) -> Option<Schema> {
         match self {
             Self::BuiltIn(shape) => {
-                let id = match shape.fields.binary_search_by(|(field, _)| (*field).cmp(name)) {
+                let id = match shape
+                    .fields
+                    .binary_search_by(|(field, _)| (*field).cmp(name))
+                {
                     Ok(at) => shape.fields[at].1,
                     Err(_) => shape.rest,
                 };
@@ -143,7 +160,12 @@ impl Schema {
             }
             Self::Given(given) => {
                 let found = given.value.get("properties").and_then(|p| p.get(name));
-                let found = found.or_else(|| given.value.get("additionalProperties").filter(|v| v.is_object()));
+                let found = found.or_else(|| {
+                    given
+                        .value
+                        .get("additionalProperties")
+                        .filter(|v| v.is_object())
+                });
                 given.resolve(found?)
             }
         }
@@ -168,9 +190,11 @@ impl Schema {
     pub(crate) fn merges(&self) -> bool {
         match self {
             Self::BuiltIn(shape) => shape.merges,
-            Self::Given(given) => {
-                given.value.get(STRATEGY).and_then(Value::as_str).is_some_and(|s| s.split(',').any(|part| part == "merge"))
-            }
+            Self::Given(given) => given
+                .value
+                .get(STRATEGY)
+                .and_then(Value::as_str)
+                .is_some_and(|s| s.split(',').any(|part| part == "merge")),
         }
     }
 
@@ -179,7 +203,11 @@ impl Schema {
         match self {
             Self::BuiltIn(shape) => shape.keys.iter().map(|key| (*key).to_owned()).collect(),
             Self::Given(given) => match (given.value.get(MAP_KEYS), given.value.get(MERGE_KEY)) {
-                (Some(Value::Array(keys)), _) => keys.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+                (Some(Value::Array(keys)), _) => keys
+                    .iter()
+                    .filter_map(Value::as_str)
+                    .map(str::to_owned)
+                    .collect(),
                 (_, Some(Value::String(key))) => vec![key.clone()],
                 _ => Vec::new(),
             },
@@ -196,18 +224,26 @@ impl Given {
             let name = name.strip_prefix("#/definitions/")?;
             match self.root.definitions.get(name) {
                 Some(found) => value = found,
-                None if self.root.with_built_in => return tables::definition_shape(name).map(Schema::BuiltIn),
+                None if self.root.with_built_in => {
+                    return tables::definition_shape(name).map(Schema::BuiltIn);
+                }
                 None => return None,
             }
             left = left.checked_sub(1)?;
         }
-        Some(Schema::Given(Rc::new(Given { value: value.clone(), root: self.root.clone() })))
+        Some(Schema::Given(Rc::new(Given {
+            value: value.clone(),
+            root: self.root.clone(),
+        })))
     }
 }
 
 fn read_document(document: Value, with_built_in: bool) -> Outcome<GivenKinds> {
     let Value::Object(mut document) = document else {
-        return Err(fail!(KustomizationInvalid, "invalid schema file: it is not a mapping"));
+        return Err(fail!(
+            KustomizationInvalid,
+            "invalid schema file: it is not a mapping"
+        ));
     };
     let definitions = match document.remove("definitions") {
         Some(Value::Object(definitions)) => definitions,
@@ -215,20 +251,43 @@ fn read_document(document: Value, with_built_in: bool) -> Outcome<GivenKinds> {
     };
     let mut kinds = HashMap::new();
     for (name, definition) in &definitions {
-        for gvk in definition.get(GVKS).and_then(Value::as_array).into_iter().flatten() {
+        for gvk in definition
+            .get(GVKS)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
             kinds.extend(type_of(gvk).map(|kind| (kind, name.clone())));
         }
     }
     let mut scopes = HashMap::new();
-    for (path, item) in document.get("paths").and_then(Value::as_object).into_iter().flatten() {
-        let Some(kind) = item.get("get").and_then(|get| get.get(GVKS)).and_then(type_of) else { continue };
+    for (path, item) in document
+        .get("paths")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+    {
+        let Some(kind) = item
+            .get("get")
+            .and_then(|get| get.get(GVKS))
+            .and_then(type_of)
+        else {
+            continue;
+        };
         if path.contains("namespaces/{namespace}") {
             scopes.insert(kind, true);
         } else {
             scopes.entry(kind).or_insert(false);
         }
     }
-    Ok(GivenKinds { root: Rc::new(Document { definitions, with_built_in }), kinds, scopes })
+    Ok(GivenKinds {
+        root: Rc::new(Document {
+            definitions,
+            with_built_in,
+        }),
+        kinds,
+        scopes,
+    })
 }
 
 fn type_of(gvk: &Value) -> Option<(String, String)> {

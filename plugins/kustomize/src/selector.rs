@@ -58,7 +58,10 @@ impl Pattern {
         if pattern.is_empty() {
             return Ok(Self::Any);
         }
-        if pattern.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'/' | b':')) {
+        if pattern
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'/' | b':'))
+        {
             return Ok(Self::Text(pattern.to_owned()));
         }
         regex(&format!("^(?:{pattern})$")).map(Self::Regex)
@@ -75,7 +78,8 @@ impl Pattern {
 
 /// Compiles a regular expression.
 pub(crate) fn regex(pattern: &str) -> Outcome<Regex> {
-    Regex::new(pattern).map_err(|error| fail!(PatchFailed, "error parsing regexp: {error}: `{pattern}`"))
+    Regex::new(pattern)
+        .map_err(|error| fail!(PatchFailed, "error parsing regexp: {error}: `{pattern}`"))
 }
 
 /// A selector ready to be used.
@@ -117,7 +121,8 @@ impl Matcher {
     /// Whether an object's first or current identity fits: how patches select.
     pub(crate) fn fits_object(&self, ids: &Ids) -> bool {
         let (first, now) = (ids.first(), &ids.now);
-        (self.namespace.fits(first.effective_namespace()) || self.namespace.fits(now.effective_namespace()))
+        (self.namespace.fits(first.effective_namespace())
+            || self.namespace.fits(now.effective_namespace()))
             && (self.name.fits(&first.name) || self.name.fits(&now.name))
             && self.fits_gvk(&now.gvk)
     }

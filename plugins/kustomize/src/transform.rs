@@ -29,13 +29,36 @@ pub(crate) enum Transformer {
     StrategicMerge(SmPatches),
     Patch(Patches),
     JsonPatch(JsonPatch),
-    Namespace { namespace: String, specs: Specs, unset_only: bool, subjects: SubjectMode },
-    Prefix { prefix: String, specs: Specs },
-    Suffix { suffix: String, specs: Specs },
-    Labels { labels: Texts, specs: Specs },
-    Annotations { annotations: Texts, specs: Specs },
-    Replicas { replica: Replica, specs: Specs },
-    Images { image: Image, specs: Specs },
+    Namespace {
+        namespace: String,
+        specs: Specs,
+        unset_only: bool,
+        subjects: SubjectMode,
+    },
+    Prefix {
+        prefix: String,
+        specs: Specs,
+    },
+    Suffix {
+        suffix: String,
+        specs: Specs,
+    },
+    Labels {
+        labels: Texts,
+        specs: Specs,
+    },
+    Annotations {
+        annotations: Texts,
+        specs: Specs,
+    },
+    Replicas {
+        replica: Replica,
+        specs: Specs,
+    },
+    Images {
+        image: Image,
+        specs: Specs,
+    },
     Replacements(Vec<Replacement>),
     ValueAdd(ValueAdd),
     Sort(SortOptions),
@@ -73,14 +96,29 @@ impl Transformer {
             Self::StrategicMerge(patches) => patches.apply(world, map),
             Self::Patch(patches) => patches.apply(world, map),
             Self::JsonPatch(patch) => patch.apply(world, map),
-            Self::Namespace { namespace, specs, unset_only, subjects } => {
-                let setter = namespace::Setter { namespace, unset_only: *unset_only, subjects: *subjects };
+            Self::Namespace {
+                namespace,
+                specs,
+                unset_only,
+                subjects,
+            } => {
+                let setter = namespace::Setter {
+                    namespace,
+                    unset_only: *unset_only,
+                    subjects: *subjects,
+                };
                 setter.apply(world, map, specs)
             }
-            Self::Prefix { prefix, specs } => names::apply(world, map, names::Affix::Prefix(prefix), specs),
-            Self::Suffix { suffix, specs } => names::apply(world, map, names::Affix::Suffix(suffix), specs),
+            Self::Prefix { prefix, specs } => {
+                names::apply(world, map, names::Affix::Prefix(prefix), specs)
+            }
+            Self::Suffix { suffix, specs } => {
+                names::apply(world, map, names::Affix::Suffix(suffix), specs)
+            }
             Self::Labels { labels, specs } => metadata::apply(world, map, labels, specs),
-            Self::Annotations { annotations, specs } => metadata::apply(world, map, annotations, specs),
+            Self::Annotations { annotations, specs } => {
+                metadata::apply(world, map, annotations, specs)
+            }
             Self::Replicas { replica, specs } => replicas::apply(world, map, replica, specs),
             Self::Images { image, specs } => image::apply(world, map, image, specs),
             Self::Replacements(replacements) => replacement::apply(world, map, replacements),
@@ -92,9 +130,25 @@ impl Transformer {
 }
 
 /// Sets one annotation on all objects, plainly.
-pub(crate) fn annotate_all(world: &mut World<'_>, map: &mut ResMap, key: &str, value: &str) -> Outcome<()> {
-    let specs = [crate::fieldspec::spec("", "", "", "metadata/annotations", true)];
-    metadata::apply(world, map, &Texts::from([(key.to_owned(), value.to_owned())]), &specs)
+pub(crate) fn annotate_all(
+    world: &mut World<'_>,
+    map: &mut ResMap,
+    key: &str,
+    value: &str,
+) -> Outcome<()> {
+    let specs = [crate::fieldspec::spec(
+        "",
+        "",
+        "",
+        "metadata/annotations",
+        true,
+    )];
+    metadata::apply(
+        world,
+        map,
+        &Texts::from([(key.to_owned(), value.to_owned())]),
+        &specs,
+    )
 }
 
 /// The value that `app.kubernetes.io/managed-by` gets.
@@ -103,7 +157,10 @@ const MANAGED_BY: &str = "kustomize-v5.8.2";
 /// Labels all objects as made by kustomize.
 pub(crate) fn label_managed_by(world: &mut World<'_>, map: &mut ResMap) -> Outcome<()> {
     let specs = [crate::fieldspec::spec("", "", "", "metadata/labels", true)];
-    let labels = Texts::from([("app.kubernetes.io/managed-by".to_owned(), MANAGED_BY.to_owned())]);
+    let labels = Texts::from([(
+        "app.kubernetes.io/managed-by".to_owned(),
+        MANAGED_BY.to_owned(),
+    )]);
     metadata::apply(world, map, &labels, &specs)
 }
 

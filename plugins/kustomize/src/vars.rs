@@ -52,7 +52,9 @@ impl Var {
         let object = &self.object;
         let parts: Vec<&str> = object.api_version.split('/').collect();
         match parts.as_slice() {
-            _ if object.api_version.is_empty() => Gvk::new(&object.group, &object.version, &object.kind),
+            _ if object.api_version.is_empty() => {
+                Gvk::new(&object.group, &object.version, &object.kind)
+            }
             [version] => Gvk::new(&object.group, version, &object.kind),
             [group, version] => Gvk::new(group, version, &object.kind),
             _ => Gvk::new(&object.group, &object.version, &object.kind),
@@ -60,7 +62,11 @@ impl Var {
     }
 
     fn path(&self) -> &str {
-        if self.field.path.is_empty() { crate::replacement::DEFAULT_PATH } else { &self.field.path }
+        if self.field.path.is_empty() {
+            crate::replacement::DEFAULT_PATH
+        } else {
+            &self.field.path
+        }
     }
 
     /// The variable as Go prints the struct.
@@ -83,7 +89,9 @@ pub(crate) type Vars = BTreeMap<String, Var>;
 pub(crate) fn merge(into: &mut Vars, new: impl IntoIterator<Item = Var>) -> Outcome<()> {
     for var in new {
         if into.contains_key(&var.name) {
-            return Err(fail!(ReplacementFailed, "var '{}' already encountered", var.name).in_field("vars"));
+            return Err(
+                fail!(ReplacementFailed, "var '{}' already encountered", var.name).in_field("vars"),
+            );
         }
         into.insert(var.name.clone(), var);
     }
@@ -104,9 +112,17 @@ pub(crate) fn note(world: &World<'_>, map: &mut ResMap, vars: &[Var]) -> Outcome
         );
         // The selector's own scope is not known, so a namespace decides how strictly it is taken.
         let exact = !id.namespace.is_empty();
-        let id = ResId { cluster_scoped: false, ..id };
-        let found =
-            map.find_any(world, |other| if exact { id.same(other) } else { id.same_but_namespace(other) });
+        let id = ResId {
+            cluster_scoped: false,
+            ..id
+        };
+        let found = map.find_any(world, |other| {
+            if exact {
+                id.same(other)
+            } else {
+                id.same_but_namespace(other)
+            }
+        });
         match found.as_slice() {
             [] => {}
             [one] => map.list[*one].variables.push(var.name.clone()),
@@ -126,7 +142,12 @@ pub(crate) fn note(world: &World<'_>, map: &mut ResMap, vars: &[Var]) -> Outcome
 ///
 /// # Errors
 /// A variable has no object, or its field is not there.
-pub(crate) fn resolve(world: &mut World<'_>, map: &mut ResMap, config: &Config, vars: &Vars) -> Outcome<()> {
+pub(crate) fn resolve(
+    world: &mut World<'_>,
+    map: &mut ResMap,
+    config: &Config,
+    vars: &Vars,
+) -> Outcome<()> {
     if vars.is_empty() {
         return Ok(());
     }
@@ -134,18 +155,35 @@ pub(crate) fn resolve(world: &mut World<'_>, map: &mut ResMap, config: &Config, 
     for var in vars.values() {
         values.insert(var.name.clone(), value(&mut world.tree, map, var)?);
     }
-    let mut replacer = Replacer { values, used: BTreeSet::new() };
+    let mut replacer = Replacer {
+        values,
+        used: BTreeSet::new(),
+    };
     map.changed();
     for resource in &mut map.list {
-        let Some(object) = resource.node else { continue };
+        let Some(object) = resource.node else {
+            continue;
+        };
         resource.touch();
         let mut set = |tree: &mut Tree, at: Id| replacer.set(tree, at);
-        fieldspec::apply_all(&mut world.tree, object, &config.var_reference, &None, &mut set)?;
+        fieldspec::apply_all(
+            &mut world.tree,
+            object,
+            &config.var_reference,
+            &None,
+            &mut set,
+        )?;
     }
-    let unused: Vec<&str> =
-        vars.keys().map(String::as_str).filter(|name| !replacer.used.contains(*name)).collect();
+    let unused: Vec<&str> = vars
+        .keys()
+        .map(String::as_str)
+        .filter(|name| !replacer.used.contains(*name))
+        .collect();
     if !unused.is_empty() {
-        world.warnings.push(format!("well-defined vars that were never replaced: {}", unused.join(",")));
+        world.warnings.push(format!(
+            "well-defined vars that were never replaced: {}",
+            unused.join(",")
+        ));
     }
     Ok(())
 }
@@ -158,33 +196,64 @@ enum Content {
 }
 
 fn value(tree: &mut Tree, map: &ResMap, var: &Var) -> Outcome<Content> {
-    let holder = map.list.iter().find(|resource| resource.variables.contains(&var.name));
+    let holder = map
+        .list
+        .iter()
+        .find(|resource| resource.variables.contains(&var.name));
     let Some(object) = holder.and_then(|resource| resource.node) else {
         return Err(unmapped(var));
     };
-    let missing =
-        || fail!(ReplacementFailed, "field specified in var '{}' not found in corresponding resource", var.shown());
-    let path: Vec<String> = split_dotted(var.path()).into_iter().flat_map(split_index).collect();
-    let found = tree.lookup(object, &path).map_err(|_| missing())?.ok_or_else(missing)?;
+    let missing = || {
+        fail!(
+            ReplacementFailed,
+            "field specified in var '{}' not found in corresponding resource",
+            var.shown()
+        )
+    };
+    let path: Vec<String> = split_dotted(var.path())
+        .into_iter()
+        .flat_map(split_index)
+        .collect();
+    let found = tree
+        .lookup(object, &path)
+        .map_err(|_| missing())?
+        .ok_or_else(missing)?;
     let node = &tree[found];
     if node.kind != Kind::Scalar {
         return Ok(Content::Other);
     }
     let bad = |_| missing();
     Ok(match node.tag {
-        Tag::Int => Content::Scalar(Tag::Int, node.value.parse::<i64>().map_err(|_| missing())?.to_string()),
-        Tag::Float => {
-            Content::Scalar(Tag::Float, float_text_g(node.value.parse().map_err(|_: std::num::ParseFloatError| missing())?))
-        }
+        Tag::Int => Content::Scalar(
+            Tag::Int,
+            node.value
+                .parse::<i64>()
+                .map_err(|_| missing())?
+                .to_string(),
+        ),
+        Tag::Float => Content::Scalar(
+            Tag::Float,
+            float_text_g(
+                node.value
+                    .parse()
+                    .map_err(|_: std::num::ParseFloatError| missing())?,
+            ),
+        ),
         Tag::Bool => Content::Scalar(Tag::Bool, parse_bool(&node.value).map_err(bad)?.to_string()),
         _ => Content::Scalar(Tag::Str, node.value.to_string()),
     })
 }
 
 fn unmapped(var: &Var) -> Box<Error> {
-    fail!(ReplacementFailed, "var '{}' cannot be mapped to a field in the set of known resources", var.shown())
-        .in_field("vars")
-        .advise("`objref` must name an object of this build, with apiVersion, kind and name as in its file")
+    fail!(
+        ReplacementFailed,
+        "var '{}' cannot be mapped to a field in the set of known resources",
+        var.shown()
+    )
+    .in_field("vars")
+    .advise(
+        "`objref` must name an object of this build, with apiVersion, kind and name as in its file",
+    )
 }
 
 /// Go's `strconv.ParseBool`.
@@ -198,13 +267,20 @@ fn parse_bool(text: &str) -> Result<bool, ()> {
 
 /// `name[3]` as two parts.
 fn split_index(part: String) -> Vec<String> {
-    let Some((name, index)) = part.strip_suffix(']').and_then(|rest| rest.rsplit_once('[')) else {
+    let Some((name, index)) = part
+        .strip_suffix(']')
+        .and_then(|rest| rest.rsplit_once('['))
+    else {
         return vec![part];
     };
     if index.is_empty() || !index.bytes().all(|b| b.is_ascii_digit()) {
         return vec![part];
     }
-    [name, index].into_iter().filter(|part| !part.is_empty()).map(str::to_owned).collect()
+    [name, index]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 struct Replacer {
@@ -228,7 +304,10 @@ impl Replacer {
             Kind::Sequence => {
                 for item in tree[at].content.clone() {
                     if !tree[item].is_string() {
-                        return Err(fail!(ReplacementFailed, "invalid value type expect a string"));
+                        return Err(fail!(
+                            ReplacementFailed,
+                            "invalid value type expect a string"
+                        ));
                     }
                     self.set_scalar(tree, item);
                 }
@@ -243,7 +322,10 @@ impl Replacer {
         for (key, value) in pairs {
             if !tree[key].is_string() {
                 let (text, tag) = (&tree[key].value, tree[key].tag.text());
-                return Err(fail!(ReplacementFailed, "invalid map key: value='{text}', tag='{tag}'"));
+                return Err(fail!(
+                    ReplacementFailed,
+                    "invalid map key: value='{text}', tag='{tag}'"
+                ));
             }
             if tree[value].is_string() {
                 self.set_scalar(tree, value);
@@ -270,7 +352,10 @@ impl Replacer {
             if let Some(doubled) = after.strip_prefix('$') {
                 out.push('$');
                 rest = doubled;
-            } else if let Some((name, tail)) = after.strip_prefix('(').and_then(|open| open.split_once(')')) {
+            } else if let Some((name, tail)) = after
+                .strip_prefix('(')
+                .and_then(|open| open.split_once(')'))
+            {
                 let (tag, text) = self.lookup(name);
                 if at == 0 && tail.is_empty() && out.is_empty() {
                     return (tag, text);
@@ -309,11 +394,17 @@ mod tests {
             ("A".to_owned(), Content::Scalar(Tag::Str, "x".to_owned())),
             ("N".to_owned(), Content::Scalar(Tag::Int, "5".to_owned())),
         ]);
-        let mut replacer = Replacer { values, used: BTreeSet::new() };
+        let mut replacer = Replacer {
+            values,
+            used: BTreeSet::new(),
+        };
         let mut text = |input: &str| replacer.expand(input);
         assert_eq!(text("$(A)-$(N)$"), (Tag::Str, "x-5$".to_owned()));
         assert_eq!(text("$(N)"), (Tag::Int, "5".to_owned()));
-        assert_eq!(text("$$(A) $(none) $x $(A"), (Tag::Str, "$(A) $(none) $x $(A".to_owned()));
+        assert_eq!(
+            text("$$(A) $(none) $x $(A"),
+            (Tag::Str, "$(A) $(none) $x $(A".to_owned())
+        );
     }
 
     #[test]

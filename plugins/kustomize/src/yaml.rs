@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use bulkhead_yaml::{
-    Dialect, EmitOptions, Limits, Node as Parsed, Scalar, Source, Style, Value as Data, View, emit_all, emit_value,
-    kyaml, parse_first, resolve, sigs,
+    Dialect, EmitOptions, Limits, Node as Parsed, Scalar, Source, Style, Value as Data, View,
+    emit_all, emit_value, kyaml, parse_first, resolve, sigs,
 };
 
 use crate::error::{Error, Outcome, fail};
@@ -32,13 +32,19 @@ pub(crate) fn parse_one(tree: &mut Tree, text: &str) -> Outcome<Option<Id>> {
 
 /// As [`parse_one`], from bytes; lines are counted from `first_line`.
 pub(crate) fn parse_at(tree: &mut Tree, text: &[u8], first_line: u32) -> Outcome<Option<Id>> {
-    let parsed = parse_first(text, Dialect::V3, &Limits::DEFAULT).map_err(|e| error(&e, first_line))?;
+    let parsed =
+        parse_first(text, Dialect::V3, &Limits::DEFAULT).map_err(|e| error(&e, first_line))?;
     Ok(parsed.map(|node| adopt(tree, node, first_line)))
 }
 
 /// Moves a parsed document into the arena.
 fn adopt(tree: &mut Tree, node: Parsed, first_line: u32) -> Id {
-    Adopter { tree, anchors: HashMap::new(), first_line }.node(node)
+    Adopter {
+        tree,
+        anchors: HashMap::new(),
+        first_line,
+    }
+    .node(node)
 }
 
 struct Adopter<'a> {
@@ -49,10 +55,15 @@ struct Adopter<'a> {
 
 impl Adopter<'_> {
     fn node(&mut self, parsed: Parsed) -> Id {
-        let has_notes =
-            !(parsed.head_comment.is_empty() && parsed.line_comment.is_empty() && parsed.foot_comment.is_empty());
+        let has_notes = !(parsed.head_comment.is_empty()
+            && parsed.line_comment.is_empty()
+            && parsed.foot_comment.is_empty());
         let notes = has_notes.then(|| {
-            Box::new(Notes { head: parsed.head_comment, line: parsed.line_comment, foot: parsed.foot_comment })
+            Box::new(Notes {
+                head: parsed.head_comment,
+                line: parsed.line_comment,
+                foot: parsed.foot_comment,
+            })
         });
         let is_alias = parsed.kind == bulkhead_yaml::Kind::Alias;
         let id = self.tree.add(Node {
@@ -62,7 +73,11 @@ impl Adopter<'_> {
             value: parsed.value.into(),
             notes,
             anchor: (!parsed.anchor.is_empty()).then(|| Rc::from(parsed.anchor)),
-            alias: if is_alias { self.anchors.get(&parsed.anchor_id).copied() } else { None },
+            alias: if is_alias {
+                self.anchors.get(&parsed.anchor_id).copied()
+            } else {
+                None
+            },
             line: parsed.line + if parsed.line > 0 { self.first_line } else { 0 },
             column: parsed.column,
             ..Node::default()
@@ -70,7 +85,11 @@ impl Adopter<'_> {
         if parsed.anchor_id > 0 && !is_alias {
             self.anchors.insert(parsed.anchor_id, id);
         }
-        let content: Vec<Id> = parsed.content.into_iter().map(|child| self.node(child)).collect();
+        let content: Vec<Id> = parsed
+            .content
+            .into_iter()
+            .map(|child| self.node(child))
+            .collect();
         self.tree[id].content = content;
         id
     }
@@ -107,7 +126,11 @@ impl<'a> Source<'a> for Written<'a> {
             },
             style: Style(node.style),
             tag: node.tag.text(),
-            value: if node.kind == Kind::Zero { "null" } else { &node.value },
+            value: if node.kind == Kind::Zero {
+                "null"
+            } else {
+                &node.value
+            },
             anchor: node.anchor.as_deref().unwrap_or(""),
             head_comment: notes.map_or("", |notes| &notes.head),
             line_comment: notes.map_or("", |notes| &notes.line),
@@ -120,7 +143,10 @@ impl<'a> Source<'a> for Written<'a> {
     }
 
     fn child(self, index: usize) -> Self {
-        Self { tree: self.tree, id: self.tree[self.id].content[index] }
+        Self {
+            tree: self.tree,
+            id: self.tree[self.id].content[index],
+        }
     }
 }
 
@@ -177,7 +203,9 @@ fn json_of(data: &Data) -> Outcome<Value> {
         Data::Mapping(entries) => {
             let mut fields = serde_json::Map::with_capacity(entries.len());
             for (key, value) in entries {
-                let key = key.json_key().ok_or_else(|| fail!(YamlInvalid, "unsupported map key"))?;
+                let key = key
+                    .json_key()
+                    .ok_or_else(|| fail!(YamlInvalid, "unsupported map key"))?;
                 fields.insert(key, json_of(value)?);
             }
             Value::Object(fields)
@@ -196,16 +224,21 @@ fn from_json(value: &Value) -> Data {
         },
         Value::String(text) => Data::String(text.clone()),
         Value::Array(items) => Data::Sequence(items.iter().map(from_json).collect()),
-        Value::Object(fields) => {
-            Data::Mapping(fields.iter().map(|(key, value)| (Data::String(key.clone()), from_json(value))).collect())
-        }
+        Value::Object(fields) => Data::Mapping(
+            fields
+                .iter()
+                .map(|(key, value)| (Data::String(key.clone()), from_json(value)))
+                .collect(),
+        ),
     }
 }
 
 /// A number or flag as text, as sigs.k8s.io/yaml makes it where text is wanted.
 pub(crate) fn json_text(value: &Value) -> String {
     match value {
-        Value::Number(number) if number.is_f64() => crate::json::float_text_g(number.as_f64().unwrap_or_default()),
+        Value::Number(number) if number.is_f64() => {
+            crate::json::float_text_g(number.as_f64().unwrap_or_default())
+        }
         other => other.to_string(),
     }
 }
@@ -215,7 +248,12 @@ pub(crate) fn json_text(value: &Value) -> String {
 pub(crate) fn add_value(tree: &mut Tree, value: &Value) -> Outcome<Id> {
     let text = emit_data(&floats(from_json(value)));
     let id = parse_one(tree, &text)?;
-    Ok(id.map(|id| tree.unwrap(id)).unwrap_or_else(|| tree.add(Node { tag: Tag::Null, ..Node::scalar("null") })))
+    Ok(id.map(|id| tree.unwrap(id)).unwrap_or_else(|| {
+        tree.add(Node {
+            tag: Tag::Null,
+            ..Node::scalar("null")
+        })
+    }))
 }
 
 fn floats(data: Data) -> Data {
@@ -224,9 +262,12 @@ fn floats(data: Data) -> Data {
         Data::Int(number) => Data::Float(number as f64),
         Data::Uint(number) => Data::Float(number as f64),
         Data::Sequence(items) => Data::Sequence(items.into_iter().map(floats).collect()),
-        Data::Mapping(entries) => {
-            Data::Mapping(entries.into_iter().map(|(key, value)| (key, floats(value))).collect())
-        }
+        Data::Mapping(entries) => Data::Mapping(
+            entries
+                .into_iter()
+                .map(|(key, value)| (key, floats(value)))
+                .collect(),
+        ),
         other => other,
     }
 }
@@ -242,9 +283,12 @@ pub(crate) fn to_data(tree: &Tree, id: Id, top: bool) -> Outcome<Data> {
             Some(target) => to_data(tree, target, false),
             None => Ok(Data::Null),
         },
-        Kind::Sequence => {
-            Ok(Data::Sequence(node.content.iter().map(|item| to_data(tree, *item, false)).collect::<Outcome<_>>()?))
-        }
+        Kind::Sequence => Ok(Data::Sequence(
+            node.content
+                .iter()
+                .map(|item| to_data(tree, *item, false))
+                .collect::<Outcome<_>>()?,
+        )),
         Kind::Mapping => mapping(tree, id, top),
     }
 }
@@ -261,12 +305,19 @@ fn mapping(tree: &Tree, id: Id, top: bool) -> Outcome<Data> {
         let text = match scalar(node)? {
             Data::String(text) => text,
             _ if top && node.kind == Kind::Scalar => node.value.to_string(),
-            _ => return Err(fail!(YamlInvalid, "json: unsupported type: map[interface {{}}]interface {{}}")),
+            _ => {
+                return Err(fail!(
+                    YamlInvalid,
+                    "json: unsupported type: map[interface {{}}]interface {{}}"
+                ));
+            }
         };
         let double = if count > FEW {
             !seen.insert(node.value.clone())
         } else {
-            entries.iter().any(|(other, _)| other.as_str() == Some(&text))
+            entries
+                .iter()
+                .any(|(other, _)| other.as_str() == Some(&text))
         };
         if double {
             let mut error = fail!(
@@ -299,7 +350,8 @@ fn scalar(node: &Node) -> Outcome<Data> {
     if tag.is_empty() && (is_indicated || node.value.contains('\n')) {
         return Ok(text());
     }
-    let (_, found) = resolve(tag, &node.value, Dialect::V3).map_err(|e| error(&e, node.line.saturating_sub(1)))?;
+    let (_, found) = resolve(tag, &node.value, Dialect::V3)
+        .map_err(|e| error(&e, node.line.saturating_sub(1)))?;
     Ok(match found {
         Scalar::Null => Data::Null,
         Scalar::Bool(flag) => Data::Bool(flag),
@@ -316,13 +368,18 @@ pub(crate) fn is_typed_in_1_1(text: &str) -> bool {
     if !is_one_word(text) {
         return kyaml::is_value_non_string(text);
     }
-    !matches!(resolve("", text, Dialect::V2), Ok((_, Scalar::String | Scalar::Timestamp(_))))
+    !matches!(
+        resolve("", text, Dialect::V2),
+        Ok((_, Scalar::String | Scalar::Timestamp(_)))
+    )
 }
 
 /// Whether a text is one plain scalar at first sight.
 fn is_one_word(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/' | b'=' | b'+'))
+        && text.bytes().all(|b| {
+            b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/' | b'=' | b'+')
+        })
 }
 
 /// The tag and text of a scalar, as the YAML crate finds the tag of plain text.
@@ -336,13 +393,18 @@ mod tests {
 
     fn printed(text: &str) -> String {
         let mut tree = Tree::default();
-        let id = parse_one(&mut tree, text).expect("YAML").expect("a document");
+        let id = parse_one(&mut tree, text)
+            .expect("YAML")
+            .expect("a document");
         print(&tree, id).expect("data")
     }
 
     #[test]
     fn objects_print_sorted_and_typed_as_upstream() {
-        assert_eq!(printed("b: yes\na: 0777\nc: 1.0\nd: \"5\"\ne: ~"), "a: 511\nb: \"yes\"\nc: 1\nd: \"5\"\ne: null\n");
+        assert_eq!(
+            printed("b: yes\na: 0777\nc: 1.0\nd: \"5\"\ne: ~"),
+            "a: 511\nb: \"yes\"\nc: 1\nd: \"5\"\ne: null\n"
+        );
     }
 
     #[test]

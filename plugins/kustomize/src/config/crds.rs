@@ -24,9 +24,13 @@ pub(crate) fn load_crds(loader: &Loader<'_>, paths: &[String]) -> Outcome<Config
             yaml::to_json(&bytes, false)
         };
         let document = parsed.map_err(|error| {
-            error.wrap(format!("unable to parse open API definition from '{path}'")).in_file(&loader.display(path))
+            error
+                .wrap(format!("unable to parse open API definition from '{path}'"))
+                .in_file(&loader.display(path))
         })?;
-        let Some(definitions) = document.as_object() else { continue };
+        let Some(definitions) = document.as_object() else {
+            continue;
+        };
         for (name, definition) in definitions {
             let properties = definition.pointer("/Schema/properties");
             let is_kind = ["kind", "apiVersion", "metadata"]
@@ -35,7 +39,11 @@ pub(crate) fn load_crds(loader: &Loader<'_>, paths: &[String]) -> Outcome<Config
             if is_kind {
                 let kind = name.rsplit('.').next().unwrap_or(name);
                 let mut found = Config::default();
-                Definitions { all: &document, kind }.collect(&mut found, name, &mut Vec::new())?;
+                Definitions {
+                    all: &document,
+                    kind,
+                }
+                .collect(&mut found, name, &mut Vec::new())?;
                 config.merge(&found)?;
             }
         }
@@ -50,10 +58,19 @@ struct Definitions<'a> {
 
 impl Definitions<'_> {
     fn collect(&self, config: &mut Config, name: &str, path: &mut Vec<String>) -> Outcome<()> {
-        let properties = self.all.get(name).and_then(|definition| definition.pointer("/Schema/properties"));
-        let Some(properties) = properties.and_then(Value::as_object) else { return Ok(()) };
+        let properties = self
+            .all
+            .get(name)
+            .and_then(|definition| definition.pointer("/Schema/properties"));
+        let Some(properties) = properties.and_then(Value::as_object) else {
+            return Ok(());
+        };
         if path.len() > DEPTH {
-            return Err(fail!(LimitExceeded, "definitions of '{}' refer to each other without end", self.kind));
+            return Err(fail!(
+                LimitExceeded,
+                "definitions of '{}' refer to each other without end",
+                self.kind
+            ));
         }
         for (field, property) in properties {
             path.push(field.clone());
@@ -77,9 +94,10 @@ impl Definitions<'_> {
         if text("x-kubernetes-identity").is_some() {
             merge_one(&mut config.name_prefix, &self.spec(path, None))?;
         }
-        if let (Some(version), Some(kind)) =
-            (text("x-kubernetes-object-ref-api-version"), text("x-kubernetes-object-ref-kind"))
-        {
+        if let (Some(version), Some(kind)) = (
+            text("x-kubernetes-object-ref-api-version"),
+            text("x-kubernetes-object-ref-kind"),
+        ) {
             let key = text("x-kubernetes-object-ref-name-key").unwrap_or("name");
             config.add_reference(&NameReference {
                 group: Cow::Borrowed(""),
@@ -97,6 +115,10 @@ impl Definitions<'_> {
             path.push('/');
             path.push_str(last);
         }
-        FieldSpec { kind: Cow::Owned(self.kind.to_owned()), path: Cow::Owned(path), ..FieldSpec::default() }
+        FieldSpec {
+            kind: Cow::Owned(self.kind.to_owned()),
+            path: Cow::Owned(path),
+            ..FieldSpec::default()
+        }
     }
 }

@@ -11,10 +11,20 @@ use crate::schema::Schema;
 type Values = Vec<Rc<str>>;
 
 impl Merger<'_> {
-    pub(super) fn walk_list(&mut self, mut pair: Pair, schema: Option<Schema>) -> Outcome<Option<Id>> {
+    pub(super) fn walk_list(
+        &mut self,
+        mut pair: Pair,
+        schema: Option<Schema>,
+    ) -> Outcome<Option<Id>> {
         self.dress(pair);
-        let visited = if self.tree.is_null(pair.object) { pair.patch } else { self.visit(pair)? };
-        let Some(object) = visited else { return Ok(None) };
+        let visited = if self.tree.is_null(pair.object) {
+            pair.patch
+        } else {
+            self.visit(pair)?
+        };
+        let Some(object) = visited else {
+            return Ok(None);
+        };
         pair.object = Some(object);
         let keys = schema.as_ref().map(Schema::keys).unwrap_or_default();
         if keys.is_empty() {
@@ -31,7 +41,9 @@ impl Merger<'_> {
                 let values: Values = keys
                     .iter()
                     .map(|key| match self.tree.field(element, key) {
-                        Some((_, value)) if !self.tree.is_empty(Some(value)) => self.tree[value].value.clone(),
+                        Some((_, value)) if !self.tree.is_empty(Some(value)) => {
+                            self.tree[value].value.clone()
+                        }
                         _ => Rc::from(""),
                     })
                     .collect();
@@ -76,7 +88,9 @@ impl Merger<'_> {
             self.merge_element(pair, below.clone(), added, &valid, &values)?;
             last_keys = valid;
         }
-        let Some(object) = pair.object else { return Ok(None) };
+        let Some(object) = pair.object else {
+            return Ok(None);
+        };
         let merged = if all.is_empty() {
             object
         } else {
@@ -100,7 +114,9 @@ impl Merger<'_> {
         };
         let merged = self.walk(sides, below)?;
         let gone = self.tree.is_null(merged)
-            || merged.is_some_and(|id| self.tree[id].kind == Kind::Mapping && self.tree[id].content.is_empty());
+            || merged.is_some_and(|id| {
+                self.tree[id].kind == Kind::Mapping && self.tree[id].content.is_empty()
+            });
         let Some(merged) = merged.filter(|_| !gone) else {
             if let Some(object) = pair.object {
                 self.tree.set_element(object, None, keys, values)?;
@@ -118,11 +134,18 @@ impl Merger<'_> {
 
     /// The element with these values, looking only at the keys that have one.
     fn element(&self, list: Option<Id>, keys: &[&str], values: &[&str]) -> Outcome<Option<Id>> {
-        let Some(list) = list.map(|id| self.tree.unwrap(id)).filter(|id| self.tree[*id].kind == Kind::Sequence) else {
+        let Some(list) = list
+            .map(|id| self.tree.unwrap(id))
+            .filter(|id| self.tree[*id].kind == Kind::Sequence)
+        else {
             return Ok(None);
         };
-        let used: Vec<(&str, &str)> =
-            keys.iter().copied().zip(values.iter().copied()).filter(|(_, value)| !value.is_empty()).collect();
+        let used: Vec<(&str, &str)> = keys
+            .iter()
+            .copied()
+            .zip(values.iter().copied())
+            .filter(|(_, value)| !value.is_empty())
+            .collect();
         if used.is_empty() {
             return self.tree.element_by_keys(list, keys, values);
         }
@@ -158,12 +181,22 @@ impl Merger<'_> {
 
 /// The keys that any element uses, and an element's values of them; all keys when none is used.
 fn used_keys<'k>(all: &[Values], values: &Values, keys: &'k [String]) -> (Vec<&'k str>, Values) {
-    let used: Vec<bool> = (0..keys.len()).map(|i| all.iter().any(|v| v.get(i).is_some_and(|v| !v.is_empty()))).collect();
+    let used: Vec<bool> = (0..keys.len())
+        .map(|i| all.iter().any(|v| v.get(i).is_some_and(|v| !v.is_empty())))
+        .collect();
     if !used.contains(&true) {
         return (keys.iter().map(String::as_str).collect(), values.clone());
     }
-    let valid = keys.iter().zip(&used).filter(|(_, used)| **used).map(|(key, _)| key.as_str()).collect();
-    let kept = values.iter().zip(&used).filter(|(value, used)| **used || !value.is_empty());
+    let valid = keys
+        .iter()
+        .zip(&used)
+        .filter(|(_, used)| **used)
+        .map(|(key, _)| key.as_str())
+        .collect();
+    let kept = values
+        .iter()
+        .zip(&used)
+        .filter(|(value, used)| **used || !value.is_empty());
     (valid, kept.map(|(value, _)| value.clone()).collect())
 }
 

@@ -18,19 +18,35 @@ pub(super) fn put(
 ) -> Outcome<bool> {
     let parts = split_dotted(path);
     for end in 1..parts.len() {
-        let Ok(Some(field)) = tree.lookup(object, &parts[..end]) else { continue };
+        let Ok(Some(field)) = tree.lookup(object, &parts[..end]) else {
+            continue;
+        };
         if tree[field].kind != Kind::Scalar {
             continue;
         }
         let text = tree[field].value.clone();
-        let Ok(document) = yaml::parse_one(tree, &text) else { continue };
-        let Some(document) = document else { return Ok(false) };
-        let create = options.filter(|options| options.create).map(|_| tree[value].kind);
-        let Ok(fields) = target::find(tree, document, &parts[end..], create) else { return Ok(false) };
-        if fields.is_empty() || fields.into_iter().any(|f| target::set(tree, f, value, options).is_err()) {
+        let Ok(document) = yaml::parse_one(tree, &text) else {
+            continue;
+        };
+        let Some(document) = document else {
+            return Ok(false);
+        };
+        let create = options
+            .filter(|options| options.create)
+            .map(|_| tree[value].kind);
+        let Ok(fields) = target::find(tree, document, &parts[end..], create) else {
+            return Ok(false);
+        };
+        if fields.is_empty()
+            || fields
+                .into_iter()
+                .any(|f| target::set(tree, f, value, options).is_err())
+        {
             return Ok(false);
         }
-        let Some(text) = write(tree, document, &text) else { return Ok(false) };
+        let Some(text) = write(tree, document, &text) else {
+            return Ok(false);
+        };
         tree[field].value = text.into();
         return Ok(true);
     }
@@ -44,5 +60,8 @@ fn write(tree: &Tree, document: Id, before: &str) -> Option<String> {
     }
     let value = yaml::to_value(tree, tree.unwrap(document)).ok()?;
     let pretty = before.contains('\n') && before.contains("  ");
-    Some(crate::json::text(&value, if pretty { Some("  ") } else { None }))
+    Some(crate::json::text(
+        &value,
+        if pretty { Some("  ") } else { None },
+    ))
 }

@@ -28,16 +28,30 @@ decode_fields!(Target {
 });
 
 /// Writes `value` into every field that the target names.
-pub(super) fn apply(world: &mut World<'_>, map: &ResMap, target: &Target, value: Id) -> Outcome<()> {
+pub(super) fn apply(
+    world: &mut World<'_>,
+    map: &mut ResMap,
+    target: &Target,
+    value: Id,
+) -> Outcome<()> {
     let Some(select) = &target.select else {
-        return Err(fail!(ReplacementFailed, "target must specify resources to select"));
+        return Err(fail!(
+            ReplacementFailed,
+            "target must specify resources to select"
+        ));
     };
-    let compile = |selector| Matcher::new(selector).map_err(|error| error.wrap("error creating target selector"));
+    let compile = |selector| {
+        Matcher::new(selector).map_err(|error| error.wrap("error creating target selector"))
+    };
     let select = compile(select)?;
     let reject: Vec<Matcher> = target.reject.iter().map(compile).collect::<Outcome<_>>()?;
     let default = [DEFAULT_PATH.to_owned()];
-    let paths = if target.field_paths.is_empty() { &default[..] } else { &target.field_paths };
-    for resource in &map.list {
+    let paths = if target.field_paths.is_empty() {
+        &default[..]
+    } else {
+        &target.field_paths
+    };
+    for resource in &mut map.list {
         let Some(node) = resource.node else { continue };
         if !select.fits_metadata(&world.tree, node)? {
             continue;
@@ -46,14 +60,14 @@ pub(super) fn apply(world: &mut World<'_>, map: &ResMap, target: &Target, value:
         for matcher in reject.iter().filter(|matcher| matcher.looks_at_metadata()) {
             rejected = rejected || matcher.fits_metadata(&world.tree, node)?;
         }
-        // The identities as they are now: an earlier target may have renamed the object.
-        let mut fresh = resource.clone();
-        fresh.touch();
-        let ids = fresh.ids(&world.tree, &world.schemas);
-        let rejects = |matcher: &Matcher| !matcher.is_blank && ids.all().any(|id| matcher.fits_id(id));
+        let ids = resource.ids(&world.tree, &world.schemas);
+        let rejects =
+            |matcher: &Matcher| !matcher.is_blank && ids.all().any(|id| matcher.fits_id(id));
         if rejected || reject.iter().any(rejects) || !ids.all().any(|id| select.fits_id(id)) {
             continue;
         }
+        // A target may rename the object, and a later one must see that.
+        resource.touch();
         for path in paths {
             put(&mut world.tree, node, value, path, target.options.as_ref())
                 .map_err(|error| crate::resmap::name_object(error, &ids.now))?;
@@ -63,28 +77,49 @@ pub(super) fn apply(world: &mut World<'_>, map: &ResMap, target: &Target, value:
 }
 
 /// Writes `value` into the fields of one object that `path` names.
-fn put(tree: &mut Tree, object: Id, value: Id, path: &str, options: Option<&FieldOptions>) -> Outcome<()> {
-    let create = options.filter(|options| options.create).map(|_| tree[value].kind);
+fn put(
+    tree: &mut Tree,
+    object: Id,
+    value: Id,
+    path: &str,
+    options: Option<&FieldOptions>,
+) -> Outcome<()> {
+    let create = options
+        .filter(|options| options.create)
+        .map(|_| tree[value].kind);
     if structured::put(tree, object, value, path, options)? {
         return Ok(());
     }
     let missing = || {
         let or_create = if create.is_some() { " or create" } else { "" };
-        format!("unable to find{or_create} field {} in replacement target", go_quote(path))
+        format!(
+            "unable to find{or_create} field {} in replacement target",
+            go_quote(path)
+        )
     };
     let fields = find(tree, object, &split_dotted(path), create).context(missing)?;
     if fields.is_empty() {
         return Err(fail!(ReplacementFailed, "{}", missing()));
     }
-    fields.into_iter().try_for_each(|field| set(tree, field, value, options))
+    fields
+        .into_iter()
+        .try_for_each(|field| set(tree, field, value, options))
 }
 
 /// Writes a value, or the part of it that the options name, into a field.
-pub(super) fn set(tree: &mut Tree, field: Id, value: Id, options: Option<&FieldOptions>) -> Outcome<()> {
+pub(super) fn set(
+    tree: &mut Tree,
+    field: Id,
+    value: Id,
+    options: Option<&FieldOptions>,
+) -> Outcome<()> {
     let value = tree.copy(value);
     if let Some(options) = options.filter(|options| !options.delimiter.is_empty()) {
         if tree[field].kind != Kind::Scalar {
-            return Err(fail!(ReplacementFailed, "delimiter option can only be used with scalar nodes"));
+            return Err(fail!(
+                ReplacementFailed,
+                "delimiter option can only be used with scalar nodes"
+            ));
         }
         let old = tree[field].value.clone();
         let new = tree.value(Some(value));
@@ -105,9 +140,16 @@ pub(super) fn set(tree: &mut Tree, field: Id, value: Id, options: Option<&FieldO
 }
 
 /// All nodes that a path leads to: names, indexes, `[name=regex]` and `*`.
-pub(super) fn find(tree: &mut Tree, at: Id, path: &[String], create: Option<Kind>) -> Outcome<Vec<Id>> {
+pub(super) fn find(
+    tree: &mut Tree,
+    at: Id,
+    path: &[String],
+    create: Option<Kind>,
+) -> Outcome<Vec<Id>> {
     let at = tree.unwrap(at);
-    let Some((part, rest)) = path.split_first() else { return Ok(vec![at]) };
+    let Some((part, rest)) = path.split_first() else {
+        return Ok(vec![at]);
+    };
     if is_number(part) {
         find_index(tree, at, part, rest, create)
     } else if is_list_index(part) {
@@ -127,7 +169,13 @@ fn next_kind(rest: &[String], create: Kind) -> Kind {
     part_kind(rest.first().map_or("", String::as_str), create)
 }
 
-fn find_field(tree: &mut Tree, at: Id, name: &str, rest: &[String], create: Option<Kind>) -> Outcome<Vec<Id>> {
+fn find_field(
+    tree: &mut Tree,
+    at: Id,
+    name: &str,
+    rest: &[String],
+    create: Option<Kind>,
+) -> Outcome<Vec<Id>> {
     let field = match (tree.get(at, name)?, create) {
         (Some(field), _) => field,
         (None, None) => return Ok(Vec::new()),
@@ -147,8 +195,16 @@ fn find_field(tree: &mut Tree, at: Id, name: &str, rest: &[String], create: Opti
     find(tree, field, rest, create)
 }
 
-fn find_index(tree: &mut Tree, at: Id, part: &str, rest: &[String], create: Option<Kind>) -> Outcome<Vec<Id>> {
-    let index: usize = part.parse().map_err(|_| fail!(ReplacementFailed, "index {part} is too large"))?;
+fn find_index(
+    tree: &mut Tree,
+    at: Id,
+    part: &str,
+    rest: &[String],
+    create: Option<Kind>,
+) -> Outcome<Vec<Id>> {
+    let index: usize = part
+        .parse()
+        .map_err(|_| fail!(ReplacementFailed, "index {part} is too large"))?;
     let mut elements = tree.elements(at)?;
     if let Some(create) = create.filter(|_| elements.len() == index) {
         let made = tree.add(Node::of(next_kind(rest, create)));
@@ -157,20 +213,37 @@ fn find_index(tree: &mut Tree, at: Id, part: &str, rest: &[String], create: Opti
     }
     let Some(&element) = elements.get(index) else {
         let count = elements.len();
-        return Err(fail!(ReplacementFailed, "index {index} specified but only {count} elements found"));
+        return Err(fail!(
+            ReplacementFailed,
+            "index {index} specified but only {count} elements found"
+        ));
     };
     find(tree, element, rest, create)
 }
 
-fn find_matching(tree: &mut Tree, at: Id, part: &str, rest: &[String], create: Option<Kind>) -> Outcome<Vec<Id>> {
+fn find_matching(
+    tree: &mut Tree,
+    at: Id,
+    part: &str,
+    rest: &[String],
+    create: Option<Kind>,
+) -> Outcome<Vec<Id>> {
     let (name, pattern) = split_index(part)?;
     let wanted = regex(pattern)?;
     let mut found = Vec::new();
     for element in tree.elements(at)? {
-        let tested = if name.is_empty() { Some(element) } else { tree.field(element, name).map(|(_, value)| value) };
+        let tested = if name.is_empty() {
+            Some(element)
+        } else {
+            tree.field(element, name).map(|(_, value)| value)
+        };
         let Some(tested) = tested else { continue };
         if wanted.is_match(yaml::emit(tree, tested).trim()) {
-            let more = if name.is_empty() { vec![element] } else { find(tree, element, rest, create)? };
+            let more = if name.is_empty() {
+                vec![element]
+            } else {
+                find(tree, element, rest, create)?
+            };
             found.extend(more);
         }
     }
@@ -182,9 +255,16 @@ fn find_matching(tree: &mut Tree, at: Id, part: &str, rest: &[String], create: O
         scalar
     } else {
         let key = tree.add_scalar(name);
-        tree.add(Node { content: vec![key, scalar], ..Node::of(Kind::Mapping) })
+        tree.add(Node {
+            content: vec![key, scalar],
+            ..Node::of(Kind::Mapping)
+        })
     };
     tree.append(at, made)?;
     // Once more, without making another: a pattern need not match itself.
-    if name.is_empty() { Ok(vec![made]) } else { find(tree, made, rest, create) }
+    if name.is_empty() {
+        Ok(vec![made])
+    } else {
+        find(tree, made, rest, create)
+    }
 }

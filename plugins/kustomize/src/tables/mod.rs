@@ -25,19 +25,25 @@ pub(crate) fn shape(id: ShapeId) -> Option<&'static Shape> {
 
 /// The shape of a built-in kind.
 pub(crate) fn kind_shape(api_version: &str, kind: &str) -> Option<&'static Shape> {
-    let at = shapes::KINDS.binary_search_by(|(a, k, _)| (*a, *k).cmp(&(api_version, kind))).ok()?;
+    let at = shapes::KINDS
+        .binary_search_by(|(a, k, _)| (*a, *k).cmp(&(api_version, kind)))
+        .ok()?;
     shape(shapes::KINDS[at].2)
 }
 
 /// The shape of a built-in definition.
 pub(crate) fn definition_shape(name: &str) -> Option<&'static Shape> {
-    let at = shapes::DEFINITIONS.binary_search_by(|(known, _)| (*known).cmp(name)).ok()?;
+    let at = shapes::DEFINITIONS
+        .binary_search_by(|(known, _)| (*known).cmp(name))
+        .ok()?;
     shape(shapes::DEFINITIONS[at].1)
 }
 
 /// Whether a built-in kind has a namespace; nothing for other kinds.
 pub(crate) fn has_namespace(api_version: &str, kind: &str) -> Option<bool> {
-    let at = scopes::SCOPES.binary_search_by(|(a, k, _)| (*a, *k).cmp(&(api_version, kind))).ok()?;
+    let at = scopes::SCOPES
+        .binary_search_by(|(a, k, _)| (*a, *k).cmp(&(api_version, kind)))
+        .ok()?;
     Some(scopes::SCOPES[at].2)
 }
 
@@ -59,7 +65,10 @@ mod tests {
     #[test]
     fn containers_merge_by_name_and_ports_by_port_and_protocol() {
         let field = |shape: &'static Shape, name: &str| {
-            let at = shape.fields.binary_search_by(|(field, _)| (*field).cmp(name)).expect("the field is known");
+            let at = shape
+                .fields
+                .binary_search_by(|(field, _)| (*field).cmp(name))
+                .expect("the field is known");
             super::shape(shape.fields[at].1).expect("the shape is there")
         };
         let deployment = kind_shape("apps/v1", "Deployment").expect("built in");
@@ -68,6 +77,9 @@ mod tests {
         assert!(containers.merges);
         assert_eq!(containers.keys, ["name"]);
         let container = shape(containers.items).expect("containers have elements");
-        assert_eq!(field(container, "ports").keys, ["containerPort", "protocol"]);
+        assert_eq!(
+            field(container, "ports").keys,
+            ["containerPort", "protocol"]
+        );
     }
 }

@@ -12,10 +12,20 @@ use crate::resource;
 use crate::world::World;
 
 /// Changes all images that the settings name.
-pub(super) fn apply(world: &mut World<'_>, map: &mut ResMap, image: &Image, specs: &[FieldSpec]) -> Outcome<()> {
-    let updater = Updater { image, matcher: Matcher::new(&image.name) };
+pub(super) fn apply(
+    world: &mut World<'_>,
+    map: &mut ResMap,
+    image: &Image,
+    specs: &[FieldSpec],
+) -> Outcome<()> {
+    let updater = Updater {
+        image,
+        matcher: Matcher::new(&image.name),
+    };
     for resource in &mut map.list {
-        let Some(object) = resource.node else { continue };
+        let Some(object) = resource.node else {
+            continue;
+        };
         if &*resource::text_of(&world.tree, object, "kind") == "CustomResourceDefinition" {
             continue;
         }
@@ -23,7 +33,9 @@ pub(super) fn apply(world: &mut World<'_>, map: &mut ResMap, image: &Image, spec
         updater.walk(&mut world.tree, object)?;
     }
     for resource in &mut map.list {
-        let Some(object) = resource.node else { continue };
+        let Some(object) = resource.node else {
+            continue;
+        };
         if &*resource::text_of(&world.tree, object, "kind") == "CustomResourceDefinition" {
             continue;
         }
@@ -89,12 +101,18 @@ impl Updater<'_> {
     fn replace(&self, old: &str) -> String {
         let (name, tag, digest) = split(old);
         let image = self.image;
-        let name = if image.new_name.is_empty() { name } else { &image.new_name };
+        let name = if image.new_name.is_empty() {
+            name
+        } else {
+            &image.new_name
+        };
         let (tag, digest) = match (image.new_tag.is_empty(), image.digest.is_empty()) {
             (false, false) => (image.new_tag.clone(), image.digest.as_str()),
             (false, true) => (image.new_tag.clone(), ""),
             (true, false) => (String::new(), image.digest.as_str()),
-            (true, true) if !image.tag_suffix.is_empty() => (format!("{tag}{}", image.tag_suffix), ""),
+            (true, true) if !image.tag_suffix.is_empty() => {
+                (format!("{tag}{}", image.tag_suffix), "")
+            }
             (true, true) => (tag.to_owned(), digest),
         };
         let mut new = name.to_owned();
@@ -118,7 +136,8 @@ enum Matcher {
 
 impl Matcher {
     fn new(name: &str) -> Self {
-        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b'/' | b':');
+        let plain =
+            |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b'/' | b':');
         if name.bytes().all(plain) {
             return Self::Plain(name.to_owned());
         }
@@ -135,7 +154,8 @@ impl Matcher {
                 let same = |(wanted, got): (char, Option<char>)| {
                     got.is_some_and(|got| got == wanted || (wanted == '.' && got != '\n'))
                 };
-                name.chars().all(|wanted| same((wanted, rest.next()))) && is_tag_and_digest(rest.as_str())
+                name.chars().all(|wanted| same((wanted, rest.next())))
+                    && is_tag_and_digest(rest.as_str())
             }
         }
     }
@@ -144,7 +164,8 @@ impl Matcher {
 /// `(:TAG)?(@ALGORITHM:HEX)?`
 fn is_tag_and_digest(rest: &str) -> bool {
     let is_text = |text: &str| {
-        text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'{' | b'}' | b'-'))
+        text.bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'{' | b'}' | b'-'))
     };
     let (tag, digest) = match rest.split_once('@') {
         Some((tag, digest)) => (tag, Some(digest)),
@@ -154,7 +175,9 @@ fn is_tag_and_digest(rest: &str) -> bool {
     let digest_fits = digest.is_none_or(|digest| {
         digest.split_once(':').is_some_and(|(algorithm, hex)| {
             let parts = algorithm.split(['.', '+', '_', '-']);
-            parts.into_iter().all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric()))
+            parts
+                .into_iter()
+                .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric()))
                 && is_text(hex)
         })
     });
@@ -182,7 +205,10 @@ mod tests {
     #[test]
     fn images_come_apart() {
         assert_eq!(split("nginx"), ("nginx", "", ""));
-        assert_eq!(split("host:5000/a/nginx:1.2@sha256:ab"), ("host:5000/a/nginx", "1.2", "sha256:ab"));
+        assert_eq!(
+            split("host:5000/a/nginx:1.2@sha256:ab"),
+            ("host:5000/a/nginx", "1.2", "sha256:ab")
+        );
         assert_eq!(split("nginx@sha256:ab"), ("nginx", "", "sha256:ab"));
     }
 
@@ -190,10 +216,22 @@ mod tests {
     fn a_name_fits_with_any_tag_and_digest_only() {
         for name in ["gcr.io/a-b", "gcr.io/a-(b)"] {
             let matcher = Matcher::new(name);
-            for yes in ["gcr.io/a-b", "gcr.io/a-b:v1.0", "gcr.io/a-b:1@sha256:ab", "gcrxio/a-b", "gcr.io/a-b:${X}"] {
+            for yes in [
+                "gcr.io/a-b",
+                "gcr.io/a-b:v1.0",
+                "gcr.io/a-b:1@sha256:ab",
+                "gcrxio/a-b",
+                "gcr.io/a-b:${X}",
+            ] {
                 assert_eq!(matcher.fits(yes), yes != "gcr.io/a-b:${X}", "{name} {yes}");
             }
-            for no in ["gcr.io/a-bc", "x/gcr.io/a-b", "gcr.io/a-b/c", "gcr.io/a-b@sha256", "gcr.io/a-b:a:b"] {
+            for no in [
+                "gcr.io/a-bc",
+                "x/gcr.io/a-b",
+                "gcr.io/a-b/c",
+                "gcr.io/a-b@sha256",
+                "gcr.io/a-b:a:b",
+            ] {
                 assert!(!matcher.fits(no), "{name} {no}");
             }
         }

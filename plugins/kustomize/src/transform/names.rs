@@ -47,10 +47,17 @@ fn is_skipped(id: &ResId) -> bool {
 }
 
 /// Changes the fields that the specifications name, and remembers the names as they were.
-pub(super) fn apply(world: &mut World<'_>, map: &mut ResMap, affix: Affix<'_>, specs: &[FieldSpec]) -> Outcome<()> {
+pub(super) fn apply(
+    world: &mut World<'_>,
+    map: &mut ResMap,
+    affix: Affix<'_>,
+    specs: &[FieldSpec],
+) -> Outcome<()> {
     let create = Some((Kind::Scalar, Tag::Str));
     for resource in &mut map.list {
-        let Some(object) = resource.node else { continue };
+        let Some(object) = resource.node else {
+            continue;
+        };
         let first = resource.ids(&world.tree, &world.schemas).first().clone();
         if is_skipped(&first) {
             continue;

@@ -53,7 +53,11 @@ pub(crate) struct Setter<'a> {
 
 /// What must be unique.
 fn key(id: &ResId) -> (String, String, String) {
-    (id.gvk.to_string(), id.name.to_string(), id.effective_namespace().to_owned())
+    (
+        id.gvk.to_string(),
+        id.name.to_string(),
+        id.effective_namespace().to_owned(),
+    )
 }
 
 impl Setter<'_> {
@@ -61,7 +65,12 @@ impl Setter<'_> {
     ///
     /// # Errors
     /// Two objects become one, or a field is not text.
-    pub(super) fn apply(self, world: &mut World<'_>, map: &mut ResMap, specs: &[FieldSpec]) -> Outcome<()> {
+    pub(super) fn apply(
+        self,
+        world: &mut World<'_>,
+        map: &mut ResMap,
+        specs: &[FieldSpec],
+    ) -> Outcome<()> {
         if self.namespace.is_empty() {
             return Ok(());
         }
@@ -71,7 +80,12 @@ impl Setter<'_> {
         }
         for i in 0..map.list.len() {
             let resource = &mut map.list[i];
-            let Some(object) = resource.node.filter(|node| !world.tree.is_empty(Some(*node))) else { continue };
+            let Some(object) = resource
+                .node
+                .filter(|node| !world.tree.is_empty(Some(*node)))
+            else {
+                continue;
+            };
             if resource::annotation(&world.tree, object, mark::HELM).as_deref() == Some("true") {
                 continue;
             }
@@ -94,11 +108,23 @@ impl Setter<'_> {
     }
 
     /// Sets the namespace wherever one object has it.
-    pub(crate) fn set(self, tree: &mut Tree, object: Id, id: &ResId, specs: &[FieldSpec]) -> Outcome<()> {
+    pub(crate) fn set(
+        self,
+        tree: &mut Tree,
+        object: Id,
+        id: &ResId,
+        specs: &[FieldSpec],
+    ) -> Outcome<()> {
         let mut set = |tree: &mut Tree, at| self.set_scalar(tree, at);
         if !id.cluster_scoped {
             let spec = spec("", "", "", "metadata/namespace", true);
-            fieldspec::apply(tree, object, &spec, &Some((Kind::Scalar, Tag::Empty)), &mut set)?;
+            fieldspec::apply(
+                tree,
+                object,
+                &spec,
+                &Some((Kind::Scalar, Tag::Empty)),
+                &mut set,
+            )?;
         }
         let kind = resource::text_of(tree, object, "kind");
         let is_binding = is_role_binding(&kind);
@@ -108,14 +134,18 @@ impl Setter<'_> {
         let is_core = &*resource::text_of(tree, object, "apiVersion") == "v1";
         let create = Some((Kind::Scalar, Tag::Str));
         for spec in specs {
-            let is_own = spec.path == "metadata/namespace" || (spec.path == "metadata/name" && !is_core);
-            let is_subject = is_binding && is_role_binding(&spec.kind) && spec.path == "subjects/namespace";
+            let is_own =
+                spec.path == "metadata/namespace" || (spec.path == "metadata/name" && !is_core);
+            let is_subject =
+                is_binding && is_role_binding(&spec.kind) && spec.path == "subjects/namespace";
             if is_own || is_subject {
                 continue;
             }
             fieldspec::apply(tree, object, spec, &create, &mut set).map_err(|error| {
                 let context = match error.found {
-                    Some(kind) if kind != Kind::Scalar => "namespace field specs must target scalar nodes",
+                    Some(kind) if kind != Kind::Scalar => {
+                        "namespace field specs must target scalar nodes"
+                    }
                     _ => "namespace transformation failed",
                 };
                 error.wrap(context)
@@ -129,7 +159,10 @@ impl Setter<'_> {
         if self.unset_only && is_set {
             return Ok(());
         }
-        let value = tree.add(Node { tag: Tag::Str, ..Node::scalar(self.namespace) });
+        let value = tree.add(Node {
+            tag: Tag::Str,
+            ..Node::scalar(self.namespace)
+        });
         tree.set_field(at, "", Some(value))
     }
 
@@ -139,17 +172,25 @@ impl Setter<'_> {
             SubjectMode::DefaultOnly => ("name", "default"),
             SubjectMode::AllServiceAccounts => ("kind", "ServiceAccount"),
         };
-        let Some(subjects) = tree.lookup(object, &["subjects"])?.filter(|id| !tree.is_null(Some(*id))) else {
+        let Some(subjects) = tree
+            .lookup(object, &["subjects"])?
+            .filter(|id| !tree.is_null(Some(*id)))
+        else {
             return Ok(());
         };
         let context = || "setting namespace on (cluster)role binding subjects".to_owned();
         for subject in tree.elements(subjects).context(context)? {
-            let Some(found) = tree.lookup(subject, &[field]).context(context)? else { continue };
+            let Some(found) = tree.lookup(subject, &[field]).context(context)? else {
+                continue;
+            };
             tree.expect(found, Kind::Scalar).context(context)?;
             if &*tree.value(Some(found)) != wanted {
                 continue;
             }
-            if let Some(at) = tree.lookup_create(subject, Kind::Scalar, &["namespace"]).context(context)? {
+            if let Some(at) = tree
+                .lookup_create(subject, Kind::Scalar, &["namespace"])
+                .context(context)?
+            {
                 self.set_scalar(tree, at).context(context)?;
             }
         }
@@ -162,7 +203,10 @@ fn is_role_binding(kind: &str) -> bool {
 }
 
 fn collision(world: &World<'_>, map: &ResMap, id: &ResId) -> Box<crate::error::Error> {
-    let same = map.list.iter().filter(|r| r.ids(&world.tree, &world.schemas).now.same(id));
+    let same = map
+        .list
+        .iter()
+        .filter(|r| r.ids(&world.tree, &world.schemas).now.same(id));
     let shown: Vec<String> = same
         .filter_map(|r| crate::yaml::to_value(&world.tree, r.node?).ok())
         .map(|value| crate::json::text(&value, None))

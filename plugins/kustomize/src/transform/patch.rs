@@ -30,7 +30,10 @@ impl SmPatches {
         more: &str,
     ) -> Outcome<Self> {
         if paths.is_empty() && more.is_empty() {
-            return Err(fail!(PatchFailed, "empty file path and empty patch content"));
+            return Err(fail!(
+                PatchFailed,
+                "empty file path and empty patch content"
+            ));
         }
         let mut patches = Vec::new();
         for path in paths {
@@ -38,7 +41,8 @@ impl SmPatches {
                 Ok(inline) => inline,
                 Err(_) => {
                     let bytes = loader.load(path)?;
-                    read::objects(world, &bytes).map_err(|error| read::in_file(error, path, &loader.display(path)))?
+                    read::objects(world, &bytes)
+                        .map_err(|error| read::in_file(error, path, &loader.display(path)))?
                 }
             };
             patches.extend(read);
@@ -48,7 +52,10 @@ impl SmPatches {
         }
         if patches.is_empty() {
             let files = go_list(paths);
-            return Err(fail!(PatchFailed, "patch appears to be empty; files={files}, Patch={more}"));
+            return Err(fail!(
+                PatchFailed,
+                "patch appears to be empty; files={files}, Patch={more}"
+            ));
         }
         Ok(Self { patches })
     }
@@ -82,28 +89,50 @@ impl Patches {
     ///
     /// # Errors
     /// It names no patch or two, or the text is neither kind of patch.
-    pub(crate) fn read(world: &mut World<'_>, loader: &Loader<'_>, entry: &Patch, shown: &str) -> Outcome<Self> {
+    pub(crate) fn read(
+        world: &mut World<'_>,
+        loader: &Loader<'_>,
+        entry: &Patch,
+        shown: &str,
+    ) -> Outcome<Self> {
         let inline = entry.patch.trim();
         let (text, source) = match (inline.is_empty(), entry.path.is_empty()) {
-            (true, true) => return Err(fail!(PatchFailed, "must specify one of patch and path in\n{shown}")),
-            (false, false) => {
-                return Err(fail!(PatchFailed, "patch and path can't be set at the same time\n{shown}"));
+            (true, true) => {
+                return Err(fail!(
+                    PatchFailed,
+                    "must specify one of patch and path in\n{shown}"
+                ));
             }
-            (false, true) => (inline.as_bytes().to_vec(), format!("[patch: {}]", go_quote(inline))),
+            (false, false) => {
+                return Err(fail!(
+                    PatchFailed,
+                    "patch and path can't be set at the same time\n{shown}"
+                ));
+            }
+            (false, true) => (
+                inline.as_bytes().to_vec(),
+                format!("[patch: {}]", go_quote(inline)),
+            ),
             (true, false) => {
                 let path = &entry.path;
                 let read = loader.load(path);
-                let bytes =
-                    read.map_err(|error| error.wrap(format!("failed to get the patch file from path({path})")))?;
+                let bytes = read.map_err(|error| {
+                    error.wrap(format!("failed to get the patch file from path({path})"))
+                })?;
                 (bytes, format!("[path: {}]", go_quote(path)))
             }
         };
         let place = (!entry.path.is_empty()).then(|| loader.display(&entry.path));
-        let content = read_content(world, &text, entry.options, &source).map_err(|error| match &place {
-            Some(file) => error.in_file(file),
-            None => error,
-        })?;
-        Ok(Self { content, target: entry.target.clone(), source })
+        let content =
+            read_content(world, &text, entry.options, &source).map_err(|error| match &place {
+                Some(file) => error.in_file(file),
+                None => error,
+            })?;
+        Ok(Self {
+            content,
+            target: entry.target.clone(),
+            source,
+        })
     }
 
     pub(super) fn apply(&self, world: &mut World<'_>, map: &mut ResMap) -> Outcome<()> {
@@ -112,14 +141,23 @@ impl Patches {
             Content::StrategicMerge(patches) => self.apply_merge(world, map, patches),
             Content::Json(operations) => {
                 let Some(target) = &self.target else {
-                    return Err(fail!(PatchFailed, "must specify a target for JSON patch {}", self.source));
+                    return Err(fail!(
+                        PatchFailed,
+                        "must specify a target for JSON patch {}",
+                        self.source
+                    ));
                 };
                 patch_json::apply(world, map, target, operations, true)
             }
         }
     }
 
-    fn apply_merge(&self, world: &mut World<'_>, map: &mut ResMap, patches: &[Resource]) -> Outcome<()> {
+    fn apply_merge(
+        &self,
+        world: &mut World<'_>,
+        map: &mut ResMap,
+        patches: &[Resource],
+    ) -> Outcome<()> {
         if let Some(target) = &self.target {
             if patches.len() > 1 {
                 return Err(fail!(
@@ -136,7 +174,10 @@ impl Patches {
         for patch in patches {
             let id = patch.ids(&world.tree, &world.schemas).first().clone();
             let target = map.find_target(world, &id).map_err(|error| {
-                error.wrap(format!("no resource matches strategic merge patch {}", go_quote(&id.to_string())))
+                error.wrap(format!(
+                    "no resource matches strategic merge patch {}",
+                    go_quote(&id.to_string())
+                ))
             })?;
             if let Some(node) = patch.node {
                 patch_one(world, &mut map.list[target], node)?;
@@ -146,13 +187,19 @@ impl Patches {
     }
 }
 
-fn read_content(world: &mut World<'_>, text: &[u8], options: PatchOptions, source: &str) -> Outcome<Content> {
+fn read_content(
+    world: &mut World<'_>,
+    text: &[u8],
+    options: PatchOptions,
+    source: &str,
+) -> Outcome<Content> {
     let merge_error = match read::objects(world, text) {
         Ok(patches) => {
             for patch in patches.iter().filter_map(|patch| patch.node) {
-                for (allowed, key) in
-                    [(options.allow_name_change, mark::NAME_CHANGE), (options.allow_kind_change, mark::KIND_CHANGE)]
-                {
+                for (allowed, key) in [
+                    (options.allow_name_change, mark::NAME_CHANGE),
+                    (options.allow_kind_change, mark::KIND_CHANGE),
+                ] {
                     if allowed {
                         resource::enable(&mut world.tree, patch, key)?;
                     }
@@ -162,12 +209,20 @@ fn read_content(world: &mut World<'_>, text: &[u8], options: PatchOptions, sourc
         }
         Err(error) => error,
     };
-    let operations = std::str::from_utf8(text).ok().and_then(|text| jsonpatch::read(text).ok());
+    let operations = std::str::from_utf8(text)
+        .ok()
+        .and_then(|text| jsonpatch::read(text).ok());
     operations.map(Content::Json).ok_or_else(|| {
-        let mut error = fail!(PatchFailed, "unable to parse SM or JSON patch from {source}");
+        let mut error = fail!(
+            PatchFailed,
+            "unable to parse SM or JSON patch from {source}"
+        );
         error.line = merge_error.line;
         error.column = merge_error.column;
-        error.advise(format!("as a strategic merge patch: {}", merge_error.message))
+        error.advise(format!(
+            "as a strategic merge patch: {}",
+            merge_error.message
+        ))
     })
 }
 
@@ -177,7 +232,9 @@ pub(super) fn select(world: &World<'_>, map: &ResMap, selector: &Selector) -> Ou
     let mut found = Vec::new();
     for (i, resource) in map.list.iter().enumerate() {
         let Some(node) = resource.node else { continue };
-        if matcher.fits_object(&resource.ids(&world.tree, &world.schemas)) && matcher.fits_metadata(&world.tree, node)? {
+        if matcher.fits_object(&resource.ids(&world.tree, &world.schemas))
+            && matcher.fits_metadata(&world.tree, node)?
+        {
             found.push(i);
         }
     }

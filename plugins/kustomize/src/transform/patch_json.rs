@@ -24,17 +24,30 @@ impl JsonPatch {
     /// # Errors
     /// It has no target, no patch or two, or the text is no patch.
     pub(crate) fn read(loader: &Loader<'_>, entry: &Patch) -> Outcome<Self> {
-        let Some(target) = entry.target.clone().filter(|target| !target.name.is_empty()) else {
+        let Some(target) = entry
+            .target
+            .clone()
+            .filter(|target| !target.name.is_empty())
+        else {
             return Err(fail!(PatchFailed, "must specify the target name"));
         };
         let text = match (entry.path.is_empty(), entry.patch.is_empty()) {
             (true, true) => return Err(fail!(PatchFailed, "empty file path and empty jsonOp")),
-            (false, false) => return Err(fail!(PatchFailed, "must specify a file path or jsonOp, not both")),
+            (false, false) => {
+                return Err(fail!(
+                    PatchFailed,
+                    "must specify a file path or jsonOp, not both"
+                ));
+            }
             (true, false) => entry.patch.clone(),
             (false, true) => {
                 let text = String::from_utf8_lossy(&loader.load(&entry.path)?).into_owned();
                 if text.is_empty() {
-                    return Err(fail!(PatchFailed, "patch file '{}' empty seems to be empty", entry.path));
+                    return Err(fail!(
+                        PatchFailed,
+                        "patch file '{}' empty seems to be empty",
+                        entry.path
+                    ));
                 }
                 text
             }
@@ -42,7 +55,10 @@ impl JsonPatch {
         let operations = jsonpatch::read(&text).context(|| format!("decoding {text}"))?;
         if operations.is_empty() {
             let file = &entry.path;
-            return Err(fail!(PatchFailed, "patch appears to be empty; file={file}, JsonOp={text}"));
+            return Err(fail!(
+                PatchFailed,
+                "patch appears to be empty; file={file}, JsonOp={text}"
+            ));
         }
         Ok(Self { target, operations })
     }
@@ -62,7 +78,9 @@ pub(super) fn apply(
     remembers: bool,
 ) -> Outcome<()> {
     for at in super::patch::select(world, map, target)? {
-        let Some(object) = map.list[at].node else { continue };
+        let Some(object) = map.list[at].node else {
+            continue;
+        };
         let id = map.list[at].ids(&world.tree, &world.schemas).now.clone();
         if remembers {
             resource::store_id(&mut world.tree, object, &id)?;

@@ -19,16 +19,29 @@ pub(super) fn apply(
 ) -> Outcome<()> {
     let mut found = false;
     for spec in specs {
-        let targets = map.find_any(world, |id| *id.name == *replica.name && spec.selects(&id.gvk));
+        let targets = map.find_any(world, |id| {
+            *id.name == *replica.name && spec.selects(&id.gvk)
+        });
         found |= !targets.is_empty();
         for at in targets {
-            let Some(object) = map.list[at].node else { continue };
+            let Some(object) = map.list[at].node else {
+                continue;
+            };
             map.list[at].touch();
             let mut set = |tree: &mut Tree, at| {
-                let count = tree.add(Node { tag: Tag::Int, ..Node::scalar(&replica.count.to_string()) });
+                let count = tree.add(Node {
+                    tag: Tag::Int,
+                    ..Node::scalar(&replica.count.to_string())
+                });
                 tree.set_field(at, "", Some(count))
             };
-            fieldspec::apply(&mut world.tree, object, spec, &Some((Kind::Scalar, Tag::Int)), &mut set)?;
+            fieldspec::apply(
+                &mut world.tree,
+                object,
+                spec,
+                &Some((Kind::Scalar, Tag::Int)),
+                &mut set,
+            )?;
         }
     }
     if found {

@@ -18,7 +18,10 @@ fn check(options: &SortOptions) -> Outcome<()> {
             KustomizationInvalid,
             "the field 'sortOptions.legacySortOptions' is set but the selected sort order is 'fifo', not 'legacy'"
         )),
-        _ => Err(fail!(KustomizationInvalid, "the field 'sortOptions.order' must be one of [fifo, legacy]")),
+        _ => Err(fail!(
+            KustomizationInvalid,
+            "the field 'sortOptions.order' must be one of [fifo, legacy]"
+        )),
     }
 }
 
@@ -28,11 +31,23 @@ pub(super) fn apply(world: &mut World<'_>, map: &mut ResMap, options: &SortOptio
     if options.order != "legacy" {
         return Ok(());
     }
-    let default = || (ORDER_FIRST.map(str::to_owned).to_vec(), ORDER_LAST.map(str::to_owned).to_vec());
-    let (first, last) = options.legacy.as_ref().map_or_else(default, |o| (o.first.clone(), o.last.clone()));
+    let default = || {
+        (
+            ORDER_FIRST.map(str::to_owned).to_vec(),
+            ORDER_LAST.map(str::to_owned).to_vec(),
+        )
+    };
+    let (first, last) = options
+        .legacy
+        .as_ref()
+        .map_or_else(default, |o| (o.first.clone(), o.last.clone()));
     let list = std::mem::take(&mut map.list);
-    let keyed = list.into_iter().map(|resource| (resource.ids(&world.tree, &world.schemas), resource));
-    let mut keyed: Vec<_> = keyed.map(|(ids, resource)| (key(&ids.now, &first, &last), resource)).collect();
+    let keyed = list
+        .into_iter()
+        .map(|resource| (resource.ids(&world.tree, &world.schemas), resource));
+    let mut keyed: Vec<_> = keyed
+        .map(|(ids, resource)| (key(&ids.now, &first, &last), resource))
+        .collect();
     keyed.sort_by(|(a, _), (b, _)| a.cmp(b));
     let sorted = keyed.into_iter().map(|(_, resource)| resource).collect();
     *map = ResMap::checked(world, sorted)
@@ -44,7 +59,23 @@ pub(super) fn apply(world: &mut World<'_>, map: &mut ResMap, options: &SortOptio
 /// called Namespace the core one comes first.
 fn key(id: &ResId, first: &[String], last: &[String]) -> (i32, bool, String, String) {
     let core_namespace = &*id.gvk.kind == "Namespace" && id.gvk.group.is_empty();
-    let or = |text: &str, mark: &str| if text.is_empty() { mark.to_owned() } else { text.to_owned() };
-    let rest = format!("{}|{}|{}", id.gvk, or(&id.namespace, "~X"), or(&id.name, "~N"));
-    (order_in(&id.gvk.kind, first, last), !core_namespace, id.gvk.sort_text(), rest)
+    let or = |text: &str, mark: &str| {
+        if text.is_empty() {
+            mark.to_owned()
+        } else {
+            text.to_owned()
+        }
+    };
+    let rest = format!(
+        "{}|{}|{}",
+        id.gvk,
+        or(&id.namespace, "~X"),
+        or(&id.name, "~N")
+    );
+    (
+        order_in(&id.gvk.kind, first, last),
+        !core_namespace,
+        id.gvk.sort_text(),
+        rest,
+    )
 }

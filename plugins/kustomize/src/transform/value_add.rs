@@ -45,7 +45,8 @@ impl ValueAdd {
         }
         if !self.target_file.is_empty() {
             let bytes = loader.load(&self.target_file)?;
-            let more: Targets = crate::decode::from_yaml(&bytes, "Targets", crate::decode::Mode::Plugin)?;
+            let more: Targets =
+                crate::decode::from_yaml(&bytes, "Targets", crate::decode::Mode::Plugin)?;
             self.targets.extend(more.targets);
         }
         if self.targets.is_empty() {
@@ -73,11 +74,17 @@ impl ValueAdd {
                 Some(selector) => super::patch::select(world, map, selector)?,
             };
             for at in selected {
-                let Some(object) = map.list[at].node else { continue };
+                let Some(object) = map.list[at].node else {
+                    continue;
+                };
                 let id = map.list[at].ids(&world.tree, &world.schemas).now.clone();
                 map.list[at].touch();
                 if target.field_path == "metadata/namespace" {
-                    let setter = Setter { namespace: &self.value, unset_only: false, subjects: SubjectMode::default() };
+                    let setter = Setter {
+                        namespace: &self.value,
+                        unset_only: false,
+                        subjects: SubjectMode::default(),
+                    };
                     setter.set(&mut world.tree, object, &id, &[])?;
                 } else {
                     self.add(&mut world.tree, object, target)?;
@@ -92,10 +99,14 @@ impl ValueAdd {
         if target.field_path.starts_with('/') && path.first().is_some_and(String::is_empty) {
             path.remove(0);
         }
-        let Some(field) = tree.lookup_create(object, Kind::Scalar, &path)? else { return Ok(()) };
+        let Some(field) = tree.lookup_create(object, Kind::Scalar, &path)? else {
+            return Ok(());
+        };
         tree.expect(field, Kind::Scalar)?;
         let value = match usize::try_from(target.position) {
-            Ok(position) if position > 0 => insert_part(&tree[field].value, position - 1, &self.value),
+            Ok(position) if position > 0 => {
+                insert_part(&tree[field].value, position - 1, &self.value)
+            }
             _ => self.value.clone(),
         };
         tree.set_scalar(field, &value)
