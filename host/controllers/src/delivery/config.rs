@@ -53,7 +53,10 @@ mod tests {
     #[test]
     fn a_plain_spec_lays_nothing_over() {
         let config = of_kustomization(&spec(""));
-        assert_eq!(config, r#"{"generate":true,"loadRestrictor":"none","overlay":{}}"#);
+        assert_eq!(
+            config,
+            r#"{"generate":true,"loadRestrictor":"none","overlay":{}}"#
+        );
     }
 
     #[test]
@@ -66,7 +69,10 @@ mod tests {
         assert_eq!(overlay["namespace"], "dev");
         assert_eq!(overlay.get("namePrefix"), None);
         assert_eq!(overlay["patches"][0]["target"]["kind"], "Service");
-        assert_eq!(overlay["images"][0], json!({"name": "nginx", "newTag": "1"}));
+        assert_eq!(
+            overlay["images"][0],
+            json!({"name": "nginx", "newTag": "1"})
+        );
         assert_eq!(overlay["components"], json!(["../c"]));
         assert_eq!(overlay["ignoreMissingComponents"], true);
     }

@@ -41,7 +41,12 @@ pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 /// # Errors
 /// See [`ExpandError`].
 pub fn expand(text: &str, lookup: Lookup<'_>) -> Result<String, ExpandError> {
-    let mut expander = Expander { text, at: 0, depth: 0, lookup };
+    let mut expander = Expander {
+        text,
+        at: 0,
+        depth: 0,
+        lookup,
+    };
     let mut result = String::with_capacity(text.len());
     while let Some(offset) = expander.rest().find('$') {
         result.push_str(&expander.rest()[..offset]);
@@ -91,8 +96,15 @@ impl<'a> Expander<'a> {
     }
 
     fn bad(&self, start: usize) -> ExpandError {
-        let expression = self.text[start..].chars().take(40).take_while(|c| *c != '\n').collect();
-        ExpandError::BadSubstitution { expression, line: self.line() }
+        let expression = self.text[start..]
+            .chars()
+            .take(40)
+            .take_while(|c| *c != '\n')
+            .collect();
+        ExpandError::BadSubstitution {
+            expression,
+            line: self.line(),
+        }
     }
 
     /// Evaluates what follows `${`, up to and with its `}`.
@@ -131,7 +143,9 @@ impl<'a> Expander<'a> {
 
     fn name(&mut self, start: usize) -> Result<&'a str, ExpandError> {
         let rest = self.rest();
-        let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
+        let end = rest
+            .find(|c: char| !(c.is_alphanumeric() || c == '_'))
+            .unwrap_or(rest.len());
         if end == 0 {
             return Err(self.bad(start));
         }
@@ -159,13 +173,21 @@ impl<'a> Expander<'a> {
     fn substring(&mut self, name: &str, start: usize) -> Result<String, ExpandError> {
         self.at += 1;
         let offset = self.word(&[':', '}'], false)?;
-        let length = if self.eat(":") { Some(self.word(&['}'], false)?) } else { None };
+        let length = if self.eat(":") {
+            Some(self.word(&['}'], false)?)
+        } else {
+            None
+        };
         let value = self.value(name)?;
         let Ok(offset) = offset.parse::<i64>() else {
             return Ok(value);
         };
         let bytes = value.len() as i64;
-        let from = if offset < 0 { (bytes + offset).max(0) } else { offset.min(bytes) };
+        let from = if offset < 0 {
+            (bytes + offset).max(0)
+        } else {
+            offset.min(bytes)
+        };
         let to = match length.map(|length| length.parse::<i64>()) {
             None => bytes,
             Some(Err(_)) => return Ok(value),
@@ -184,9 +206,19 @@ impl<'a> Expander<'a> {
             self.at += 1;
         }
         let value = self.value(name)?;
-        let change = |text: &str| if upper { text.to_uppercase() } else { text.to_lowercase() };
+        let change = |text: &str| {
+            if upper {
+                text.to_uppercase()
+            } else {
+                text.to_lowercase()
+            }
+        };
         let first = value.chars().next().map_or(0, char::len_utf8);
-        Ok(if all { change(&value) } else { change(&value[..first]) + &value[first..] })
+        Ok(if all {
+            change(&value)
+        } else {
+            change(&value[..first]) + &value[first..]
+        })
     }
 
     /// `${name/old/new}`, `${name//old/new}`, `${name/#old/new}` and `${name/%old/new}`.
@@ -203,7 +235,11 @@ impl<'a> Expander<'a> {
         if !self.eat("/") {
             return Err(self.bad(start));
         }
-        let new = if self.peek() == Some('}') { None } else { Some(self.word(&['}'], true)?) };
+        let new = if self.peek() == Some('}') {
+            None
+        } else {
+            Some(self.word(&['}'], true)?)
+        };
         let value = self.value(name)?;
         // Upstream leaves the value alone when an anchored form has nothing to put in.
         Ok(match (mode, new) {
@@ -235,7 +271,11 @@ impl<'a> Expander<'a> {
         } else {
             // A suffix is a prefix of the reversed text, for the reversed pattern.
             let reversed = |text: &str| text.chars().rev().collect::<String>();
-            reversed(&pattern::trim_prefix(&reversed(&value), &reversed(&pattern), longest))
+            reversed(&pattern::trim_prefix(
+                &reversed(&value),
+                &reversed(&pattern),
+                longest,
+            ))
         })
     }
 
@@ -247,7 +287,11 @@ impl<'a> Expander<'a> {
         }
         let mut word = String::new();
         while let Some(next) = self.peek() {
-            if escapes && ["$$", "\\/", "\\\\"].iter().any(|pair| self.rest().starts_with(pair)) {
+            if escapes
+                && ["$$", "\\/", "\\\\"]
+                    .iter()
+                    .any(|pair| self.rest().starts_with(pair))
+            {
                 word.push_str(&self.rest()[1..2]);
                 self.at += 2;
             } else if ends.contains(&next) || self.rest().starts_with("${") {
@@ -267,7 +311,10 @@ mod tests {
 
     fn expanded(text: &str, values: &[(&str, &str)]) -> Result<String, ExpandError> {
         expand(text, &|name| {
-            values.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+            values
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned())
         })
     }
 
@@ -291,7 +338,11 @@ mod tests {
             ("${v:=xyz}", &[], "xyz"),
             ("${v:-xyz}", &[("v", "")], "xyz"),
             ("something ${v=${d}}", &[("d", "foo")], "something foo"),
-            ("${v=prefix${d}-suffix}", &[("d", "foo")], "prefixfoo-suffix"),
+            (
+                "${v=prefix${d}-suffix}",
+                &[("d", "foo")],
+                "prefixfoo-suffix",
+            ),
             ("${s/%abc/XYZ}", &[("s", letters)], "abcABC123ABCXYZ"),
             ("${s/#abc/XYZ}", &[("s", letters)], "XYZABC123ABCabc"),
             ("${s//abc/xyz}", &[("s", letters)], "xyzABC123ABCxyz"),
@@ -316,8 +367,14 @@ mod tests {
 
     #[test]
     fn a_missing_value_is_an_error_unless_there_is_a_default() {
-        for text in ["${m}", "${#m}", "${m^}", "${m:0}", "${m/a/b}", "${m#p}", "${m%%p}"] {
-            assert_eq!(expanded(text, &[]), Err(ExpandError::NotSet("m".into())), "{text}");
+        for text in [
+            "${m}", "${#m}", "${m^}", "${m:0}", "${m/a/b}", "${m#p}", "${m%%p}",
+        ] {
+            assert_eq!(
+                expanded(text, &[]),
+                Err(ExpandError::NotSet("m".into())),
+                "{text}"
+            );
         }
         assert_eq!(expanded("${m:-fallback}", &[]).as_deref(), Ok("fallback"));
     }
@@ -335,6 +392,9 @@ mod tests {
     fn nesting_is_bounded() {
         let nested = |depth: usize| "${a=".repeat(depth) + &"}".repeat(depth);
         assert!(expanded(&nested(MAX_DEPTH), &[]).is_ok());
-        assert_eq!(expanded(&nested(MAX_DEPTH + 1), &[]), Err(ExpandError::TooDeep(1)));
+        assert_eq!(
+            expanded(&nested(MAX_DEPTH + 1), &[]),
+            Err(ExpandError::TooDeep(1))
+        );
     }
 }

@@ -186,7 +186,10 @@ impl Renderer {
     /// Forgets the result of a delivery that is gone.
     pub fn forget(&self, namespace: &str, name: &str) {
         let key = (namespace.to_owned(), name.to_owned());
-        self.results.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+        self.results
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&key);
     }
 
     /// Delivers: reuses the last result where it still holds, renders where not.
@@ -202,10 +205,15 @@ impl Renderer {
         if let Some(last) = last
             && last.key == key
             && last.substitution == request.substitution
-            && last.read_set.still_holds_at(request.tree.as_ref(), request.revision_time)
+            && last
+                .read_set
+                .still_holds_at(request.tree.as_ref(), request.revision_time)
         {
             self.reuses.fetch_add(1, Ordering::Relaxed);
-            return Ok(Delivered { reused: true, ..last.delivered.clone() });
+            return Ok(Delivered {
+                reused: true,
+                ..last.delivered.clone()
+            });
         }
         self.renders.fetch_add(1, Ordering::Relaxed);
         let rendered = self.plugin.render(call).await?;
@@ -292,13 +300,19 @@ fn finish(
         Digest::of(parts.join(b"---\n".as_slice()))
     };
     if !substitution.is_active() {
-        return Ok((parse::objects(texts.iter().copied(), &limits)?, digest_of(texts)));
+        return Ok((
+            parse::objects(texts.iter().copied(), &limits)?,
+            digest_of(texts),
+        ));
     }
     substitute::check(&substitution.variables)?;
     let mut changed = Vec::with_capacity(texts.len());
     for text in texts {
         for single in documents(text.text) {
-            let single = Text { text: single, ..*text };
+            let single = Text {
+                text: single,
+                ..*text
+            };
             let objects = parse::objects([single], &limits)?;
             let replaced = match objects.as_slice() {
                 [object] => substitute::substitute(single.text, object, substitution)?,
@@ -309,9 +323,14 @@ fn finish(
             changed.push((replaced.unwrap_or_else(|| single.text.to_owned()), text));
         }
     }
-    let texts: Vec<Text<'_>> =
-        changed.iter().map(|(text, place)| Text { text, ..**place }).collect();
-    Ok((parse::objects(texts.iter().copied(), &limits)?, digest_of(&texts)))
+    let texts: Vec<Text<'_>> = changed
+        .iter()
+        .map(|(text, place)| Text { text, ..**place })
+        .collect();
+    Ok((
+        parse::objects(texts.iter().copied(), &limits)?,
+        digest_of(&texts),
+    ))
 }
 
 /// Splits a text at the lines that separate documents.

@@ -35,7 +35,9 @@ impl Substitution {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SubstituteError {
     /// A variable has a name that no expression can name.
-    #[error("variable name `{0}` is invalid: it must have letters, digits and `_`, and not start with a digit")]
+    #[error(
+        "variable name `{0}` is invalid: it must have letters, digits and `_`, and not start with a digit"
+    )]
     Name(String),
     /// An expression of an object.
     #[error("variable substitution failed for {object}")]
@@ -65,10 +67,12 @@ pub fn substitute(
         None if substitution.strict => None,
         None => Some(String::new()),
     };
-    expand(text, &lookup).map(Some).map_err(|source| SubstituteError::Expression {
-        object: object.id().subject(),
-        source,
-    })
+    expand(text, &lookup)
+        .map(Some)
+        .map_err(|source| SubstituteError::Expression {
+            object: object.id().subject(),
+            source,
+        })
 }
 
 /// Checks the names of all variables.
@@ -78,7 +82,9 @@ pub fn substitute(
 pub fn check(variables: &Variables) -> Result<(), SubstituteError> {
     let fits = |name: &str| {
         let mut letters = name.chars();
-        letters.next().is_some_and(|first| first == '_' || first.is_ascii_alphabetic())
+        letters
+            .next()
+            .is_some_and(|first| first == '_' || first.is_ascii_alphabetic())
             && letters.all(|letter| letter == '_' || letter.is_ascii_alphanumeric())
     };
     match variables.keys().find(|name| !fits(name)) {
@@ -101,15 +107,27 @@ mod tests {
     use super::*;
 
     fn object(kind: &str, metadata: &str) -> Object {
-        let group = if kind == "CustomResourceDefinition" { "apiextensions.k8s.io/v1" } else { "v1" };
+        let group = if kind == "CustomResourceDefinition" {
+            "apiextensions.k8s.io/v1"
+        } else {
+            "v1"
+        };
         let text = format!("apiVersion: {group}\nkind: {kind}\nmetadata: {{name: a{metadata}}}\n");
         let documents = bulkhead_apply::yaml::read(&text).unwrap();
-        Object::new(documents[0].value.as_object().unwrap().clone(), Default::default()).unwrap()
+        Object::new(
+            documents[0].value.as_object().unwrap().clone(),
+            Default::default(),
+        )
+        .unwrap()
     }
 
     fn substitution(strict: bool) -> Substitution {
         let variables = [("count".to_owned(), "3\n".to_owned())].into();
-        Substitution { variables, always: false, strict }
+        Substitution {
+            variables,
+            always: false,
+            strict,
+        }
     }
 
     #[test]
@@ -123,7 +141,10 @@ mod tests {
     fn what_is_missing_is_an_error_only_when_strict() {
         let object = object("ConfigMap", "");
         let error = substitute("a: ${no}", &object, &substitution(true)).unwrap_err();
-        assert_eq!(error.to_string(), "variable substitution failed for ConfigMap/a");
+        assert_eq!(
+            error.to_string(),
+            "variable substitution failed for ConfigMap/a"
+        );
         let text = substitute("a: ${no}", &object, &substitution(false)).unwrap();
         assert_eq!(text.as_deref(), Some("a: "));
     }
@@ -133,7 +154,10 @@ mod tests {
         let label = format!(", labels: {{{}: disabled}}", annotation::SUBSTITUTE);
         let crd = object("CustomResourceDefinition", "");
         for object in [object("ConfigMap", &label), crd] {
-            assert_eq!(substitute("a: ${count}", &object, &substitution(true)), Ok(None));
+            assert_eq!(
+                substitute("a: ${count}", &object, &substitution(true)),
+                Ok(None)
+            );
         }
     }
 
