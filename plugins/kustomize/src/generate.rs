@@ -78,14 +78,13 @@ pub(crate) fn make(
 }
 
 fn base(tree: &mut Tree, made: Made, settings: &Generator) -> Outcome<Id> {
-    let object = tree.add(Node {
-        tag: Tag::Map,
-        ..Node::of(Kind::Mapping)
-    });
-    for (name, value) in [("apiVersion", "v1"), ("kind", made.kind())] {
-        let value = tree.add_string(value);
-        tree.set_field(object, name, Some(value))?;
-    }
+    // Read from text, as upstream: other kinds are hashed with the places of their nodes.
+    let text = format!("\napiVersion: v1\nkind: {}\n", made.kind());
+    let parsed = crate::yaml::parse_one(tree, &text)?;
+    let object = match parsed {
+        Some(document) => tree.unwrap(document),
+        None => tree.add(Node::of(Kind::Mapping)),
+    };
     for (name, value) in [("name", &settings.name), ("namespace", &settings.namespace)] {
         if !value.is_empty() {
             let value = tree.add_string(value);
