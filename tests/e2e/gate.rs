@@ -118,7 +118,7 @@ async fn a_commit_costs_what_it_changes_and_idling_costs_nothing() -> Result<()>
             ("apply configmaps", 1),
             ("patch kustomizations/status", APPS),
             ("patch gitrepositories/status", 1),
-            ("create events", 3),
+            ("create events", 2),
         ]
         .map(|(name, count)| (name.to_owned(), count)),
     );

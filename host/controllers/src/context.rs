@@ -111,7 +111,7 @@ pub struct Context {
     /// Loaded trees.
     pub trees: Trees,
     /// What is remembered of Kustomizations.
-    pub memories: Memories,
+    pub memories: Arc<Memories>,
     /// Watches of what was applied.
     pub drift: Drift,
     /// GitRepositories as the API server shows them.
@@ -130,6 +130,7 @@ impl Context {
     /// Starts a term: empty stores, empty queues.
     pub fn new(shared: &Shared, reporter: Reporter) -> Self {
         let (queues, index) = (Queues::default(), Arc::new(Index::default()));
+        let memories = Arc::new(Memories::default());
         Self {
             clients: shared.clients.clone(),
             metrics: shared.metrics.clone(),
@@ -140,13 +141,13 @@ impl Context {
             settings: shared.settings.clone(),
             reporter,
             repositories: repositories(shared, &queues, &index),
-            kustomizations: kustomizations(shared, &queues, &index),
+            kustomizations: kustomizations(shared, &queues, &index, &memories),
             alerts: Store::new(|_| {}),
             providers: Store::new(|_| {}),
             queues,
             index,
             trees: Trees::default(),
-            memories: Memories::default(),
+            memories,
             drift: Drift::default(),
             repository_failures: Failures::default(),
         }
@@ -187,8 +188,14 @@ fn repositories(shared: &Shared, queues: &Queues, index: &Arc<Index>) -> Store<G
 }
 
 /// Connects changes of Kustomizations with the queue.
-fn kustomizations(shared: &Shared, queues: &Queues, index: &Arc<Index>) -> Store<Kustomization> {
+fn kustomizations(
+    shared: &Shared,
+    queues: &Queues,
+    index: &Arc<Index>,
+    memories: &Arc<Memories>,
+) -> Store<Kustomization> {
     let (queue, index) = (queues.kustomizations.clone(), index.clone());
+    let memories = memories.clone();
     let (metrics, renderer) = (shared.metrics.clone(), shared.renderer.clone());
     Store::new(move |change| {
         let key = match &change {
@@ -207,6 +214,7 @@ fn kustomizations(shared: &Shared, queues: &Queues, index: &Arc<Index>) -> Store
             Change::Deleted(key) => {
                 index.set_source(key, None);
                 queue.remove(key);
+                memories.remove(key);
                 metrics.forget(Kustomization::KIND, key);
                 renderer.forget(&key.namespace, &key.name);
                 key.clone()

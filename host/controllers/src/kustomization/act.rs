@@ -1,6 +1,6 @@
 //! Does what was decided about a Kustomization: renders, applies, prunes, watches health.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,8 +8,11 @@ use bulkhead_api::conditions::{self, Stamp};
 use bulkhead_api::kustomize::Kustomization;
 use bulkhead_api::meta::{Inventory as StatusInventory, InventoryEntry};
 use bulkhead_api::{Advice, Digest, ObjectId, Retry, message, reason};
+use bulkhead_apply::health::Status;
 use bulkhead_apply::target::cluster::{Awaited, Check, Cluster, Request, WaitError};
-use bulkhead_apply::{Applied, ApplyError, CommonMetadata, Inventory, Owner, Settings};
+use bulkhead_apply::{
+    Action, Applied, ApplyError, Change, CommonMetadata, Inventory, Owner, Settings,
+};
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::Instant;
 
@@ -22,7 +25,7 @@ use crate::clock;
 use crate::context::Context;
 use crate::delivery::{self, Delivered, DeliveryError};
 use crate::drift;
-use crate::queue::Key;
+use crate::queue::{Class, Key};
 use crate::status::{self, WriteError};
 
 /// After this long, a reconciliation says that it is under way; a shorter one is not worth a write.
@@ -87,6 +90,8 @@ pub(super) struct Attempted {
     pub(super) changes: String,
     /// One line for each object that was deleted.
     pub(super) pruned: String,
+    /// Objects that the cluster answered to be healthy.
+    pub(super) healthy: HashSet<ObjectId>,
 }
 
 /// What was done.
@@ -188,7 +193,7 @@ pub(super) async fn run(
     }
 }
 
-/// A wait is told only when it lasts.
+/// A wait is told only when it lasts: at a start, and at a new commit, most are over at once.
 fn waiting(wait: Wait, seen: &Observed, context: &Context) -> Done {
     if wait == Wait::Loading {
         return Done::Silent(context.settings.requeue_dependency);
@@ -197,17 +202,17 @@ fn waiting(wait: Wait, seen: &Observed, context: &Context) -> Done {
         // One that is to be reconciled anyway goes before those that nobody waits for.
         let queue = &context.queues.kustomizations;
         if queue.is_wanted(unready.key()) {
-            queue.add(unready.key().clone(), crate::queue::Class::Dependency);
-        }
-        let since = *lock(&seen.memory)
-            .waiting_since
-            .get_or_insert_with(Instant::now);
-        let left = SILENT_FOR.saturating_sub(since.elapsed());
-        if !left.is_zero() {
-            return Done::Silent(left);
+            queue.add(unready.key().clone(), Class::Dependency);
         }
     }
-    Done::Waiting(wait)
+    let since = *lock(&seen.memory)
+        .waiting_since
+        .get_or_insert_with(Instant::now);
+    let left = SILENT_FOR.saturating_sub(since.elapsed());
+    match left.is_zero() {
+        true => Done::Waiting(wait),
+        false => Done::Silent(left),
+    }
 }
 
 /// The object as it was last written, and what to say if it takes long.
@@ -459,6 +464,10 @@ impl Run<'_> {
             revision: attempted.revision.clone(),
         };
         let cluster = self.cluster(object)?;
+        let started = Instant::now();
+        if health::are_healthy(&cluster, &awaited, &attempted.healthy).await {
+            return Ok(Done::Healthy(attempted.clone(), started.elapsed()));
+        }
         let timeout = object.spec.timeout().unwrap_or_default();
         health::watch(self.context, self.key, cluster, awaited, timeout, attempt);
         Ok(Done::HealthPending(attempted.clone()))
@@ -565,7 +574,7 @@ impl Run<'_> {
 
 fn note(attempted: &mut Attempted, applied: &Applied) {
     attempted.inventory = Some(applied.inventory.clone());
-    let lines = |wanted: fn(bulkhead_apply::Action) -> bool| {
+    let lines = |wanted: fn(Action) -> bool| {
         let changes = applied
             .changes
             .iter()
@@ -575,13 +584,20 @@ fn note(attempted: &mut Attempted, applied: &Applied) {
             .collect::<Vec<_>>()
             .join("\n")
     };
-    attempted.changes = lines(|action| {
-        matches!(
-            action,
-            bulkhead_apply::Action::Created | bulkhead_apply::Action::Configured
-        )
-    });
-    attempted.pruned = lines(|action| action == bulkhead_apply::Action::Deleted);
+    attempted.changes = lines(|action| matches!(action, Action::Created | Action::Configured));
+    let current = |change: &&Change| {
+        change
+            .health
+            .as_ref()
+            .is_some_and(|verdict| verdict.status == Status::Current)
+    };
+    let healthy = applied
+        .changes
+        .iter()
+        .filter(current)
+        .map(|change| change.id.clone());
+    attempted.healthy = healthy.collect();
+    attempted.pruned = lines(|action| action == Action::Deleted);
 }
 
 fn inventory_of(object: &Kustomization) -> Result<Inventory, DeliverError> {

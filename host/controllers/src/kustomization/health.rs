@@ -1,18 +1,24 @@
 //! Waits for the health of what was applied, without holding a worker: a task looks, and the
 //! Kustomization is woken when it knows.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bulkhead_api::ObjectId;
 use bulkhead_api::kustomize::Kustomization;
+use bulkhead_apply::health::Status;
 use bulkhead_apply::target::cluster::{Awaited, Cluster, WaitOptions};
 use bulkhead_apply::{Inventory, Object};
+use futures::stream::{self, StreamExt};
 use tokio::time::Instant;
 
 use super::memory::{Attempt, Health, HealthResult, Watcher, lock};
 use crate::context::Context;
 use crate::queue::{Class, Key};
+
+/// Objects that are looked at together.
+const LOOKS: usize = 8;
 
 /// Names the objects whose health the specification asks for: all that were applied with `wait`, else
 /// those of `healthChecks`. Itself is left out: it would wait for ever.
@@ -68,6 +74,23 @@ fn of_references(object: &Kustomization) -> Vec<Awaited> {
         .collect()
 }
 
+/// Tells whether all are healthy already: what the apply's answers do not tell is asked for, once.
+pub(super) async fn are_healthy(
+    cluster: &Cluster,
+    awaited: &[Awaited],
+    known: &HashSet<ObjectId>,
+) -> bool {
+    let unknown = awaited.iter().filter(|one| !known.contains(&one.id));
+    let looks: Vec<_> = unknown.map(|one| cluster.health(one)).collect();
+    let mut verdicts = stream::iter(looks).buffer_unordered(LOOKS);
+    while let Some(verdict) = verdicts.next().await {
+        if verdict.status != Status::Current {
+            return false;
+        }
+    }
+    true
+}
+
 /// Starts to look. The task ends with the memory of the wait; when it knows, it wakes the
 /// Kustomization.
 pub(super) fn watch(
@@ -80,7 +103,7 @@ pub(super) fn watch(
 ) {
     let memory = context.memories.of(key);
     let (context, key) = (Arc::downgrade(context), key.clone());
-    let (remembered, of) = (memory.clone(), attempt.clone());
+    let (remembered, of) = (Arc::downgrade(&memory), attempt.clone());
     // The task must find that it is waited for when it ends, however soon that is.
     let mut guard = lock(&memory);
     let task = tokio::spawn(async move {
@@ -92,7 +115,7 @@ pub(super) fn watch(
         let result = cluster
             .wait(&awaited, options, std::future::pending())
             .await;
-        let Some(context) = context.upgrade() else {
+        let (Some(context), Some(remembered)) = (context.upgrade(), remembered.upgrade()) else {
             return;
         };
         let mut memory = lock(&remembered);

@@ -103,14 +103,11 @@ fn reports(
                 let report = Report::info(reason::PROGRESSING, message::health_check_passed(*took));
                 reports.push((report, Audience::Everyone));
             }
-            reports.push(finished(before, outcome, class, true));
+            reports.push(finished(before, outcome, class));
         }
-        Ok(Done::Applied(attempted)) => {
-            let is_change = !attempted.changes.is_empty() || !attempted.pruned.is_empty();
-            reports.push(finished(before, outcome, class, is_change));
-        }
+        Ok(Done::Applied(_)) => reports.push(finished(before, outcome, class)),
         Ok(Done::Untouched(_)) if is_news(before, after) => {
-            reports.push(finished(before, outcome, class, false));
+            reports.push(finished(before, outcome, class));
         }
         Err(error) => {
             let advice = error.advice();
@@ -145,19 +142,15 @@ fn changes(attempted: &Attempted) -> Reports {
         .collect()
 }
 
-/// Every run that ends well is told to those who keep commit statuses; people hear of it when
-/// something changed, or when they asked.
-fn finished(
-    before: &Kustomization,
-    outcome: &Outcome,
-    class: Class,
-    is_change: bool,
-) -> (Report, Audience) {
+/// Every run that ends well is told to those who keep commit statuses. People see it where the change
+/// itself says nothing: they asked for the run, or it ends a failure.
+fn finished(before: &Kustomization, outcome: &Outcome, class: Class) -> (Report, Audience) {
     let next = before.spec.interval().unwrap_or_default();
     let text = message::reconciliation_finished(outcome.took, next);
     let report = Report::info(reason::RECONCILIATION_SUCCEEDED, text).commit_status();
-    let was_ready = conditions::is_true(&before.status.conditions, READY);
-    let is_told = is_change || !was_ready || class == Class::Request;
+    let had_failed = conditions::get(&before.status.conditions, READY)
+        .is_some_and(|ready| ready.status == conditions::Status::False.as_str());
+    let is_told = had_failed || class == Class::Request;
     (
         report,
         if is_told {
