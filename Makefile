@@ -64,6 +64,15 @@ bench: build cluster-programs ## Measure: renders, sandbox, 300 Kustomizations o
 conformance: build ## Score the renderers, where ../shared/conformance is there
 	@bash tests/conformance.sh $(RELEASE)/bulkhead
 
+FUZZ_SECONDS ?= 1800
+KUSTOMIZE ?= kustomize
+
+.PHONY: fuzz-kustomize
+fuzz-kustomize: ## Compare with the real kustomize on made-up input: FUZZ_SECONDS=1800 KUSTOMIZE=path
+	cd plugins && $(CARGO) build --release --locked -p bulkhead-kustomize --example render
+	cd plugins && python3 kustomize/fuzz/fuzz.py --oracle $(KUSTOMIZE) --seconds $(FUZZ_SECONDS) \
+		--ours $(or $(CARGO_TARGET_DIR),target)/release/examples/render --keep target/differences
+
 .PHONY: audit
 audit: ## Check licences, sources and duplicates of all dependencies
 	@command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny

@@ -114,6 +114,9 @@ pub(crate) struct KustomizeArguments {
     /// Allow built-in plugins named by `generators`, `transformers` and `validators`
     #[arg(long)]
     pub enable_alpha_plugins: bool,
+    /// Label every object with `app.kubernetes.io/managed-by`
+    #[arg(long)]
+    pub enable_managedby_label: bool,
     /// Ignored: kept so that a `kustomize build` command line works unchanged
     #[arg(long, hide = true)]
     pub enable_helm: bool,

@@ -88,6 +88,7 @@ fn config(arguments: &KustomizeArguments) -> String {
         "reorder": reorder,
         "loadRestrictor": restrictor,
         "enableAlphaPlugins": arguments.enable_alpha_plugins,
+        "managedByLabel": arguments.enable_managedby_label,
     })
     .to_string()
 }
