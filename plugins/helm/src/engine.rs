@@ -47,6 +47,7 @@ pub(crate) fn render(
         parse(name, &text, &has_function, &mut set).map_err(|error| parse_error(&error.0))?;
     }
     let mut run = Run::new(Rc::new(set), &functions, MissingKey::Zero, limits, &context);
+    run.map_methods = functions::VALUES_METHODS;
     let mut rendered = Vec::with_capacity(names.len());
     let mut total = 0;
     for name in names {

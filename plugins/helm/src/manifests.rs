@@ -131,7 +131,7 @@ struct Head {
 impl Head {
     fn read(text: &str) -> Result<Self, String> {
         let mut head = Self { kind: String::new(), name: String::new(), annotations: None };
-        let map = match yaml::parse(text)? {
+        let map = match yaml::parse_typed(text)? {
             Value::Nil => return Ok(head),
             Value::Map(map) => map,
             other => return Err(yaml::wrong_type(&other, "util.SimpleHead")),
@@ -149,9 +149,8 @@ impl Head {
             told.replace("Go value of type", &format!("Go struct field SimpleHead.{path} of type"))
         };
         let text = |value: Option<Value>, path: &str| match value {
-            None | Some(Value::Nil) => Ok(String::new()),
-            Some(Value::String(text)) => Ok(text.to_string()),
-            Some(other) => Err(field(&other, path, "string")),
+            None => Ok(String::new()),
+            Some(value) => yaml::field_text(&value).ok_or_else(|| field(&value, path, "string")),
         };
         text(get(&map, "apiVersion"), "apiVersion")?;
         head.kind = text(get(&map, "kind"), "kind")?;
@@ -180,7 +179,7 @@ impl Head {
     fn annotation(&self, name: &str) -> Option<String> {
         let annotations = self.annotations.as_ref()?;
         let value = annotations.entries.borrow().get(name).cloned()?;
-        Some(value.as_str().unwrap_or_default().to_owned())
+        yaml::field_text(&value)
     }
 
     /// Reads what makes it a hook; an error is an event that there is not.

@@ -11,7 +11,7 @@ use crate::yaml;
 
 /// Reads a text over what is known already.
 pub(crate) fn read(text: &str, metadata: &mut Metadata) -> Result<(), String> {
-    let value = yaml::parse(text)?;
+    let value = yaml::parse_typed(text)?;
     let entries = match value {
         Value::Nil => return Ok(()),
         Value::Map(map) => yaml::take(map),
@@ -34,12 +34,9 @@ pub(crate) fn read(text: &str, metadata: &mut Metadata) -> Result<(), String> {
     fields.text("type", &mut metadata.kind)?;
     if let Some(Value::Map(map)) = fields.get("annotations") {
         for (key, value) in map.entries.borrow().iter() {
-            let value = match value {
-                Value::String(_) => value.clone(),
-                Value::Nil => "".into(),
-                other => return Err(fields.wrong("annotations", other, "string")),
-            };
-            metadata.annotations.insert(key.clone(), value);
+            let text = yaml::field_text(value);
+            let text = text.ok_or_else(|| fields.wrong("annotations", value, "string"))?;
+            metadata.annotations.insert(key.clone(), text.into());
         }
     }
     if let Some(items) = fields.list("maintainers", "[]*v2.Maintainer")? {
@@ -78,8 +75,10 @@ impl<'a> Fields<'a> {
     fn text(&self, name: &str, slot: &mut String) -> Result<(), String> {
         match self.get(name) {
             None | Some(Value::Nil) => {}
-            Some(Value::String(text)) => *slot = text.to_string(),
-            Some(other) => return Err(self.wrong(name, other, "string")),
+            Some(value) => {
+                let text = yaml::field_text(value);
+                *slot = text.ok_or_else(|| self.wrong(name, value, "string"))?;
+            }
         }
         Ok(())
     }
@@ -107,11 +106,8 @@ impl<'a> Fields<'a> {
         };
         slot.clear();
         for item in items {
-            match item {
-                Value::String(text) => slot.push(text.to_string()),
-                Value::Nil => slot.push(String::new()),
-                other => return Err(self.wrong(name, other, "string")),
-            }
+            let text = yaml::field_text(item);
+            slot.push(text.ok_or_else(|| self.wrong(name, item, "string"))?);
         }
         Ok(())
     }

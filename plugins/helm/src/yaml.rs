@@ -7,11 +7,32 @@ use bulkhead_yaml::{EmitOptions, Limits, sigs};
 
 /// Reads the first document of a text.
 pub(crate) fn parse(text: &str) -> Result<Value, String> {
+    read(text, false)
+}
+
+/// Reads the first document of a text; whole numbers stay whole, for fields that are texts.
+pub(crate) fn parse_typed(text: &str) -> Result<Value, String> {
+    read(text, true)
+}
+
+/// The text that a field of type string makes of a value; `None` if it is an error.
+pub(crate) fn field_text(value: &Value) -> Option<String> {
+    match value {
+        Value::Nil => Some(String::new()),
+        Value::String(text) => Some(text.to_string()),
+        Value::Bool(_) | Value::Int(..) | Value::Float(_) => {
+            Some(bulkhead_template::format::text(value))
+        }
+        _ => None,
+    }
+}
+
+fn read(text: &str, whole: bool) -> Result<Value, String> {
     let plain = bytes::lossy(text);
     let read = sigs::read(plain.as_bytes(), false, &Limits::DEFAULT);
     let document =
         read.map_err(|error| format!("error converting YAML to JSON: {error}"))?;
-    from_yaml(document).map_err(|error| format!("error converting YAML to JSON: {error}"))
+    from_yaml(document, whole).map_err(|error| format!("error converting YAML to JSON: {error}"))
 }
 
 /// Reads the first document of a text, which has to be a map.
@@ -48,10 +69,11 @@ pub(crate) fn cannot_unmarshal(value: &Value, wanted: &str) -> String {
     format!("json: cannot unmarshal {kind} into Go value of type {wanted}")
 }
 
-fn from_yaml(value: yaml::Value) -> Result<Value, String> {
+fn from_yaml(value: yaml::Value, whole: bool) -> Result<Value, String> {
     Ok(match value {
         yaml::Value::Null => Value::Nil,
         yaml::Value::Bool(value) => Value::Bool(value),
+        yaml::Value::Int(number) if whole => Value::int(number),
         yaml::Value::Int(number) => Value::Float(number as f64),
         yaml::Value::Uint(number) => Value::Float(number as f64),
         yaml::Value::Float(number) if !number.is_finite() => {
@@ -61,7 +83,7 @@ fn from_yaml(value: yaml::Value) -> Result<Value, String> {
         yaml::Value::Timestamp(text) | yaml::Value::String(text) => text.into(),
         yaml::Value::Binary(bytes) => bytes::lossy(&bytes::to_text(&bytes)).into_owned().into(),
         yaml::Value::Sequence(items) => {
-            Value::list(items.into_iter().map(from_yaml).collect::<Result<_, _>>()?)
+            Value::list(items.into_iter().map(|item| from_yaml(item, whole)).collect::<Result<_, _>>()?)
         }
         yaml::Value::Mapping(items) => {
             let mut entries = Entries::new();
@@ -73,7 +95,7 @@ fn from_yaml(value: yaml::Value) -> Result<Value, String> {
                         None => return Err(bad_key(other, item)),
                     },
                 };
-                entries.insert(name.into(), from_yaml(item)?);
+                entries.insert(name.into(), from_yaml(item, whole)?);
             }
             Value::map(entries)
         }

@@ -169,6 +169,13 @@ impl<'t> Frame<'t, '_, '_> {
             }
             Value::Nil => self.error(format!("nil pointer evaluating interface {{}}.{name}")),
             Value::Map(map) => {
+                let methods = self.run.map_methods;
+                let method = methods.iter().find(|(kind, known, _)| {
+                    *known == name && *kind == map.type_name
+                });
+                if let Some((_, _, method)) = method {
+                    return self.map_method(dot, receiver, name, method, arguments, last);
+                }
                 if has_arguments {
                     return self.error(format!("{name} is not a method but has arguments"));
                 }
@@ -188,6 +195,41 @@ impl<'t> Frame<'t, '_, '_> {
                 }
             }
             _ => self.no_field(name, receiver),
+        }
+    }
+
+    fn map_method(
+        &mut self,
+        dot: &Dot,
+        receiver: &Dot,
+        name: &str,
+        method: &crate::func::Function,
+        arguments: &'t [Word],
+        last: Option<Value>,
+    ) -> Walked<Dot> {
+        let place = self.node;
+        let given = arguments.len() + usize::from(last.is_some());
+        let params = &method.params[1..];
+        if given != params.len() {
+            let want = params.len();
+            return self.error(format!(
+                "wrong number of args for {name}: want {want} got {given}"
+            ));
+        }
+        let mut values = vec![receiver.value.clone()];
+        for (argument, param) in arguments.iter().zip(params) {
+            values.push(self.argument(dot, *param, argument)?);
+        }
+        if let (Some(last), Some(param)) = (last, params.last()) {
+            values.push(self.check(last, *param)?);
+        }
+        match (method.body)(self.run, &values) {
+            Ok(value) => Ok(Dot::concrete(value)),
+            Err(error) => {
+                self.node = place;
+                let message = format!("error calling {name}: {error}");
+                self.error_from(message, Some(Box::new(error)))
+            }
         }
     }
 

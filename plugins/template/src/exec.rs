@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use crate::ast::{Branch, Call, Command, Node, Pipe, Word};
 use crate::error::Error;
-use crate::func::Functions;
+use crate::func::{Function, Functions};
 use crate::parse::{Tree, TreeSet};
 use crate::quote::quote;
 use crate::value::{IntType, Value};
@@ -66,6 +66,8 @@ pub struct Run<'a> {
     pub limits: Limits,
     /// Whatever the functions of the caller need to know.
     pub context: &'a dyn Any,
+    /// Methods of named map types: type, name, what it does. The map is the first argument.
+    pub map_methods: &'a [(&'static str, &'static str, Function)],
     pub(crate) depth: usize,
     steps: u64,
 }
@@ -85,6 +87,7 @@ impl<'a> Run<'a> {
             missing_key,
             limits,
             context,
+            map_methods: &[],
             depth: 0,
             steps: 0,
         }

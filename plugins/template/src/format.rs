@@ -332,7 +332,12 @@ impl Printer<'_> {
             },
             Value::Int(number, kind) => self.integer(*number, *kind, value, verb, flags),
             Value::Float(number) => self.float(*number, value, verb, flags),
-            Value::Complex(..) if verb == 'v' => self.pad(&text(value), flags),
+            Value::Complex(real, imaginary) if "vgGeEfF".contains(verb) => {
+                self.out.push('(');
+                self.float(*real, value, verb, flags);
+                self.float(*imaginary, value, verb, Flags { plus: true, ..flags });
+                self.out.push_str("i)");
+            }
             Value::Complex(..) => self.bad(value, verb),
             Value::String(text) => self.string(text, value, verb, flags),
             Value::Bytes(bytes) if "sqxX".contains(verb) => {

@@ -153,6 +153,12 @@ pub fn parse_float(text: &str) -> Option<f64> {
         "nan" => return Some(f64::NAN),
         _ => {}
     }
+    if digits.contains('_') {
+        if !are_underscores_good(digits) {
+            return None;
+        }
+        return parse_float(&text.replace('_', ""));
+    }
     let plain = digits.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
     if !plain {
         return None;
@@ -161,9 +167,18 @@ pub fn parse_float(text: &str) -> Option<f64> {
     value.is_finite().then_some(sign * value)
 }
 
+/// Tells whether underscores stand only between digits.
+fn are_underscores_good(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let is_digit = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_digit);
+    bytes.iter().enumerate().filter(|(_, byte)| **byte == b'_').all(|(at, _)| {
+        is_digit(at.checked_sub(1)) && is_digit(Some(at + 1))
+    })
+}
+
 fn parse_hex_float(text: &str) -> Option<f64> {
     let (mantissa, exponent) = text.split_once(['p', 'P'])?;
-    let exponent: i32 = exponent.parse().ok()?;
+    let exponent: i32 = exponent.replace('_', "").parse().ok()?;
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let mut value = 0.0f64;
     let mut scale = 0i32;

@@ -55,6 +55,41 @@ pub(super) const TABLE: &[(&str, Function)] = &[
     ("dig", variadic(&[], A, dig)),
 ];
 
+/// The methods of `common.Values`, which `.Values` has.
+pub(crate) const VALUES_METHODS: &[(&str, &str, Function)] = &[
+    (VALUES, "AsMap", fixed(&[M], |_, a| Ok(typed(&a[0])))),
+    (VALUES, "YAML", fixed(&[M], |_, a| Ok(crate::yaml::write(&a[0])?.into()))),
+    (VALUES, "Table", fixed(&[M, S], |_, a| {
+        let path = text_of(&a[1]);
+        let mut found = a[0].clone();
+        for name in path.split('.') {
+            found = match entry(&found, name) {
+                Some(Value::Map(map)) => Value::Map(Map { type_name: VALUES, ..map }),
+                _ => return Err(format!("{name:?} is not a table").into()),
+            };
+        }
+        Ok(found)
+    })),
+    (VALUES, "PathValue", fixed(&[M, S], |_, a| {
+        let path = text_of(&a[1]);
+        if path.is_empty() {
+            return Err("YAML path cannot be empty".into());
+        }
+        let (tables, key) = path.rsplit_once('.').map_or(("", path), |(tables, key)| (tables, key));
+        let mut found = Some(a[0].clone());
+        for name in tables.split('.').filter(|name| !name.is_empty()) {
+            found = found.and_then(|map| entry(&map, name));
+        }
+        let found = found.and_then(|map| entry(&map, key));
+        match found {
+            Some(value) if !matches!(value, Value::Map(_)) => Ok(value),
+            _ => Err(format!("{key:?} is not a value").into()),
+        }
+    })),
+];
+
+const VALUES: &str = "common.Values";
+
 fn entry(map: &Value, key: &str) -> Option<Value> {
     match map {
         Value::Map(map) => map.entries.borrow().get(key).cloned(),

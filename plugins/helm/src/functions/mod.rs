@@ -6,6 +6,7 @@ mod data;
 mod date;
 mod dict;
 mod helm;
+mod keys;
 mod list;
 mod math;
 mod regex;
@@ -23,6 +24,8 @@ use bulkhead_template::{Error, Functions, Run, Value, builtin, bytes, format};
 use crate::random::Random;
 
 pub use data::Lookup;
+pub(crate) use dict::VALUES_METHODS;
+pub(crate) use self::regex::compile;
 pub(crate) use helm::{WARN_END, WARN_START, without_no_value};
 
 type Answer = Result<Value, Error>;
@@ -55,6 +58,7 @@ pub(crate) fn all() -> Functions {
         data::TABLE,
         date::TABLE,
         crypto::TABLE,
+        keys::TABLE,
         regex::TABLE,
         url::TABLE,
         helm::TABLE,

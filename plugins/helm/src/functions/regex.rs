@@ -53,7 +53,7 @@ fn must(run: &mut Run<'_>, pattern: &Value) -> Result<Regex, Error> {
     })
 }
 
-fn compile(pattern: &str) -> Result<Regex, String> {
+pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
     let translated = translate(pattern)?;
     let built = regex::RegexBuilder::new(&translated).size_limit(MAX_BYTES).nest_limit(500).build();
     built.map_err(|error| describe(&error.to_string(), pattern))

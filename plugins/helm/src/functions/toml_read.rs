@@ -163,8 +163,12 @@ impl Reader<'_> {
         let keys = self.key()?;
         self.last_key = keys.join(".");
         if !self.take("=") {
-            let found = self.peek().map_or_else(|| "end of file".to_owned(), |c| format!("'{c}'"));
-            return Err(format!("expected '.' or '=', but got {found} instead"));
+            self.last_key.clear();
+            return Err(match self.peek() {
+                None => "unexpected EOF; expected key separator '='".to_owned(),
+                Some('\n') => "expected '.' or '=', but got '\\n' instead".to_owned(),
+                Some(c) => format!("expected '.' or '=', but got '{c}' instead"),
+            });
         }
         self.space();
         let value = self.value()?;
