@@ -301,6 +301,74 @@ async fn health_is_waited_for_and_told() -> Result<()> {
 
 #[tokio::test]
 #[ignore = "needs kube-apiserver"]
+async fn health_that_fails_ends_a_request_and_is_not_forgotten() -> Result<()> {
+    let world = world().await?;
+    let space = Space::new(world.cluster, "unhealthy").await?;
+    let job = "apiVersion: batch/v1\nkind: Job\nmetadata: {name: job}\nspec:\n  template:\n    \
+               spec: {restartPolicy: Never, containers: [{name: a, image: a}]}\n";
+    let git = Repository::with_files([("app/job.yaml", job), ("other/a.txt", "1")])?;
+    let server = HttpServer::start(&git).await?;
+    space.repository("app", server.url()).await?;
+    space
+        .kustomization("job", |spec| {
+            spec.path = Some("app".into());
+            spec.wait = true;
+            spec.timeout = Some(std::time::Duration::from_secs(300).into());
+            spec.retry_interval = Some(std::time::Duration::from_secs(3600).into());
+        })
+        .await?;
+    let checking = |found: &Kustomization| {
+        condition(&found.status.conditions, "Healthy").is_some_and(|one| one.status == "Unknown")
+    };
+    space.wait("job", "checking health", checking).await?;
+    space
+        .request::<Kustomization>("job", "while-waiting")
+        .await?;
+    let failed = json!({ "status": {
+        "startTime": "2026-01-01T00:00:00Z", "failed": 1, "conditions": [
+            { "type": "FailureTarget", "status": "True", "reason": "BackoffLimitExceeded" },
+            { "type": "Failed", "status": "True", "reason": "BackoffLimitExceeded" },
+        ],
+    }});
+    let jobs = space.api::<k8s_openapi::api::batch::v1::Job>();
+    let parameters = kube::api::PatchParams::default();
+    jobs.patch_status("job", &parameters, &kube::api::Patch::Merge(failed))
+        .await?;
+    let message = space.fails("job", "HealthCheckFailed").await?;
+    assert!(
+        message.starts_with("health check failed after "),
+        "{message}"
+    );
+    assert!(message.contains("Job/"), "{message}");
+    space
+        .wait(
+            "job",
+            "told that the request was handled",
+            |found: &Kustomization| {
+                found.status.last_handled_reconcile_at.as_deref() == Some("while-waiting")
+            },
+        )
+        .await?;
+    // A commit that changes nothing of it does not make it healthy.
+    git.write("other/a.txt", "2")?;
+    let commit = git.commit("change what nobody reads")?;
+    let revision = format!("main@sha1:{commit}");
+    let found = space
+        .wait(
+            "job",
+            "tried with the new commit",
+            |found: &Kustomization| {
+                found.status.last_attempted_revision.as_deref() == Some(&revision)
+                    && !checking(found)
+            },
+        )
+        .await?;
+    assert_eq!(ready(&found.status.conditions).unwrap().status, "False");
+    Ok(())
+}
+
+#[tokio::test]
+#[ignore = "needs kube-apiserver"]
 async fn variables_come_from_the_spec_and_from_the_cluster() -> Result<()> {
     use bulkhead_api::kustomize::{PostBuild, SubstituteReference, ValuesKind};
     let world = world().await?;

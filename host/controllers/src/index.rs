@@ -106,7 +106,7 @@ mod tests {
         index.set_source(&apps, Some(one.clone()));
         index.set_source(&apps, Some(two.clone()));
         assert!(index.of_source(&one).is_empty());
-        assert_eq!(index.of_source(&two), [apps.clone()]);
+        assert_eq!(index.of_source(&two), std::slice::from_ref(&apps));
         index.set_source(&apps, None);
         assert!(index.of_source(&two).is_empty());
     }

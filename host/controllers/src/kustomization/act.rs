@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bulkhead_api::conditions::{self, Stamp};
 use bulkhead_api::kustomize::Kustomization;
-use bulkhead_api::meta::{Inventory as StatusInventory, InventoryEntry};
+use bulkhead_api::meta::{Inventory as StatusInventory, InventoryEntry, requested_at};
 use bulkhead_api::{Advice, Digest, ObjectId, Retry, message, reason};
 use bulkhead_apply::health::Status;
 use bulkhead_apply::target::cluster::{Awaited, Check, Cluster, Request, WaitError};
@@ -157,7 +157,10 @@ pub(super) async fn run(
             attempted.digest = Some(health.attempt.digest);
             lock(&seen.memory).health = Health::None;
             match health.result {
-                Ok(()) => Ok(Done::Healthy(attempted.clone(), health.took)),
+                Ok(()) => {
+                    lock(&seen.memory).note_health();
+                    Ok(Done::Healthy(attempted.clone(), health.took))
+                }
                 Err(source) => Err(DeliverError::Health {
                     took: health.took,
                     source,
@@ -354,7 +357,8 @@ impl Run<'_> {
         let memory = lock(&self.seen.memory);
         memory.suspects.is_empty()
             && memory.applied.as_ref().is_some_and(|applied| {
-                applied.digest == delivered.digest
+                applied.is_healthy
+                    && applied.digest == delivered.digest
                     && Some(applied.generation) == object.metadata.generation
             })
     }
@@ -403,6 +407,7 @@ impl Run<'_> {
                 digest: delivered.digest,
                 generation: object.metadata.generation.unwrap_or_default(),
                 compared: Instant::now(),
+                is_healthy: false,
             });
         }
         drop(remembered);
@@ -456,16 +461,19 @@ impl Run<'_> {
         let inventory = attempted.inventory.clone().unwrap_or_default();
         let awaited = health::awaited(object, &delivered.objects, &inventory);
         if awaited.is_empty() {
+            lock(&self.seen.memory).note_health();
             return Ok(Done::Applied(attempted.clone()));
         }
         let attempt = Attempt {
             digest: delivered.digest,
             generation: object.metadata.generation.unwrap_or_default(),
             revision: attempted.revision.clone(),
+            requested: requested_at(&object.metadata).map(str::to_owned),
         };
         let cluster = self.cluster(object)?;
         let started = Instant::now();
         if health::are_healthy(&cluster, &awaited, &attempted.healthy).await {
+            lock(&self.seen.memory).note_health();
             return Ok(Done::Healthy(attempted.clone(), started.elapsed()));
         }
         let timeout = object.spec.timeout().unwrap_or_default();

@@ -144,19 +144,16 @@ pub(super) fn decide(
     if let Some(unready) = &seen.unready {
         return Decision::Wait(Wait::Dependency(unready.clone()));
     }
-    let is_new = |generation: i64, of: &str| {
-        Some(generation) != object.metadata.generation || of != revision
-    };
-    let asked = is_asked(object) || class == Class::Request;
-    if let Some(attempt) = &seen.remembered.waiting
-        && !is_new(attempt.generation, &attempt.revision)
-        && !asked
+    let remembered = &seen.remembered;
+    if remembered
+        .waiting
+        .as_ref()
+        .is_some_and(|attempt| attempt.is_current(object, revision))
     {
         return Decision::Watch;
     }
-    if let Some(health) = &seen.remembered.health
-        && !is_new(health.attempt.generation, &health.attempt.revision)
-        && !asked
+    if let Some(health) = &remembered.health
+        && health.attempt.is_current(object, revision)
     {
         return Decision::Conclude(health.clone());
     }
@@ -164,10 +161,10 @@ pub(super) fn decide(
         Err(error) => Decision::Refuse(error.clone().into()),
         Ok(substitution) => Decision::Deliver(Deliver {
             substitution: substitution.clone(),
-            compare: asked
+            compare: is_asked(object)
                 || is_due
-                || seen.remembered.has_suspects
-                || matches!(class, Class::Retry | Class::Drift),
+                || remembered.has_suspects
+                || matches!(class, Class::Request | Class::Retry | Class::Drift),
             yields: class == Class::Artifact,
         }),
     }

@@ -4,6 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bulkhead_api::kustomize::Kustomization;
+use bulkhead_api::meta::requested_at;
 use bulkhead_api::{Digest, ObjectId};
 use bulkhead_apply::Owner;
 use bulkhead_apply::drift::{Need, Records};
@@ -23,6 +25,8 @@ pub struct AppliedFacts {
     pub generation: i64,
     /// When all objects were last compared with the cluster.
     pub compared: Instant,
+    /// Whether the health that was asked for came too.
+    pub is_healthy: bool,
 }
 
 /// Which apply a wait for health belongs to.
@@ -34,6 +38,17 @@ pub struct Attempt {
     pub generation: i64,
     /// Revision of the artifact.
     pub revision: String,
+    /// The request of a person that it answers.
+    pub requested: Option<String>,
+}
+
+impl Attempt {
+    /// Tells whether this is still what `object` asks for, with the artifact at `revision`.
+    pub fn is_current(&self, object: &Kustomization, revision: &str) -> bool {
+        Some(self.generation) == object.metadata.generation
+            && self.revision == revision
+            && self.requested.as_deref() == requested_at(&object.metadata)
+    }
 }
 
 /// How a wait for health ended.
@@ -96,6 +111,13 @@ impl Memory {
         }
         let owner = Owner::kustomization(&key.name, &key.namespace);
         self.records.judge(&owner, id, live) == Need::Apply && self.suspects.insert(id.clone())
+    }
+
+    /// Notes that what was applied is healthy, or that nobody asked for its health.
+    pub fn note_health(&mut self) {
+        if let Some(applied) = &mut self.applied {
+            applied.is_healthy = true;
+        }
     }
 
     /// Begins an apply: gives the records away, forgets what was applied and what is suspect.

@@ -205,3 +205,249 @@ pub(super) fn explain_wait(
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may")]
+
+    use std::sync::Arc;
+
+    use bulkhead_api::Digest;
+    use bulkhead_api::kustomize::{KustomizationSpec, SourceKind, SourceReference};
+    use bulkhead_api::names::annotation;
+    use bulkhead_apply::target::cluster::WaitError;
+    use bulkhead_apply::{ApplyError, Inventory};
+
+    use super::super::dependencies::Unready;
+    use super::*;
+    use crate::queue::Key;
+
+    const RETRY: Duration = Duration::from_secs(30);
+
+    fn kustomization() -> Kustomization {
+        let source = SourceReference::new(SourceKind::GitRepository, "app");
+        let mut spec = KustomizationSpec::new(source, Duration::from_secs(600), true);
+        spec.wait = true;
+        let mut object = Kustomization::new("apps", "web", spec);
+        object.metadata.generation = Some(2);
+        object.status.observed_generation = 1;
+        let requested = (
+            annotation::RECONCILE_REQUESTED_AT.to_owned(),
+            "now".to_owned(),
+        );
+        object.metadata.annotations = Some(BTreeMap::from([requested]));
+        object
+    }
+
+    fn attempted(revision: &str, content: &str) -> Attempted {
+        Attempted {
+            revision: revision.to_owned(),
+            digest: Some(Digest::of(content)),
+            inventory: Some(Inventory::from_entries([("d_c__ConfigMap", "v1")]).unwrap()),
+            ..Attempted::default()
+        }
+    }
+
+    /// Applies an outcome to the object; returns its conditions.
+    fn step(
+        object: &mut Kustomization,
+        result: Result<Done, DeliverError>,
+        attempted: Attempted,
+    ) -> Vec<String> {
+        let took = Duration::from_secs(1);
+        let outcome = Outcome {
+            result,
+            attempted,
+            object: Arc::new(object.clone()),
+            took,
+        };
+        if let Some(next) = next(&outcome, RETRY, jiff::Timestamp::UNIX_EPOCH) {
+            object.status = next;
+        }
+        let conditions = object.status.conditions.iter();
+        conditions
+            .map(|c| format!("{}={} {}", c.type_, c.status, c.reason))
+            .collect()
+    }
+
+    fn succeed(object: &mut Kustomization, revision: &str, content: &str) -> Vec<String> {
+        let attempted = attempted(revision, content);
+        step(object, Ok(Done::Applied(attempted.clone())), attempted)
+    }
+
+    #[test]
+    fn success_is_told_as_flux_does() {
+        let mut object = kustomization();
+        assert_eq!(
+            succeed(&mut object, "main@sha1:1", "a"),
+            ["Ready=True ReconciliationSucceeded"]
+        );
+        let status = &object.status;
+        assert_eq!(
+            status.conditions[0].message,
+            "Applied revision: main@sha1:1"
+        );
+        assert_eq!(status.observed_generation, 2);
+        assert_eq!(status.last_handled_reconcile_at.as_deref(), Some("now"));
+        assert_eq!(status.last_applied_revision.as_deref(), Some("main@sha1:1"));
+        assert_eq!(
+            status.last_attempted_revision.as_deref(),
+            Some("main@sha1:1")
+        );
+        assert_eq!(
+            status.inventory.as_ref().unwrap().entries[0].id,
+            "d_c__ConfigMap"
+        );
+        assert_eq!(status.history.len(), 1);
+    }
+
+    #[test]
+    fn the_same_outcome_again_changes_nothing() {
+        let mut object = kustomization();
+        succeed(&mut object, "main@sha1:1", "a");
+        let before = object.status.clone();
+        succeed(&mut object, "main@sha1:1", "a");
+        assert_eq!(object.status, before);
+        for revision in 2..9 {
+            succeed(
+                &mut object,
+                &format!("main@sha1:{revision}"),
+                &revision.to_string(),
+            );
+        }
+        assert_eq!(object.status.history.len(), 5);
+        assert_eq!(object.status.history[0].metadata["revision"], "main@sha1:8");
+    }
+
+    #[test]
+    fn a_failure_keeps_what_was_applied() {
+        let mut object = kustomization();
+        succeed(&mut object, "main@sha1:1", "a");
+        object.metadata.generation = Some(3);
+        let error = DeliverError::Apply(ApplyError::WriteAhead("no".into()));
+        let failed = Attempted {
+            inventory: None,
+            ..attempted("main@sha1:2", "b")
+        };
+        assert_eq!(
+            step(&mut object, Err(error), failed),
+            [
+                "Reconciling=True ProgressingWithRetry",
+                "Ready=False ReconciliationFailed"
+            ]
+        );
+        let status = &object.status;
+        assert_eq!(
+            status.observed_generation, 2,
+            "not on a failure that is retried"
+        );
+        assert_eq!(status.last_applied_revision.as_deref(), Some("main@sha1:1"));
+        assert_eq!(
+            status.last_attempted_revision.as_deref(),
+            Some("main@sha1:2")
+        );
+        assert_eq!(status.inventory.as_ref().unwrap().entries.len(), 1);
+    }
+
+    #[test]
+    fn health_is_pending_then_told() {
+        let mut object = kustomization();
+        let attempt = attempted("main@sha1:1", "a");
+        assert_eq!(
+            step(
+                &mut object,
+                Ok(Done::HealthPending(attempt.clone())),
+                attempt.clone()
+            ),
+            [
+                "Reconciling=True Progressing",
+                "Ready=Unknown Progressing",
+                "Healthy=Unknown Progressing"
+            ]
+        );
+        assert_eq!(
+            object.status.last_handled_reconcile_at, None,
+            "that is not the end yet"
+        );
+        assert_eq!(object.status.observed_generation, 1);
+        assert_eq!(
+            object.status.conditions[0].message,
+            "Running health checks for revision main@sha1:1 with a timeout of 9m30s"
+        );
+        let took = Duration::from_millis(1500);
+        let source = WaitError::NotReady {
+            timed_out: true,
+            objects: Vec::new(),
+        };
+        let conditions = step(
+            &mut object,
+            Err(DeliverError::Health { took, source }),
+            attempt.clone(),
+        );
+        assert_eq!(
+            conditions,
+            [
+                "Reconciling=True ProgressingWithRetry",
+                "Ready=False HealthCheckFailed",
+                "Healthy=False HealthCheckFailed"
+            ]
+        );
+        let message = &object.status.conditions[1].message;
+        assert!(
+            message.starts_with("health check failed after 1.5s: timeout waiting for: []"),
+            "{message}"
+        );
+        assert_eq!(
+            step(
+                &mut object,
+                Ok(Done::Healthy(attempt.clone(), took)),
+                attempt
+            ),
+            [
+                "Ready=True ReconciliationSucceeded",
+                "Healthy=True Succeeded"
+            ]
+        );
+        assert_eq!(
+            object.status.conditions[1].message,
+            "Health check passed in 1.5s"
+        );
+    }
+
+    #[test]
+    fn waits_have_flux_s_words() {
+        let object = kustomization();
+        let words = |wait: Wait| {
+            let (advice, message) = explain_wait(&object, &wait, RETRY);
+            format!("{}: {message}", advice.reason)
+        };
+        assert_eq!(
+            words(Wait::SourceMissing),
+            "ArtifactFailed: Source 'GitRepository/app' not found"
+        );
+        assert_eq!(
+            words(Wait::NoArtifact),
+            "ArtifactFailed: Source artifact not found, retrying in 30s"
+        );
+        assert_eq!(
+            words(Wait::NotLoaded),
+            "ArtifactFailed: Source is not ready, artifact not found, retrying in 30s"
+        );
+        assert_eq!(
+            words(Wait::Dependency(Unready::NotReady(Key::new(
+                "apps", "base"
+            )))),
+            "DependencyNotReady: dependency 'apps/base' is not ready"
+        );
+    }
+
+    #[test]
+    fn what_is_not_over_writes_nothing() {
+        for done in [Done::Later, Done::Watching, Done::Silent(RETRY)] {
+            let mut object = kustomization();
+            let before = object.clone();
+            step(&mut object, Ok(done), Attempted::default());
+            assert_eq!(object, before);
+        }
+    }
+}

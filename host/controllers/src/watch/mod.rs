@@ -141,7 +141,7 @@ pub async fn follow(client: Client, target: Target, sink: &dyn Sink) {
 }
 
 fn is_unavailable(error: &kube::Error) -> bool {
-    matches!(error, kube::Error::Api(status) if matches!(status.code, 403 | 404 | 405))
+    matches!(error, kube::Error::Api(status) if matches!(status.code, 403..=405))
 }
 
 async fn list(client: &Client, target: &Target, sink: &dyn Sink) -> Result<String, Ended> {
