@@ -73,7 +73,6 @@ impl Default for Metrics {
 impl Metrics {
     /// Creates all counters at zero.
     pub fn new() -> Self {
-        let mut registry = Registry::default();
         let metrics = Self {
             registry: Arc::default(),
             durations: Family::new_with_constructor(durations),
@@ -85,50 +84,44 @@ impl Metrics {
             depth: Family::default(),
             leader: Gauge::default(),
         };
-        registry.register(
-            "gotk_reconcile_duration_seconds",
-            "The duration in seconds of a reconciliation",
-            metrics.durations.clone(),
-        );
-        registry.register(
-            "bulkhead_api_requests",
-            "Requests to the Kubernetes API, by verb",
-            metrics.requests.clone(),
-        );
-        registry.register(
-            "bulkhead_renders",
-            "Renders asked for: run, cached or failed",
-            metrics.renders.clone(),
-        );
-        registry.register(
-            "bulkhead_drift",
-            "Applied objects that somebody else changed: suspect, healed",
-            metrics.drift.clone(),
-        );
-        registry.register(
-            "bulkhead_notifications",
-            "Notifications: sent, failed or dropped",
-            metrics.notifications.clone(),
-        );
-        registry.register(
-            "bulkhead_events_dropped",
-            "Kubernetes Events not written since too many came at once",
-            metrics.events_dropped.clone(),
-        );
-        registry.register(
-            "bulkhead_queue_depth",
-            "Objects that are ready to be reconciled, by kind and class",
-            metrics.depth.clone(),
-        );
-        registry.register(
-            "bulkhead_leader",
-            "1 while this process is the one that writes",
-            metrics.leader.clone(),
-        );
         Self {
-            registry: Arc::new(registry),
+            registry: Arc::new(metrics.named()),
             ..metrics
         }
+    }
+
+    /// Gives each counter its name and its help.
+    fn named(&self) -> Registry {
+        let mut named = Registry::default();
+        let duration = "The duration in seconds of a reconciliation";
+        named.register(
+            "gotk_reconcile_duration_seconds",
+            duration,
+            self.durations.clone(),
+        );
+        let requests = "Requests to the Kubernetes API, by verb";
+        named.register("bulkhead_api_requests", requests, self.requests.clone());
+        let renders = "Renders asked for: run, cached or failed";
+        named.register("bulkhead_renders", renders, self.renders.clone());
+        let drift = "Applied objects that somebody else changed: suspect, healed";
+        named.register("bulkhead_drift", drift, self.drift.clone());
+        let notifications = "Notifications: sent, failed or dropped";
+        named.register(
+            "bulkhead_notifications",
+            notifications,
+            self.notifications.clone(),
+        );
+        let dropped = "Kubernetes Events not written since too many came at once";
+        named.register(
+            "bulkhead_events_dropped",
+            dropped,
+            self.events_dropped.clone(),
+        );
+        let depth = "Objects that are ready to be reconciled, by kind and class";
+        named.register("bulkhead_queue_depth", depth, self.depth.clone());
+        let leader = "1 while this process is the one that writes";
+        named.register("bulkhead_leader", leader, self.leader.clone());
+        named
     }
 
     /// Records how long one reconciliation took.

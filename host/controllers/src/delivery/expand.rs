@@ -381,7 +381,7 @@ mod tests {
 
     #[test]
     fn bad_expressions_name_their_line() {
-        let error = expanded("a\nb ${v", &[("v", "x")]).unwrap_err();
+        let error = expanded("a\nb ${v", &[("v", "x")]).expect_err("it is refused");
         assert_eq!(error.to_string(), "bad substitution `${v` on line 2");
         assert!(expanded("${}", &[]).is_err());
         assert!(expanded("${v#}", &[("v", "x")]).is_err());

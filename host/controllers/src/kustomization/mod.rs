@@ -2,10 +2,14 @@
 
 mod act;
 mod decide;
+mod deliver;
 mod dependencies;
+mod finalize;
 mod health;
 mod load;
 pub mod memory;
+mod outcome;
+mod progress;
 mod report;
 mod status;
 
@@ -19,8 +23,8 @@ use crate::queue::{Again, Class, Key};
 use crate::status::WriteError;
 use crate::watch::Change;
 
-pub use act::{DeliverError, Outcome};
 pub use decide::RefuseError;
+pub use outcome::{DeliverError, Outcome};
 
 /// Reconciles the object `key`.
 ///

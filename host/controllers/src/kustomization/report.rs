@@ -9,8 +9,8 @@ use bulkhead_api::kustomize::Kustomization;
 use bulkhead_api::names::condition::{HEALTHY, READY};
 use bulkhead_api::{Retry, message, reason};
 
-use super::act::{Attempted, Done, Outcome};
 use super::decide::Wait;
+use super::outcome::{Attempted, Done, Outcome};
 use super::status::{explain_wait, next};
 use crate::clock;
 use crate::context::Context;

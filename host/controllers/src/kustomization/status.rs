@@ -9,8 +9,8 @@ use bulkhead_api::meta::{self, requested_at};
 use bulkhead_api::names::condition::HEALTHY;
 use bulkhead_api::{Advice, Retry, message, reason};
 
-use super::act::{Attempted, DeliverError, Done, Outcome, to_status};
 use super::decide::Wait;
+use super::outcome::{Attempted, DeliverError, Done, Outcome, to_status};
 use crate::status::explain;
 
 /// Returns the next status; `None` where nothing is to be written. `retry` is the pause before a

@@ -1,0 +1,226 @@
+//! Renders, applies what is not as it should be, and looks at its health.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use bulkhead_api::kustomize::Kustomization;
+use bulkhead_api::meta::requested_at;
+use bulkhead_api::{ObjectId, message};
+use bulkhead_apply::target::cluster::{Check, Cluster, Request};
+use bulkhead_apply::{CommonMetadata, Inventory, Owner, Settings};
+use tokio::time::Instant;
+
+use super::decide::Deliver;
+use super::health;
+use super::load::{Observed, Source};
+use super::memory::{AppliedFacts, Attempt, lock};
+use super::outcome::{Attempted, DeliverError, Done, inventory_of, note, to_status};
+use super::progress::Progress;
+use crate::context::Context;
+use crate::delivery::{self, Delivered, DeliveryError};
+use crate::drift;
+use crate::queue::Key;
+
+/// One run that may send something.
+pub(super) struct Run<'a> {
+    pub(super) key: &'a Key,
+    pub(super) seen: &'a Observed,
+    pub(super) context: &'a Arc<Context>,
+    pub(super) progress: &'a Progress<'a>,
+}
+
+impl Run<'_> {
+    pub(super) async fn object(&self) -> Arc<Kustomization> {
+        self.progress.object().await
+    }
+
+    pub(super) async fn deliver(
+        &self,
+        deliver: &Deliver,
+        attempted: &mut Attempted,
+    ) -> Result<Done, DeliverError> {
+        let Source::Ready(artifact, loaded) = &self.seen.source else {
+            return Ok(Done::Silent(self.context.settings.requeue_dependency));
+        };
+        let object = self.object().await;
+        attempted.revision = artifact.revision.clone();
+        attempted.origin_revision = artifact.origin_revision().map(str::to_owned);
+        lock(&self.seen.memory).waiting_since = None;
+        self.progress
+            .at(message::Step::Building, &artifact.revision);
+        let request = delivery::Request::of_kustomization(
+            (&self.key.namespace, &self.key.name),
+            &object.spec,
+            (
+                loaded.tree.clone(),
+                &artifact.revision,
+                loaded.revision_time,
+            ),
+            deliver.substitution.clone(),
+        );
+        let delivered = self.render(&request).await?;
+        attempted.digest = Some(delivered.digest);
+        if !deliver.compare && self.is_applied(&object, &delivered) {
+            let is_noted =
+                object.status.last_applied_revision.as_deref() == Some(&artifact.revision);
+            return Ok(match deliver.yields && !is_noted {
+                true => Done::Later,
+                false => Done::Untouched(attempted.clone()),
+            });
+        }
+        self.progress
+            .at(message::Step::DetectingDrift, &artifact.revision);
+        self.apply(&object, &delivered, deliver.compare, attempted)
+            .await?;
+        self.check_health(&object, &delivered, attempted).await
+    }
+
+    async fn render(&self, request: &delivery::Request) -> Result<Delivered, DeliveryError> {
+        let delivered = self.context.renderer.deliver(request).await;
+        self.context.metrics.rendered(match &delivered {
+            Ok(delivered) if delivered.reused => "cached",
+            Ok(_) => "run",
+            Err(_) => "failed",
+        });
+        delivered
+    }
+
+    /// Tells whether exactly this was applied for this generation, and nobody changed it since.
+    fn is_applied(&self, object: &Kustomization, delivered: &Delivered) -> bool {
+        let memory = lock(&self.seen.memory);
+        memory.suspects.is_empty()
+            && memory.applied.as_ref().is_some_and(|applied| {
+                applied.is_healthy
+                    && applied.digest == delivered.digest
+                    && Some(applied.generation) == object.metadata.generation
+            })
+    }
+
+    async fn apply(
+        &self,
+        object: &Arc<Kustomization>,
+        delivered: &Delivered,
+        compare: bool,
+        attempted: &mut Attempted,
+    ) -> Result<(), DeliverError> {
+        let cluster = self.cluster(object)?;
+        let inventory = inventory_of(object)?;
+        let owner = Owner::kustomization(&self.key.name, &self.key.namespace);
+        let common = common_metadata(object);
+        let (mut records, suspects) = lock(&self.seen.memory).begin();
+        let digest = delivered.digest.to_string();
+        let request = Request {
+            objects: delivered.objects.as_ref().clone(),
+            inventory: &inventory,
+            owner: &owner,
+            common: &common,
+            target_namespace: object.spec.target_namespace.as_deref().unwrap_or_default(),
+            settings: self.plan_settings(object),
+            force: object.spec.force,
+            check: if compare { Check::Live } else { Check::Records },
+            accepted: object.status.history.iter().any(|one| one.digest == digest),
+        };
+        let applied = cluster
+            .apply(request, &mut records, |before| self.write_ahead(before))
+            .await;
+        if !suspects.is_empty() {
+            self.context
+                .metrics
+                .drifted("healed", suspects.len() as u64);
+        }
+        note(attempted, &applied);
+        self.context
+            .drift
+            .watch(self.context, applied.inventory.iter());
+        let result = applied.error.map_or(Ok(()), |error| Err(error.into()));
+        let mut remembered = lock(&self.seen.memory);
+        let suspects = remembered.end(self.key, records);
+        if result.is_ok() {
+            remembered.applied = Some(AppliedFacts {
+                digest: delivered.digest,
+                generation: object.metadata.generation.unwrap_or_default(),
+                compared: Instant::now(),
+                is_healthy: false,
+            });
+        }
+        drop(remembered);
+        for id in suspects {
+            drift::tell(self.context, self.key, &id);
+        }
+        result
+    }
+
+    /// Records what may exist from now on, before the first change.
+    async fn write_ahead(&self, before: Inventory) -> Result<(), String> {
+        let write = self
+            .progress
+            .write(|_, status| status.inventory = Some(to_status(&before)));
+        write.await.map_err(|error| bulkhead_api::chain(&error))
+    }
+
+    pub(super) fn cluster(&self, object: &Kustomization) -> Result<Cluster, DeliverError> {
+        let discovery = self.context.discovery.clone();
+        let account = object.spec.service_account_name.as_deref();
+        let default = self.context.settings.default_service_account.as_deref();
+        let client = match account.or(default) {
+            None => self.context.clients.own().clone(),
+            Some(name) => self
+                .context
+                .clients
+                .acting_as(&self.key.namespace, name)
+                .map_err(DeliverError::Client)?,
+        };
+        Ok(Cluster::new(client, discovery))
+    }
+
+    pub(super) fn plan_settings(&self, object: &Kustomization) -> Settings {
+        let namespace = |name: &str| ObjectId::new("", name, "", "Namespace");
+        Settings {
+            prune: object.spec.prune,
+            custom_stage: BTreeSet::new(),
+            protected: BTreeSet::from([
+                namespace(&self.key.namespace),
+                namespace(&self.context.settings.own_namespace),
+            ]),
+        }
+    }
+
+    async fn check_health(
+        &self,
+        object: &Arc<Kustomization>,
+        delivered: &Delivered,
+        attempted: &mut Attempted,
+    ) -> Result<Done, DeliverError> {
+        let inventory = attempted.inventory.clone().unwrap_or_default();
+        let awaited = health::awaited(object, &delivered.objects, &inventory);
+        if awaited.is_empty() {
+            lock(&self.seen.memory).note_health();
+            return Ok(Done::Applied(attempted.clone()));
+        }
+        let attempt = Attempt {
+            digest: delivered.digest,
+            generation: object.metadata.generation.unwrap_or_default(),
+            revision: attempted.revision.clone(),
+            requested: requested_at(&object.metadata).map(str::to_owned),
+        };
+        let cluster = self.cluster(object)?;
+        let started = Instant::now();
+        if health::are_healthy(&cluster, &awaited, &attempted.healthy).await {
+            lock(&self.seen.memory).note_health();
+            return Ok(Done::Healthy(attempted.clone(), started.elapsed()));
+        }
+        let timeout = object.spec.timeout().unwrap_or_default();
+        health::watch(self.context, self.key, cluster, awaited, timeout, attempt);
+        Ok(Done::HealthPending(attempted.clone()))
+    }
+}
+
+fn common_metadata(object: &Kustomization) -> CommonMetadata {
+    let Some(common) = &object.spec.common_metadata else {
+        return CommonMetadata::default();
+    };
+    CommonMetadata {
+        labels: common.labels.clone(),
+        annotations: common.annotations.clone(),
+    }
+}
