@@ -70,6 +70,54 @@ async fn nothing_is_orphaned_and_nothing_lost() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test]
+#[ignore = "needs kube-apiserver"]
+async fn of_two_processes_one_writes_and_the_other_takes_over() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    install_definitions(&cluster).await?;
+    let folder = tempfile::tempdir()?;
+    let own = Space {
+        client: cluster.client()?,
+        namespace: "flux-system".to_owned(),
+    };
+    let mut namespace = k8s_openapi::api::core::v1::Namespace::default();
+    namespace.metadata.name = Some(own.namespace.clone());
+    kube::Api::all(own.client.clone())
+        .create(&Default::default(), &namespace)
+        .await?;
+    let space = Space::new(&cluster, "replicas").await?;
+    let git = Repository::with_files([("app/a.yaml", config_map("a", "1").as_str())])?;
+    let server = HttpServer::start(&git).await?;
+    let first = Manager::start_replica(&cluster, folder.path(), "first").await?;
+    let lease = "bulkhead-leader-election";
+    let is_held = |found: &k8s_openapi::api::coordination::v1::Lease| {
+        let holder = found
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.holder_identity.as_deref());
+        holder.is_some_and(|holder| !holder.is_empty())
+    };
+    own.wait(lease, "held", is_held).await?;
+    let second = Manager::start_replica(&cluster, folder.path(), "second").await?;
+    space.repository("app", server.url()).await?;
+    space
+        .kustomization("app", |spec| spec.path = Some("app".into()))
+        .await?;
+    space.applied("app", &git.head()?).await?;
+    assert!(first.log().contains("stored artifact"));
+    assert!(
+        !second.log().contains("stored artifact"),
+        "the second writes too"
+    );
+
+    first.stop()?;
+    git.write("app/a.yaml", config_map("a", "2"))?;
+    space.applied("app", &git.commit("change a")?).await?;
+    assert_eq!(space.value("a", "key").await?.as_deref(), Some("2"));
+    second.stop()?;
+    Ok(())
+}
+
 /// Counts the objects that carry the owner label.
 async fn owned(space: &Space) -> Result<usize> {
     let labels = ListParams::default().labels("kustomize.toolkit.fluxcd.io/name=app");

@@ -5,8 +5,9 @@
 
 #![allow(
     clippy::disallowed_methods,
+    clippy::panic,
     clippy::unwrap_used,
-    reason = "tests run programs, read the checkout, and may unwrap"
+    reason = "tests run programs, read the checkout, and may unwrap and panic"
 )]
 
 mod bad_input;

@@ -40,11 +40,27 @@ pub(crate) struct Manager {
 impl Manager {
     /// Starts one on `cluster` with its files in `folder`, and waits until it reconciles.
     pub(crate) async fn start(cluster: &Cluster, folder: &Path) -> Result<Self> {
-        Self::start_with(cluster, folder, false).await
+        Self::start_with(cluster, folder, &[], false).await
     }
 
-    /// The same; with `remove`, the folder goes when it ends.
-    async fn start_with(cluster: &Cluster, folder: &Path, remove: bool) -> Result<Self> {
+    /// Starts one of several, of which one writes.
+    pub(crate) async fn start_replica(
+        cluster: &Cluster,
+        folder: &Path,
+        name: &str,
+    ) -> Result<Self> {
+        let folder = folder.join(name);
+        std::fs::create_dir(&folder)?;
+        Self::start_with(cluster, &folder, &["--enable-leader-election"], false).await
+    }
+
+    /// Starts one with more flags; with `remove`, the folder goes when it ends.
+    async fn start_with(
+        cluster: &Cluster,
+        folder: &Path,
+        flags: &[&str],
+        remove: bool,
+    ) -> Result<Self> {
         check_plugins()?;
         let program = crate::command::program();
         let log = folder.join("manager.log");
@@ -69,6 +85,7 @@ impl Manager {
             .arg(folder.join("data"))
             .args(["--health-addr", &format!("127.0.0.1:{probes}")])
             .args(["--metrics-addr", &format!("127.0.0.1:{metrics}")])
+            .args(flags)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(output)
@@ -107,12 +124,28 @@ impl Manager {
     }
 
     /// Kills it as a machine that loses power does.
-    pub(crate) fn kill(mut self) -> Result<()> {
-        let killed = Command::new("kill")
-            .args(["-KILL", &self.id.to_string()])
+    pub(crate) fn kill(self) -> Result<()> {
+        self.signal("-KILL")
+    }
+
+    /// Tells it to stop, as a kubelet does, and waits until it has.
+    pub(crate) fn stop(self) -> Result<()> {
+        self.signal("-TERM")
+    }
+
+    fn signal(mut self, signal: &str) -> Result<()> {
+        let sent = Command::new("kill")
+            .args([signal, &self.id.to_string()])
             .status()?;
-        if !killed.success() {
-            bail!("failed to kill {}", self.id);
+        if !sent.success() {
+            bail!("failed to signal {}", self.id);
+        }
+        let deadline = Instant::now() + START_LIMIT;
+        while std::fs::read_link(format!("/proc/{}/exe", self.id)).is_ok() {
+            if Instant::now() > deadline {
+                bail!("{} did not end:\n{}", self.id, self.log());
+            }
+            std::thread::sleep(Duration::from_millis(10));
         }
         drop(self.supervisor.stdin.take());
         self.supervisor.wait()?;
@@ -177,7 +210,7 @@ pub(crate) async fn world() -> Result<&'static World> {
             install_definitions(cluster).await?;
             // Nothing drops what is static: the supervisor removes the folder.
             let folder = tempfile::tempdir()?.keep();
-            let manager = Manager::start_with(cluster, &folder, true).await?;
+            let manager = Manager::start_with(cluster, &folder, &[], true).await?;
             Ok(World { cluster, manager })
         })
         .await
