@@ -1,6 +1,9 @@
 //! Gives the guest a stack that templates in templates fit on.
 
-#![allow(clippy::disallowed_methods, reason = "a build script reads what cargo tells it")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a build script reads what cargo tells it"
+)]
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");

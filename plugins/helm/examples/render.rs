@@ -2,7 +2,10 @@
 //!
 //! `render NAME CHART --namespace N -f VALUES [--set a=b] [--raw --out DIR]` prints what
 //! `helm template` prints.
-#![allow(clippy::disallowed_methods, reason = "a tool for developers reads and writes files")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a tool for developers reads and writes files"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -40,8 +43,16 @@ impl Files for Folder {
     fn read_dir(&self, path: &str) -> Result<Vec<Entry>, ReadError> {
         let mut found = Vec::new();
         for entry in std::fs::read_dir(self.at(path)).map_err(failed(path))? {
-            let name = entry.map_err(failed(path))?.file_name().to_string_lossy().into_owned();
-            let inside = if matches!(path, "" | ".") { name } else { format!("{path}/{name}") };
+            let name = entry
+                .map_err(failed(path))?
+                .file_name()
+                .to_string_lossy()
+                .into_owned();
+            let inside = if matches!(path, "" | ".") {
+                name
+            } else {
+                format!("{path}/{name}")
+            };
             found.push(self.stat(&inside)?);
         }
         found.sort_by(|a, b| a.path.cmp(&b.path));
@@ -54,8 +65,16 @@ impl Files for Folder {
 
     fn stat(&self, path: &str) -> Result<Entry, ReadError> {
         let metadata = std::fs::metadata(self.at(path)).map_err(failed(path))?;
-        let kind = if metadata.is_dir() { Kind::Directory } else { Kind::File };
-        Ok(Entry { path: path.to_owned(), kind, size: metadata.len() })
+        let kind = if metadata.is_dir() {
+            Kind::Directory
+        } else {
+            Kind::File
+        };
+        Ok(Entry {
+            path: path.to_owned(),
+            kind,
+            size: metadata.len(),
+        })
     }
 }
 
@@ -88,7 +107,10 @@ fn arguments() -> Result<Arguments, String> {
             "--set-literal" => set(SetKind::Literal, value()?),
             "--kube-version" => found.options.kube_version = Some(value()?),
             "--api-versions" | "-a" => {
-                found.options.api_versions.extend(value()?.split(',').map(str::to_owned));
+                found
+                    .options
+                    .api_versions
+                    .extend(value()?.split(',').map(str::to_owned));
             }
             "--include-crds" => found.options.include_crds = true,
             "--is-upgrade" => found.options.is_upgrade = true,
@@ -103,7 +125,13 @@ fn arguments() -> Result<Arguments, String> {
 }
 
 fn run() -> Result<(), String> {
-    let Arguments { mut options, places, is_raw, no_hooks, out } = arguments()?;
+    let Arguments {
+        mut options,
+        places,
+        is_raw,
+        no_hooks,
+        out,
+    } = arguments()?;
     let [name, chart] = places.as_slice() else {
         return Err("usage: render NAME CHART".to_owned());
     };
@@ -112,7 +140,11 @@ fn run() -> Result<(), String> {
     let (root, inside) = if path.is_dir() {
         (path.to_owned(), ".".to_owned())
     } else {
-        let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let file = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         (path.parent().unwrap_or(Path::new(".")).to_owned(), file)
     };
     let files = Folder { root };

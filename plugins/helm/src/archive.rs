@@ -29,7 +29,11 @@ pub(crate) fn unpack(data: &[u8], budget: &mut usize) -> Result<Vec<File>, Strin
         }
         let header = &rest[..512];
         let size = number(&header[124..136]).ok_or("archive/tar: invalid tar header")?;
-        let padded = size.checked_add(511).ok_or("archive/tar: invalid tar header")? / 512 * 512;
+        let padded = size
+            .checked_add(511)
+            .ok_or("archive/tar: invalid tar header")?
+            / 512
+            * 512;
         let body = rest.get(512..512 + size).ok_or("unexpected EOF")?;
         rest = rest.get(512 + padded..).unwrap_or_default();
         match header[156] {
@@ -54,7 +58,10 @@ pub(crate) fn unpack(data: &[u8], budget: &mut usize) -> Result<Vec<File>, Strin
                 }
                 *budget -= size;
                 let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-                files.push(File { name, data: Rc::from(body) });
+                files.push(File {
+                    name,
+                    data: Rc::from(body),
+                });
             }
         }
     }
@@ -105,15 +112,24 @@ fn gzip_body(data: &[u8]) -> Option<&[u8]> {
 fn number(field: &[u8]) -> Option<usize> {
     if field[0] & 0x80 != 0 {
         let value = |sum: usize, byte: &u8| sum.checked_mul(256)?.checked_add(usize::from(*byte));
-        return field[1..].iter().try_fold(usize::from(field[0] & 0x7f), value);
+        return field[1..]
+            .iter()
+            .try_fold(usize::from(field[0] & 0x7f), value);
     }
     let text = text(field);
     let digits = text.trim_matches([' ', '\0']);
-    if digits.is_empty() { Some(0) } else { usize::from_str_radix(digits, 8).ok() }
+    if digits.is_empty() {
+        Some(0)
+    } else {
+        usize::from_str_radix(digits, 8).ok()
+    }
 }
 
 fn text(bytes: &[u8]) -> String {
-    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    let end = bytes
+        .iter()
+        .position(|byte| *byte == 0)
+        .unwrap_or(bytes.len());
     String::from_utf8_lossy(&bytes[..end]).into_owned()
 }
 

@@ -74,9 +74,14 @@ impl Chart {
 impl Metadata {
     /// What templates see as `.Chart`.
     pub(crate) fn to_value(&self, is_root: bool) -> Value {
-        let strings = |items: &[String]| Value::list(items.iter().map(|item| item.as_str().into()).collect());
+        let strings =
+            |items: &[String]| Value::list(items.iter().map(|item| item.as_str().into()).collect());
         let maintainer = |[name, email, url]: &[String; 3]| {
-            map([("Name", name.as_str().into()), ("Email", email.as_str().into()), ("URL", url.as_str().into())])
+            map([
+                ("Name", name.as_str().into()),
+                ("Email", email.as_str().into()),
+                ("URL", url.as_str().into()),
+            ])
         };
         let annotations = Value::Map(bulkhead_template::Map {
             entries: Rc::new(std::cell::RefCell::new(self.annotations.clone())),
@@ -89,7 +94,10 @@ impl Metadata {
             ("Version", self.version.as_str().into()),
             ("Description", self.description.as_str().into()),
             ("Keywords", strings(&self.keywords)),
-            ("Maintainers", Value::list(self.maintainers.iter().map(maintainer).collect())),
+            (
+                "Maintainers",
+                Value::list(self.maintainers.iter().map(maintainer).collect()),
+            ),
             ("Icon", self.icon.as_str().into()),
             ("APIVersion", self.api_version.as_str().into()),
             ("Condition", self.condition.as_str().into()),
@@ -98,7 +106,10 @@ impl Metadata {
             ("Deprecated", self.is_deprecated.into()),
             ("Annotations", annotations),
             ("KubeVersion", self.kube_version.as_str().into()),
-            ("Dependencies", Value::list(self.dependencies.iter().map(Dependency::to_value).collect())),
+            (
+                "Dependencies",
+                Value::list(self.dependencies.iter().map(Dependency::to_value).collect()),
+            ),
             ("Type", self.kind.as_str().into()),
             ("IsRoot", is_root.into()),
         ])
@@ -123,5 +134,10 @@ impl Dependency {
 
 /// Makes a map of named values.
 pub(crate) fn map<const N: usize>(entries: [(&str, Value); N]) -> Value {
-    Value::map(entries.into_iter().map(|(name, value)| (name.into(), value)).collect())
+    Value::map(
+        entries
+            .into_iter()
+            .map(|(name, value)| (name.into(), value))
+            .collect(),
+    )
 }

@@ -29,12 +29,18 @@ pub(crate) fn deep_copy(value: &Value) -> Value {
 
 /// Copies entries with all that is in them.
 pub(crate) fn copy_entries(entries: &Entries) -> Entries {
-    entries.iter().map(|(key, value)| (key.clone(), deep_copy(value))).collect()
+    entries
+        .iter()
+        .map(|(key, value)| (key.clone(), deep_copy(value)))
+        .collect()
 }
 
 /// Makes a map that nobody else holds.
 pub(crate) fn new_map(entries: Entries) -> Map {
-    Map { entries: Rc::new(RefCell::new(entries)), type_name: ANY_MAP }
+    Map {
+        entries: Rc::new(RefCell::new(entries)),
+        type_name: ANY_MAP,
+    }
 }
 
 /// What a chart and its subcharts see, given what a user gives.
@@ -60,12 +66,18 @@ impl Coalesce<'_> {
             let inner = match known {
                 None => {
                     let inner = new_map(Entries::new());
-                    values.entries.borrow_mut().insert(name, Value::Map(inner.clone()));
+                    values
+                        .entries
+                        .borrow_mut()
+                        .insert(name, Value::Map(inner.clone()));
                     inner
                 }
                 Some(Value::Map(inner)) => inner,
                 Some(other) => {
-                    return Err(format::sprintf("type mismatch on %s: %t", &[Value::String(name), other]));
+                    return Err(format::sprintf(
+                        "type mismatch on %s: %t",
+                        &[Value::String(name), other],
+                    ));
                 }
             };
             let prefix = concat(prefix, chart.name());
@@ -82,15 +94,21 @@ impl Coalesce<'_> {
             Some(_) => None,
         };
         let Some(dest_globals) = table(dest) else {
-            self.warnings.push("skipping globals because destination global is not a table".to_owned());
+            self.warnings
+                .push("skipping globals because destination global is not a table".to_owned());
             return;
         };
         let Some(source_globals) = table(source) else {
-            self.warnings.push("skipping globals because source global is not a table".to_owned());
+            self.warnings
+                .push("skipping globals because source global is not a table".to_owned());
             return;
         };
-        let entries: Vec<(Rc<str>, Value)> =
-            source_globals.entries.borrow().iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+        let entries: Vec<(Rc<str>, Value)> = source_globals
+            .entries
+            .borrow()
+            .iter()
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect();
         for (key, value) in entries {
             let known = dest_globals.entries.borrow().get(&key).cloned();
             let value = match (value, known) {
@@ -102,7 +120,8 @@ impl Coalesce<'_> {
                             tables(&copy, &known, &concat(prefix, &key), true, self.warnings);
                         }
                         Some(_) => {
-                            self.warnings.push(format!("cannot merge map onto non-map for {key:?}"));
+                            self.warnings
+                                .push(format!("cannot merge map onto non-map for {key:?}"));
                             continue;
                         }
                     }
@@ -116,7 +135,9 @@ impl Coalesce<'_> {
             };
             dest_globals.entries.borrow_mut().insert(key, value);
         }
-        dest.entries.borrow_mut().insert(GLOBAL.into(), Value::Map(dest_globals));
+        dest.entries
+            .borrow_mut()
+            .insert(GLOBAL.into(), Value::Map(dest_globals));
     }
 
     /// Puts values over those that the chart brings.
@@ -147,7 +168,9 @@ impl Coalesce<'_> {
                         tables(&known, table, &concat(&prefix, &key), merge, self.warnings);
                     }
                     Value::Nil => {}
-                    _ => self.warnings.push(format!("skipped value for {prefix}.{key}: Not a table.")),
+                    _ => self
+                        .warnings
+                        .push(format!("skipped value for {prefix}.{key}: Not a table.")),
                 },
                 Some(_) => {}
             }
@@ -156,7 +179,11 @@ impl Coalesce<'_> {
 }
 
 fn concat(prefix: &str, name: &str) -> String {
-    if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") }
+    if prefix.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{prefix}.{name}")
+    }
 }
 
 /// Removes nulls at every depth of tables.
@@ -168,21 +195,35 @@ pub(crate) fn clean_nils(value: &Value) {
 }
 
 /// Puts one table over another, in place.
-pub(crate) fn tables(over: &Map, under: &Map, prefix: &str, merge: bool, warnings: &mut Vec<String>) {
+pub(crate) fn tables(
+    over: &Map,
+    under: &Map,
+    prefix: &str,
+    merge: bool,
+    warnings: &mut Vec<String>,
+) {
     if Rc::ptr_eq(&over.entries, &under.entries) {
         return;
     }
     let has_value: HashSet<Rc<str>> = {
         let entries = under.entries.borrow();
-        entries.iter().filter(|(_, value)| !value.is_nil()).map(|(key, _)| key.clone()).collect()
+        entries
+            .iter()
+            .filter(|(_, value)| !value.is_nil())
+            .map(|(key, _)| key.clone())
+            .collect()
     };
     for (key, value) in over.entries.borrow().iter() {
         if value.is_nil() {
             under.entries.borrow_mut().insert(key.clone(), Value::Nil);
         }
     }
-    let entries: Vec<(Rc<str>, Value)> =
-        under.entries.borrow().iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+    let entries: Vec<(Rc<str>, Value)> = under
+        .entries
+        .borrow()
+        .iter()
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect();
     for (key, value) in entries {
         let known = over.entries.borrow().get(&key).cloned();
         match (known, &value) {

@@ -17,7 +17,9 @@ impl Decimal {
         let Some((mantissa, exponent)) = text.split_once('e') else {
             return Self::Float(number);
         };
-        let decimals = mantissa.split_once('.').map_or(0, |(_, decimals)| decimals.len() as i32);
+        let decimals = mantissa
+            .split_once('.')
+            .map_or(0, |(_, decimals)| decimals.len() as i32);
         let digits: String = mantissa.chars().filter(|c| *c != '.').collect();
         match (digits.parse::<i128>(), exponent.parse::<i32>()) {
             (Ok(digits), Ok(exponent)) => Self::Exact(digits, exponent - decimals),
@@ -28,7 +30,9 @@ impl Decimal {
     /// The nearest float.
     pub(crate) fn to_float(self) -> f64 {
         match self {
-            Self::Exact(value, exponent) => format!("{value}e{exponent}").parse().unwrap_or(f64::NAN),
+            Self::Exact(value, exponent) => {
+                format!("{value}e{exponent}").parse().unwrap_or(f64::NAN)
+            }
             Self::Float(number) => number,
         }
     }
@@ -51,23 +55,25 @@ impl Decimal {
     /// The sum.
     pub(crate) fn add(self, other: Self) -> Self {
         let exact = self.aligned(other);
-        let exact = exact.and_then(|(a, b, exponent)| Some(Self::Exact(a.checked_add(b)?, exponent)));
+        let exact =
+            exact.and_then(|(a, b, exponent)| Some(Self::Exact(a.checked_add(b)?, exponent)));
         self.either(other, exact, |a, b| a + b)
     }
 
     /// The difference.
     pub(crate) fn sub(self, other: Self) -> Self {
         let exact = self.aligned(other);
-        let exact = exact.and_then(|(a, b, exponent)| Some(Self::Exact(a.checked_sub(b)?, exponent)));
+        let exact =
+            exact.and_then(|(a, b, exponent)| Some(Self::Exact(a.checked_sub(b)?, exponent)));
         self.either(other, exact, |a, b| a - b)
     }
 
     /// The product.
     pub(crate) fn mul(self, other: Self) -> Self {
         let exact = match (self, other) {
-            (Self::Exact(a, x), Self::Exact(b, y)) => {
-                a.checked_mul(b).and_then(|product| Some(Self::Exact(product, x.checked_add(y)?)))
-            }
+            (Self::Exact(a, x), Self::Exact(b, y)) => a
+                .checked_mul(b)
+                .and_then(|product| Some(Self::Exact(product, x.checked_add(y)?))),
             _ => None,
         };
         self.either(other, exact, |a, b| a * b)
@@ -80,7 +86,11 @@ impl Decimal {
             let (quotient, rest) = (scaled.checked_div(b)?, scaled.checked_rem(b)?);
             let away = if (a < 0) == (b < 0) { 1 } else { -1 };
             let rounds = rest.unsigned_abs().checked_mul(2)? >= b.unsigned_abs();
-            let quotient = if rounds { quotient.checked_add(away)? } else { quotient };
+            let quotient = if rounds {
+                quotient.checked_add(away)?
+            } else {
+                quotient
+            };
             Some(Self::Exact(quotient, -DIVISION_DIGITS))
         });
         self.either(other, exact, |a, b| a / b)

@@ -10,8 +10,11 @@ use crate::semver::is_compatible;
 pub(crate) fn check(chart: &Chart) -> Result<(), String> {
     let asked = &chart.metadata.dependencies;
     let is_there = |name: &str| chart.dependencies.iter().any(|sub| sub.name() == name);
-    let missing: Vec<&str> =
-        asked.iter().map(|one| one.name.as_str()).filter(|name| !is_there(name)).collect();
+    let missing: Vec<&str> = asked
+        .iter()
+        .map(|one| one.name.as_str())
+        .filter(|name| !is_there(name))
+        .collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -22,12 +25,21 @@ pub(crate) fn check(chart: &Chart) -> Result<(), String> {
 }
 
 /// Removes charts that are switched off, gives aliases, and imports values.
-pub(crate) fn process(chart: &mut Chart, values: &Map, warnings: &mut Vec<String>) -> Result<(), String> {
+pub(crate) fn process(
+    chart: &mut Chart,
+    values: &Map,
+    warnings: &mut Vec<String>,
+) -> Result<(), String> {
     enable(chart, values, "", warnings)?;
     import_all(chart, warnings)
 }
 
-fn enable(chart: &mut Chart, values: &Map, path: &str, warnings: &mut Vec<String>) -> Result<(), String> {
+fn enable(
+    chart: &mut Chart,
+    values: &Map,
+    path: &str,
+    warnings: &mut Vec<String>,
+) -> Result<(), String> {
     if chart.metadata.dependencies.is_empty() {
         return Ok(());
     }
@@ -35,7 +47,11 @@ fn enable(chart: &mut Chart, values: &Map, path: &str, warnings: &mut Vec<String
     for one in &mut chart.metadata.dependencies {
         one.is_enabled = true;
     }
-    let merged = Coalesce { is_merge: false, warnings }.run(chart, values)?;
+    let merged = Coalesce {
+        is_merge: false,
+        warnings,
+    }
+    .run(chart, values)?;
     by_tags(&mut chart.metadata.dependencies, &merged, warnings);
     by_conditions(&mut chart.metadata.dependencies, &merged, path, warnings);
     let off: Vec<String> = chart
@@ -62,10 +78,16 @@ fn name_dependencies(chart: &mut Chart) {
         sub.name() == one.name && is_compatible(&one.version, &sub.metadata.version)
     };
     let is_asked = |sub: &Chart| {
-        asked.iter().any(|one| sub.name() == one.name && is_compatible(&one.version, &sub.metadata.version))
+        asked
+            .iter()
+            .any(|one| sub.name() == one.name && is_compatible(&one.version, &sub.metadata.version))
     };
-    let mut found: Vec<Chart> =
-        chart.dependencies.iter().filter(|sub| !is_asked(sub)).cloned().collect();
+    let mut found: Vec<Chart> = chart
+        .dependencies
+        .iter()
+        .filter(|sub| !is_asked(sub))
+        .cloned()
+        .collect();
     for one in asked {
         if let Some(sub) = chart.dependencies.iter().find(|sub| fits(one, sub)) {
             let mut sub = sub.clone();
@@ -93,7 +115,10 @@ fn by_tags(asked: &mut [Dependency], values: &Map, warnings: &mut Vec<String>) {
                 None => {}
                 Some(Value::Bool(true)) => has_true = true,
                 Some(Value::Bool(false)) => has_false = true,
-                Some(_) => warnings.push(format!("tag `{tag}` of chart {} is not true or false", one.name)),
+                Some(_) => warnings.push(format!(
+                    "tag `{tag}` of chart {} is not true or false",
+                    one.name
+                )),
             }
         }
         one.is_enabled = has_true || !has_false;
@@ -102,7 +127,12 @@ fn by_tags(asked: &mut [Dependency], values: &Map, warnings: &mut Vec<String>) {
 
 fn by_conditions(asked: &mut [Dependency], values: &Map, path: &str, warnings: &mut Vec<String>) {
     for one in asked {
-        for condition in one.condition.trim().split(',').filter(|text| !text.is_empty()) {
+        for condition in one
+            .condition
+            .trim()
+            .split(',')
+            .filter(|text| !text.is_empty())
+        {
             match path_value(values, &format!("{path}{condition}")) {
                 Some(Value::Bool(value)) => {
                     one.is_enabled = value;
@@ -153,14 +183,23 @@ fn import_all(chart: &mut Chart, warnings: &mut Vec<String>) -> Result<(), Strin
 
 fn import(chart: &mut Chart, warnings: &mut Vec<String>) -> Result<(), String> {
     let empty = new_map(Entries::new());
-    let merged = Coalesce { is_merge: true, warnings }.run(chart, &empty)?;
+    let merged = Coalesce {
+        is_merge: true,
+        warnings,
+    }
+    .run(chart, &empty)?;
     let imported = new_map(Entries::new());
     for one in &mut chart.metadata.dependencies {
         let mut shown = Vec::new();
         for import in &one.import_values {
             let (child, parent) = match import {
                 Value::Map(map) => {
-                    let text = |key: &str| map.entries.borrow().get(key).map_or_else(|| "<nil>".to_owned(), format::text);
+                    let text = |key: &str| {
+                        map.entries
+                            .borrow()
+                            .get(key)
+                            .map_or_else(|| "<nil>".to_owned(), format::text)
+                    };
                     (text("child"), text("parent"))
                 }
                 Value::String(name) => (format!("exports.{name}"), ".".to_owned()),
@@ -168,7 +207,10 @@ fn import(chart: &mut Chart, warnings: &mut Vec<String>) -> Result<(), String> {
             };
             shown.push(pair(&child, &parent));
             let Some(found) = table(&merged, &format!("{}.{child}", one.name)) else {
-                warnings.push(format!("import-values: chart {} has no table `{child}`", one.name));
+                warnings.push(format!(
+                    "import-values: chart {} has no table `{child}`",
+                    one.name
+                ));
                 continue;
             };
             tables(&imported, &wrap(&parent, found), "", true, warnings);
@@ -184,9 +226,15 @@ fn import(chart: &mut Chart, warnings: &mut Vec<String>) -> Result<(), String> {
 }
 
 fn pair(child: &str, parent: &str) -> Value {
-    let entries = [("child".into(), child.into()), ("parent".into(), parent.into())];
+    let entries = [
+        ("child".into(), child.into()),
+        ("parent".into(), parent.into()),
+    ];
     let map = new_map(entries.into());
-    Value::Map(Map { type_name: "map[string]string", ..map })
+    Value::Map(Map {
+        type_name: "map[string]string",
+        ..map
+    })
 }
 
 /// Puts a table where a dotted path says.

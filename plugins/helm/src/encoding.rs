@@ -58,7 +58,10 @@ fn decode(text: &[u8], alphabet: &[u8], bits: u32, group: usize) -> Result<Vec<u
         if byte == b'=' {
             return padding(text, at - 1, count % group, bits, group).map(|()| out);
         }
-        let value = alphabet.iter().position(|known| *known == byte).ok_or(at - 1)?;
+        let value = alphabet
+            .iter()
+            .position(|known| *known == byte)
+            .ok_or(at - 1)?;
         buffer = (buffer << bits) | value as u32;
         held += bits;
         count += 1;
@@ -107,11 +110,20 @@ mod tests {
     #[test]
     fn both_ways_give_the_same_bytes() {
         for text in ["", "f", "fo", "foo", "foob", "fooba", "foobar"] {
-            assert_eq!(unbase64(base64(text.as_bytes()).as_bytes()).as_deref(), Ok(text.as_bytes()));
-            assert_eq!(unbase32(base32(text.as_bytes()).as_bytes()).as_deref(), Ok(text.as_bytes()));
+            assert_eq!(
+                unbase64(base64(text.as_bytes()).as_bytes()).as_deref(),
+                Ok(text.as_bytes())
+            );
+            assert_eq!(
+                unbase32(base32(text.as_bytes()).as_bytes()).as_deref(),
+                Ok(text.as_bytes())
+            );
         }
         assert_eq!(base64(b"fo"), "Zm8=");
         assert_eq!(base32(b"fo"), "MZXQ====");
-        assert_eq!(unbase64(b"Zm8*"), Err("illegal base64 data at input byte 3".to_owned()));
+        assert_eq!(
+            unbase64(b"Zm8*"),
+            Err("illegal base64 data at input byte 3".to_owned())
+        );
     }
 }

@@ -56,17 +56,34 @@ pub(crate) fn render(
             continue;
         }
         let template = &templates[name];
-        let info = [("Name", name.as_str().into()), ("BasePath", template.base_path.as_str().into())];
+        let info = [
+            ("Name", name.as_str().into()),
+            ("BasePath", template.base_path.as_str().into()),
+        ];
         let info = match map(info) {
-            Value::Map(map) => Value::Map(Map { type_name: "common.Values", ..map }),
+            Value::Map(map) => Value::Map(Map {
+                type_name: "common.Values",
+                ..map
+            }),
             other => other,
         };
-        template.values.entries.borrow_mut().insert("Template".into(), info);
-        let dot = Value::Map(Map { type_name: "common.Values", ..template.values.clone() });
-        let text = run.execute(name, dot).map_err(|error| exec_error(name, &error))?;
+        template
+            .values
+            .entries
+            .borrow_mut()
+            .insert("Template".into(), info);
+        let dot = Value::Map(Map {
+            type_name: "common.Values",
+            ..template.values.clone()
+        });
+        let text = run
+            .execute(name, dot)
+            .map_err(|error| exec_error(name, &error))?;
         total += text.len();
         if total > MAX_OUTPUT_BYTES {
-            return Err(format!("templates render to more than {MAX_OUTPUT_BYTES} bytes"));
+            return Err(format!(
+                "templates render to more than {MAX_OUTPUT_BYTES} bytes"
+            ));
         }
         rendered.push((name.clone(), without_no_value(text)));
     }
@@ -81,7 +98,14 @@ fn collect(
     parent: &str,
     is_root: bool,
 ) -> Map {
-    let get = |name: &str| outer.entries.borrow().get(name).cloned().unwrap_or(Value::Nil);
+    let get = |name: &str| {
+        outer
+            .entries
+            .borrow()
+            .get(name)
+            .cloned()
+            .unwrap_or(Value::Nil)
+    };
     let values = if is_root {
         get("Values")
     } else {
@@ -91,13 +115,23 @@ fn collect(
         }
     };
     let values = match values {
-        Value::Map(map) => Value::Map(Map { type_name: "common.Values", ..map }),
+        Value::Map(map) => Value::Map(Map {
+            type_name: "common.Values",
+            ..map
+        }),
         other => other,
     };
-    let path = if is_root { chart.name().to_owned() } else { format!("{parent}/charts/{}", chart.name()) };
+    let path = if is_root {
+        chart.name().to_owned()
+    } else {
+        format!("{parent}/charts/{}", chart.name())
+    };
     let next = new_map(Entries::from([
         ("Chart".into(), chart.metadata.to_value(is_root)),
-        ("Files".into(), Value::Object(Rc::new(ChartFiles::new(&chart.files)))),
+        (
+            "Files".into(),
+            Value::Object(Rc::new(ChartFiles::new(&chart.files))),
+        ),
         ("Release".into(), get("Release")),
         ("Capabilities".into(), get("Capabilities")),
         ("Values".into(), values),
@@ -107,7 +141,9 @@ fn collect(
         let seen = collect(sub, templates, &next, &path, false);
         subcharts.insert(sub.name().into(), Value::Map(seen));
     }
-    next.entries.borrow_mut().insert("Subcharts".into(), Value::map(subcharts));
+    next.entries
+        .borrow_mut()
+        .insert("Subcharts".into(), Value::map(subcharts));
     for file in &chart.templates {
         let base = file.name.rsplit('/').next().unwrap_or(&file.name);
         if chart.is_library() && !base.starts_with('_') {
@@ -118,7 +154,10 @@ fn collect(
             values: next.clone(),
             base_path: crate::paths::clean(&format!("{path}/templates")),
         };
-        templates.insert(crate::paths::clean(&format!("{path}/{}", file.name)), renderable);
+        templates.insert(
+            crate::paths::clean(&format!("{path}/{}", file.name)),
+            renderable,
+        );
     }
     next
 }
@@ -155,7 +194,10 @@ fn exec_error(name: &str, error: &Error) -> String {
     if let (Some(start), Some(end)) = (rest.find(WARN_START), rest.rfind(WARN_END))
         && start + WARN_START.len() <= end
     {
-        return format!("execution error at ({place}): {}", &rest[start + WARN_START.len()..end]);
+        return format!(
+            "execution error at ({place}): {}",
+            &rest[start + WARN_START.len()..end]
+        );
     }
     let mut places: Vec<String> = Vec::new();
     let mut current = Some(error);
@@ -184,7 +226,10 @@ fn traced(text: &str) -> Option<String> {
         let inner = after.strip_prefix('"')?;
         let (name, after) = inner.split_once('"')?;
         let (at, message) = after.strip_prefix(" at <")?.split_once(">: ")?;
-        return Some(format!("{place}\n  executing \"{name}\" at <{at}>:\n    {}\n", cut(message)));
+        return Some(format!(
+            "{place}\n  executing \"{name}\" at <{at}>:\n    {}\n",
+            cut(message)
+        ));
     }
     let (place, message) = rest.rsplit_once(": ")?;
     Some(format!("{place}\n  {}\n", cut(message)))

@@ -71,7 +71,11 @@ impl Rules {
 
 impl Pattern {
     fn matches(&self, path: &str) -> bool {
-        let name = if self.is_path { path } else { path.rsplit('/').next().unwrap_or(path) };
+        let name = if self.is_path {
+            path
+        } else {
+            path.rsplit('/').next().unwrap_or(path)
+        };
         path_match(&self.rule, name).unwrap_or(false)
     }
 }

@@ -55,7 +55,9 @@ impl Writer<'_> {
                 self.text(&text);
             }
             Value::List(list) => {
-                self.collection('[', ']', list.items.iter(), |writer, item| writer.value(item))?;
+                self.collection('[', ']', list.items.iter(), |writer, item| {
+                    writer.value(item)
+                })?;
             }
             Value::Map(map) => {
                 let entries = map.entries.borrow();

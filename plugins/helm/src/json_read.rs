@@ -91,7 +91,8 @@ impl Reader<'_> {
             match self.peek() {
                 Some(c) if c == want => self.at += 1,
                 Some(c) => {
-                    let context = format!("in literal {word} (expecting '{}')", &word[index..=index]);
+                    let context =
+                        format!("in literal {word} (expecting '{}')", &word[index..=index]);
                     return Err(invalid(c, &context));
                 }
                 None => return Err(END.to_owned()),
@@ -196,7 +197,8 @@ impl Reader<'_> {
         for _ in 0..4 {
             let c = self.peek().ok_or(END)?;
             let digit = c.to_digit(16);
-            unit = unit * 16 + digit.ok_or_else(|| invalid(c, "in \\u hexadecimal character escape"))?;
+            unit = unit * 16
+                + digit.ok_or_else(|| invalid(c, "in \\u hexadecimal character escape"))?;
             self.at += 1;
         }
         Ok(unit)

@@ -49,8 +49,14 @@ impl PrivateKey {
     /// Reads what [`Self::to_pem`] writes.
     pub(crate) fn from_pem(kind: &str, der: &[u8]) -> Result<Self, String> {
         let (key, what) = match kind {
-            "RSA PRIVATE KEY" => (rsa::Key::from_der(der).map(Box::new).map(Self::Rsa), "RSA private key from PEM"),
-            "EC PRIVATE KEY" => (curve::P256Key::from_der(der).map(Self::P256), "EC private key from PEM"),
+            "RSA PRIVATE KEY" => (
+                rsa::Key::from_der(der).map(Box::new).map(Self::Rsa),
+                "RSA private key from PEM",
+            ),
+            "EC PRIVATE KEY" => (
+                curve::P256Key::from_der(der).map(Self::P256),
+                "EC private key from PEM",
+            ),
             "PRIVATE KEY" => (from_pkcs8(der), "private key from PEM as PKCS#8"),
             other => match other.strip_suffix(" PRIVATE KEY") {
                 Some(kind) => return Err(format!("invalid private key type {kind}")),
@@ -72,7 +78,9 @@ impl PrivateKey {
     /// The name of the algorithm of its signatures.
     fn algorithm(&self) -> Vec<u8> {
         match self {
-            Self::Rsa(_) => der::sequence(&[der::oid(&[1, 2, 840, 113_549, 1, 1, 11]), der::null()]),
+            Self::Rsa(_) => {
+                der::sequence(&[der::oid(&[1, 2, 840, 113_549, 1, 1, 11]), der::null()])
+            }
             Self::P256(_) => der::sequence(&[der::oid(&[1, 2, 840, 10_045, 4, 3, 2])]),
             Self::Ed25519(_) => der::sequence(&[der::oid(&[1, 3, 101, 112])]),
         }

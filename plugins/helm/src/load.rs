@@ -16,15 +16,23 @@ use crate::{metadata, paths, yaml};
 const MAX_DEPTH: usize = 32;
 
 /// Loads the chart at `path`.
-pub(crate) fn load(files: &dyn Files, path: &str, warnings: &mut Vec<String>) -> Result<Chart, String> {
+pub(crate) fn load(
+    files: &dyn Files,
+    path: &str,
+    warnings: &mut Vec<String>,
+) -> Result<Chart, String> {
     let mut budget = MAX_CHART_BYTES;
-    let entry = files.stat(path).map_err(|_| format!("path {} not found", bulkhead_template::quote::quote(path)))?;
+    let entry = files
+        .stat(path)
+        .map_err(|_| format!("path {} not found", bulkhead_template::quote::quote(path)))?;
     let found = if entry.kind == Kind::Directory {
         folder(files, path, &mut budget)?
     } else {
         let data = files.read(path).map_err(|error| error.to_string())?;
         if !data.starts_with(b"\x1f\x8b\x08") {
-            return Err(format!("file '{path}' does not appear to be a gzipped archive; got 'text/plain; charset=utf-8'"));
+            return Err(format!(
+                "file '{path}' does not appear to be a gzipped archive; got 'text/plain; charset=utf-8'"
+            ));
         }
         archive::unpack(&data, &mut budget)?
     };
@@ -33,7 +41,11 @@ pub(crate) fn load(files: &dyn Files, path: &str, warnings: &mut Vec<String>) ->
 
 fn folder(files: &dyn Files, path: &str, budget: &mut usize) -> Result<Vec<File>, String> {
     let root = paths::clean(path);
-    let prefix = if root == "." { String::new() } else { format!("{root}/") };
+    let prefix = if root == "." {
+        String::new()
+    } else {
+        format!("{root}/")
+    };
     let rules = match files.read(&format!("{prefix}.helmignore")) {
         Ok(data) => Rules::parse(&String::from_utf8_lossy(&data))?,
         Err(_) => Rules::parse("")?,
@@ -43,7 +55,11 @@ fn folder(files: &dyn Files, path: &str, budget: &mut usize) -> Result<Vec<File>
     while let Some(dir) = waiting.pop() {
         let entries = files.read_dir(&dir).map_err(|error| error.to_string())?;
         for entry in entries {
-            let name = entry.path.strip_prefix(&prefix).unwrap_or(&entry.path).to_owned();
+            let name = entry
+                .path
+                .strip_prefix(&prefix)
+                .unwrap_or(&entry.path)
+                .to_owned();
             let is_directory = entry.kind == Kind::Directory;
             if rules.ignore(&name, is_directory) {
                 continue;
@@ -54,14 +70,22 @@ fn folder(files: &dyn Files, path: &str, budget: &mut usize) -> Result<Vec<File>
             }
             let data = files.read(&entry.path).map_err(|error| error.to_string())?;
             if data.len() > MAX_FILE_BYTES {
-                return Err(format!("error reading {name}: chart file {:?} is larger than the maximum file size {MAX_FILE_BYTES}", paths::base(&name)));
+                return Err(format!(
+                    "error reading {name}: chart file {:?} is larger than the maximum file size {MAX_FILE_BYTES}",
+                    paths::base(&name)
+                ));
             }
             if data.len() > *budget {
-                return Err(format!("error reading {name}: chart exceeds maximum decompressed size"));
+                return Err(format!(
+                    "error reading {name}: chart exceeds maximum decompressed size"
+                ));
             }
             *budget -= data.len();
             let data = data.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&data);
-            found.push(File { name, data: Rc::from(data) });
+            found.push(File {
+                name,
+                data: Rc::from(data),
+            });
         }
     }
     // Helm walks a folder by the names in each directory, in order.
@@ -73,7 +97,12 @@ fn text(file: &File) -> std::borrow::Cow<'_, str> {
     bulkhead_template::bytes::to_text(&file.data)
 }
 
-fn from_files(files: Vec<File>, budget: &mut usize, depth: usize, warnings: &mut Vec<String>) -> Result<Chart, String> {
+fn from_files(
+    files: Vec<File>,
+    budget: &mut usize,
+    depth: usize,
+    warnings: &mut Vec<String>,
+) -> Result<Chart, String> {
     if depth > MAX_DEPTH {
         return Err(format!("subcharts are nested deeper than {MAX_DEPTH}"));
     }
@@ -119,7 +148,10 @@ fn from_files(files: Vec<File>, budget: &mut usize, depth: usize, warnings: &mut
                 }
                 let inner = name["charts/".len()..].to_owned();
                 let folder = inner.split('/').next().unwrap_or_default().to_owned();
-                subcharts.entry(folder).or_default().push(File { name: inner, data: file.data });
+                subcharts.entry(folder).or_default().push(File {
+                    name: inner,
+                    data: file.data,
+                });
             }
             _ => chart.files.push(file),
         }
@@ -147,9 +179,19 @@ enum Subchart {
     Bad(String),
 }
 
-fn subchart(name: &str, files: Vec<File>, parent: &str, budget: &mut usize, depth: usize, warnings: &mut Vec<String>) -> Result<Chart, Subchart> {
+fn subchart(
+    name: &str,
+    files: Vec<File>,
+    parent: &str,
+    budget: &mut usize,
+    depth: usize,
+    warnings: &mut Vec<String>,
+) -> Result<Chart, Subchart> {
     let found = if name.ends_with(".tgz") {
-        let first = files.first().map(|file| file.name.as_str()).unwrap_or_default();
+        let first = files
+            .first()
+            .map(|file| file.name.as_str())
+            .unwrap_or_default();
         if first != name {
             return Err(Subchart::Misplaced(format!(
                 "error unpacking subchart tar in {parent}: expected {name}, got {first}"
@@ -159,7 +201,10 @@ fn subchart(name: &str, files: Vec<File>, parent: &str, budget: &mut usize, dept
     } else {
         let inside = |file: File| {
             let (_, inner) = file.name.split_once('/')?;
-            Some(File { name: inner.to_owned(), data: file.data })
+            Some(File {
+                name: inner.to_owned(),
+                data: file.data,
+            })
         };
         files.into_iter().filter_map(inside).collect()
     };

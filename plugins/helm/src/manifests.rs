@@ -44,14 +44,44 @@ const EVENTS: [(&str, &str); 10] = [
 ];
 
 const INSTALL_ORDER: [&str; 38] = [
-    "PriorityClass", "Namespace", "NetworkPolicy", "ResourceQuota", "LimitRange",
-    "PodSecurityPolicy", "PodDisruptionBudget", "ServiceAccount", "Secret", "SecretList",
-    "ConfigMap", "StorageClass", "PersistentVolume", "PersistentVolumeClaim",
-    "CustomResourceDefinition", "ClusterRole", "ClusterRoleList", "ClusterRoleBinding",
-    "ClusterRoleBindingList", "Role", "RoleList", "RoleBinding", "RoleBindingList", "Service",
-    "DaemonSet", "Pod", "ReplicationController", "ReplicaSet", "Deployment",
-    "HorizontalPodAutoscaler", "StatefulSet", "Job", "CronJob", "IngressClass", "Ingress",
-    "APIService", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration",
+    "PriorityClass",
+    "Namespace",
+    "NetworkPolicy",
+    "ResourceQuota",
+    "LimitRange",
+    "PodSecurityPolicy",
+    "PodDisruptionBudget",
+    "ServiceAccount",
+    "Secret",
+    "SecretList",
+    "ConfigMap",
+    "StorageClass",
+    "PersistentVolume",
+    "PersistentVolumeClaim",
+    "CustomResourceDefinition",
+    "ClusterRole",
+    "ClusterRoleList",
+    "ClusterRoleBinding",
+    "ClusterRoleBindingList",
+    "Role",
+    "RoleList",
+    "RoleBinding",
+    "RoleBindingList",
+    "Service",
+    "DaemonSet",
+    "Pod",
+    "ReplicationController",
+    "ReplicaSet",
+    "Deployment",
+    "HorizontalPodAutoscaler",
+    "StatefulSet",
+    "Job",
+    "CronJob",
+    "IngressClass",
+    "Ingress",
+    "APIService",
+    "MutatingWebhookConfiguration",
+    "ValidatingWebhookConfiguration",
 ];
 
 /// Sorts the texts of templates into manifests and hooks, each in the order of installation.
@@ -74,11 +104,17 @@ pub(crate) fn sort(
                 None => None,
                 Some(Ok(hook)) => Some(hook),
                 Some(Err(unknown)) => {
-                    warnings.push(format!("skipped a manifest of {path}: unknown hook {unknown:?}"));
+                    warnings.push(format!(
+                        "skipped a manifest of {path}: unknown hook {unknown:?}"
+                    ));
                     continue;
                 }
             };
-            let list = if hook.is_some() { &mut hooks } else { &mut manifests };
+            let list = if hook.is_some() {
+                &mut hooks
+            } else {
+                &mut manifests
+            };
             list.push(Manifest {
                 source: path.clone(),
                 text: document.to_owned(),
@@ -118,7 +154,11 @@ pub(crate) fn split(text: &str) -> Vec<&str> {
         at += line.len();
     }
     found.push(&text[start..]);
-    found.into_iter().map(str::trim_start).filter(|document| !document.is_empty()).collect()
+    found
+        .into_iter()
+        .map(str::trim_start)
+        .filter(|document| !document.is_empty())
+        .collect()
 }
 
 /// What Helm reads of a manifest.
@@ -130,7 +170,11 @@ struct Head {
 
 impl Head {
     fn read(text: &str) -> Result<Self, String> {
-        let mut head = Self { kind: String::new(), name: String::new(), annotations: None };
+        let mut head = Self {
+            kind: String::new(),
+            name: String::new(),
+            annotations: None,
+        };
         let map = match yaml::parse_typed(text)? {
             Value::Nil => return Ok(head),
             Value::Map(map) => map,
@@ -141,12 +185,17 @@ impl Head {
             let exact = entries.get(key).cloned();
             exact.or_else(|| {
                 let mut others = entries.iter();
-                others.find(|(known, _)| known.eq_ignore_ascii_case(key)).map(|(_, value)| value.clone())
+                others
+                    .find(|(known, _)| known.eq_ignore_ascii_case(key))
+                    .map(|(_, value)| value.clone())
             })
         };
         let field = |value: &Value, path: &str, wanted: &str| {
             let told = yaml::wrong_type(value, wanted);
-            told.replace("Go value of type", &format!("Go struct field SimpleHead.{path} of type"))
+            told.replace(
+                "Go value of type",
+                &format!("Go struct field SimpleHead.{path} of type"),
+            )
         };
         let text = |value: Option<Value>, path: &str| match value {
             None => Ok(String::new()),
@@ -196,8 +245,10 @@ impl Head {
         let weight = self.annotation("helm.sh/hook-weight").unwrap_or_default();
         hook.weight = weight.parse().unwrap_or(0);
         if let Some(policies) = self.annotation("helm.sh/hook-delete-policy") {
-            hook.delete_policies =
-                policies.split(',').map(|policy| policy.trim().to_lowercase()).collect();
+            hook.delete_policies = policies
+                .split(',')
+                .map(|policy| policy.trim().to_lowercase())
+                .collect();
         }
         Some(Ok(hook))
     }

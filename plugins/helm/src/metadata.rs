@@ -17,7 +17,10 @@ pub(crate) fn read(text: &str, metadata: &mut Metadata) -> Result<(), String> {
         Value::Map(map) => yaml::take(map),
         other => return Err(yaml::wrong_type(&other, "v2.Metadata")),
     };
-    let fields = Fields { entries: &entries, owner: "Metadata" };
+    let fields = Fields {
+        entries: &entries,
+        owner: "Metadata",
+    };
     fields.text("name", &mut metadata.name)?;
     fields.text("home", &mut metadata.home)?;
     fields.texts("sources", &mut metadata.sources)?;
@@ -59,7 +62,9 @@ impl<'a> Fields<'a> {
         let exact = self.entries.get(name);
         exact.or_else(|| {
             let mut others = self.entries.iter();
-            others.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+            others
+                .find(|(key, _)| key.eq_ignore_ascii_case(name))
+                .map(|(_, value)| value)
         })
     }
 
@@ -118,7 +123,10 @@ fn maintainer(value: &Value) -> Result<[String; 3], String> {
         return Err("validation: maintainers must not contain empty or null nodes".to_owned());
     };
     let entries = map.entries.borrow();
-    let fields = Fields { entries: &entries, owner: "Metadata.maintainers" };
+    let fields = Fields {
+        entries: &entries,
+        owner: "Metadata.maintainers",
+    };
     let mut found: [String; 3] = Default::default();
     for (name, slot) in ["name", "email", "url"].into_iter().zip(&mut found) {
         fields.text(name, slot)?;
@@ -131,7 +139,10 @@ fn dependency(value: &Value) -> Result<Dependency, String> {
         return Err("validation: dependencies must not contain empty or null nodes".to_owned());
     };
     let entries = map.entries.borrow();
-    let fields = Fields { entries: &entries, owner: "Metadata.dependencies" };
+    let fields = Fields {
+        entries: &entries,
+        owner: "Metadata.dependencies",
+    };
     let mut found = Dependency::default();
     fields.text("name", &mut found.name)?;
     fields.text("version", &mut found.version)?;
@@ -164,7 +175,11 @@ fn check(metadata: &mut Metadata) -> Result<(), String> {
     ] {
         clean(text);
     }
-    metadata.sources.iter_mut().chain(&mut metadata.keywords).for_each(clean);
+    metadata
+        .sources
+        .iter_mut()
+        .chain(&mut metadata.keywords)
+        .for_each(clean);
     let name = &metadata.name;
     if metadata.api_version.is_empty() {
         return Err("chart.metadata.apiVersion is required".to_owned());
@@ -173,7 +188,10 @@ fn check(metadata: &mut Metadata) -> Result<(), String> {
         return Err("chart.metadata.name is required".to_owned());
     }
     if name == "." || name == ".." {
-        return Err(format!("chart.metadata.name {} is not allowed", quote(name)));
+        return Err(format!(
+            "chart.metadata.name {} is not allowed",
+            quote(name)
+        ));
     }
     if Path::new(name).file_name().and_then(|base| base.to_str()) != Some(name) {
         return Err(format!("chart.metadata.name {} is invalid", quote(name)));
@@ -182,7 +200,10 @@ fn check(metadata: &mut Metadata) -> Result<(), String> {
         return Err("chart.metadata.version is required".to_owned());
     }
     if Version::parse(&metadata.version).is_err() {
-        return Err(format!("chart.metadata.version {} is invalid", quote(&metadata.version)));
+        return Err(format!(
+            "chart.metadata.version {} is invalid",
+            quote(&metadata.version)
+        ));
     }
     if !matches!(metadata.kind.as_str(), "" | "application" | "library") {
         return Err("chart.metadata.type must be application or library".to_owned());
@@ -206,10 +227,16 @@ fn check_dependencies(dependencies: &mut [Dependency]) -> Result<(), String> {
                 quote(&dependency.name)
             ));
         }
-        let key =
-            if dependency.alias.is_empty() { &dependency.name } else { &dependency.alias };
+        let key = if dependency.alias.is_empty() {
+            &dependency.name
+        } else {
+            &dependency.alias
+        };
         if !seen.insert(key.clone()) {
-            return Err(format!("more than one dependency with name or alias {}", quote(key)));
+            return Err(format!(
+                "more than one dependency with name or alias {}",
+                quote(key)
+            ));
         }
     }
     Ok(())

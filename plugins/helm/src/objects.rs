@@ -17,11 +17,16 @@ pub(crate) struct ChartFiles {
 impl ChartFiles {
     pub(crate) fn new(files: &[File]) -> Self {
         let entry = |file: &File| (file.name.clone(), file.data.clone());
-        Self { files: files.iter().map(entry).collect() }
+        Self {
+            files: files.iter().map(entry).collect(),
+        }
     }
 
     fn get(&self, name: &str) -> Rc<[u8]> {
-        self.files.get(name).cloned().unwrap_or_else(|| Rc::from([]))
+        self.files
+            .get(name)
+            .cloned()
+            .unwrap_or_else(|| Rc::from([]))
     }
 
     /// The texts as YAML by the last parts of their names, encoded by `encode`.
@@ -67,7 +72,10 @@ impl Object for ChartFiles {
     }
 
     fn call(&self, name: &str, arguments: &[Value]) -> Result<Value, String> {
-        let argument = arguments.first().and_then(Value::as_str).unwrap_or_default();
+        let argument = arguments
+            .first()
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         Ok(match name {
             "Get" => bytes::to_text(&self.get(argument)).into_owned().into(),
             "GetBytes" => Value::Bytes(self.get(argument)),
@@ -78,16 +86,17 @@ impl Object for ChartFiles {
                 let glob = Glob::new(argument);
                 let matches = |name: &str| glob.as_ref().is_none_or(|glob| glob.matches(name));
                 let found = self.files.iter().filter(|(name, _)| matches(name));
-                let files = found.map(|(name, data)| (name.clone(), data.clone())).collect();
+                let files = found
+                    .map(|(name, data)| (name.clone(), data.clone()))
+                    .collect();
                 Value::Object(Rc::new(Self { files }))
             }
         })
     }
 
     fn entries(&self) -> Option<Vec<(Value, Value)>> {
-        let entry = |(name, data): (&String, &Rc<[u8]>)| {
-            (name.as_str().into(), Value::Bytes(data.clone()))
-        };
+        let entry =
+            |(name, data): (&String, &Rc<[u8]>)| (name.as_str().into(), Value::Bytes(data.clone()));
         Some(self.files.iter().map(entry).collect())
     }
 
@@ -101,16 +110,18 @@ impl Object for ChartFiles {
 
     fn print(&self) -> String {
         let entry = |(name, data): (&String, &Rc<[u8]>)| {
-            format!("{name}:{}", bulkhead_template::format::text(&Value::Bytes(data.clone())))
+            format!(
+                "{name}:{}",
+                bulkhead_template::format::text(&Value::Bytes(data.clone()))
+            )
         };
         let entries: Vec<String> = self.files.iter().map(entry).collect();
         format!("map[{}]", entries.join(" "))
     }
 
     fn plain(&self) -> Plain {
-        let entry = |(name, data): (&String, &Rc<[u8]>)| {
-            (name.as_str().into(), Value::Bytes(data.clone()))
-        };
+        let entry =
+            |(name, data): (&String, &Rc<[u8]>)| (name.as_str().into(), Value::Bytes(data.clone()));
         Plain::Value(Value::map(self.files.iter().map(entry).collect()))
     }
 }
@@ -137,7 +148,10 @@ impl Object for Struct {
     }
 
     fn field(&self, name: &str) -> Option<Value> {
-        self.fields.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
+        self.fields
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| value.clone())
     }
 
     fn method(&self, name: &str) -> Option<&'static [Param]> {
@@ -158,8 +172,17 @@ impl Object for Struct {
 
     fn print(&self) -> String {
         if self.type_name == "common.KubeVersion" {
-            let text = |name| self.field(name).map_or_else(String::new, |value| bulkhead_template::format::text(&value));
-            return format!("{{{} {} {} {}}}", text("Version"), self.text, text("Major"), text("Minor"));
+            let text = |name| {
+                self.field(name)
+                    .map_or_else(String::new, |value| bulkhead_template::format::text(&value))
+            };
+            return format!(
+                "{{{} {} {} {}}}",
+                text("Version"),
+                self.text,
+                text("Major"),
+                text("Minor")
+            );
         }
         self.text.clone()
     }
@@ -191,8 +214,15 @@ impl Object for VersionSet {
     }
 
     fn call(&self, _: &str, arguments: &[Value]) -> Result<Value, String> {
-        let wanted = arguments.first().and_then(Value::as_str).unwrap_or_default();
-        Ok(self.0.iter().any(|known| known.as_str() == Some(wanted)).into())
+        let wanted = arguments
+            .first()
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        Ok(self
+            .0
+            .iter()
+            .any(|known| known.as_str() == Some(wanted))
+            .into())
     }
 
     fn entries(&self) -> Option<Vec<(Value, Value)>> {
@@ -219,7 +249,10 @@ impl Object for VersionSet {
 
 impl VersionSet {
     fn list(&self) -> Value {
-        Value::List(List { items: self.0.clone(), element: "string" })
+        Value::List(List {
+            items: self.0.clone(),
+            element: "string",
+        })
     }
 }
 
@@ -235,15 +268,28 @@ pub(crate) struct KubeVersion {
 impl KubeVersion {
     /// Reads `v1.31.0`, `1.31`, `v1.33.4-gke.1245000`.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let bad = || format!("could not parse {} as version", bulkhead_template::quote::quote(text));
+        let bad = || {
+            format!(
+                "could not parse {} as version",
+                bulkhead_template::quote::quote(text)
+            )
+        };
         let bare = text.trim().strip_prefix('v').unwrap_or(text.trim());
-        let end = bare.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(bare.len());
+        let end = bare
+            .find(|c: char| !(c.is_ascii_digit() || c == '.'))
+            .unwrap_or(bare.len());
         let core = bare[..end].trim_end_matches('.');
         let parts: Vec<&str> = core.split('.').collect();
         let numbers: Option<Vec<u64>> = parts.iter().map(|part| part.parse().ok()).collect();
-        let numbers = numbers.filter(|numbers| numbers.len() >= 2).ok_or_else(bad)?;
+        let numbers = numbers
+            .filter(|numbers| numbers.len() >= 2)
+            .ok_or_else(bad)?;
         let core: Vec<String> = numbers.iter().map(u64::to_string).collect();
-        let version = if text.starts_with('v') { text.to_owned() } else { format!("v{text}") };
+        let version = if text.starts_with('v') {
+            text.to_owned()
+        } else {
+            format!("v{text}")
+        };
         Ok(Self {
             version,
             normalized: format!("v{}", core.join(".")),

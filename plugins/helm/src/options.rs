@@ -87,7 +87,12 @@ impl Options {
                 .map_err(|error| format!("failed to parse {}: {error}", one.name))?;
             values = merge_maps(values, read);
         }
-        for kind in [SetKind::Json, SetKind::Typed, SetKind::Text, SetKind::Literal] {
+        for kind in [
+            SetKind::Json,
+            SetKind::Typed,
+            SetKind::Text,
+            SetKind::Literal,
+        ] {
             for set in self.sets.iter().filter(|set| set.kind == kind) {
                 parse_into(&set.text, kind, &mut values)?;
             }

@@ -3,6 +3,7 @@
 
 use bulkhead_plugin::render::{Document, Error, Files, Output, Renderer, Request};
 use bulkhead_plugin::{Diagnostic, Location};
+use bulkhead_template::Limits;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -11,6 +12,9 @@ use crate::options::{Options, Set, Values};
 use crate::render::{render, render_raw};
 use crate::strvals::SetKind;
 use crate::time;
+
+/// Deepest chain of templates that include templates: what fits on a guest's stack.
+const MAX_DEPTH: usize = 200;
 
 /// The plugin.
 pub struct Helm;
@@ -54,23 +58,41 @@ enum ConfigSetKind {
 
 impl Renderer for Helm {
     fn render(source: &dyn Files, request: &Request) -> Result<Output, Error> {
-        let config: Config = serde_json::from_str(&request.config)
-            .map_err(|error| invalid("ConfigInvalid", format!("failed to read the configuration: {error}")))?;
+        let config: Config = serde_json::from_str(&request.config).map_err(|error| {
+            invalid(
+                "ConfigInvalid",
+                format!("failed to read the configuration: {error}"),
+            )
+        })?;
         let options = options(source, request, &config)?;
-        let path = if request.path.is_empty() { "." } else { &request.path };
+        let path = if request.path.is_empty() {
+            "."
+        } else {
+            &request.path
+        };
         if config.raw {
             return raw(source, path, &options);
         }
         let rendered = render(source, path, &options).map_err(told)?;
         let mut output = Output::default();
-        let hooks = if config.no_hooks { &[][..] } else { &rendered.hooks[..] };
+        let hooks = if config.no_hooks {
+            &[][..]
+        } else {
+            &rendered.hooks[..]
+        };
         for manifest in rendered.manifests.iter().chain(hooks) {
             let text = bulkhead_template::bytes::lossy(&manifest.text).into_owned();
-            output.documents.push(Document::new(text).from_file(&manifest.source));
+            output
+                .documents
+                .push(Document::new(text).from_file(&manifest.source));
         }
-        output.attributes.push(("helm.hooks".to_owned(), hooks.len().to_string()));
+        output
+            .attributes
+            .push(("helm.hooks".to_owned(), hooks.len().to_string()));
         if !rendered.notes.is_empty() {
-            output.attributes.push(("render.notes".to_owned(), rendered.notes));
+            output
+                .attributes
+                .push(("render.notes".to_owned(), rendered.notes));
         }
         let remark = |text: String| Diagnostic::warning("ChartWarning", text);
         output.diagnostics = rendered.warnings.into_iter().map(remark).collect();
@@ -86,11 +108,13 @@ fn invalid(code: &str, message: String) -> Error {
 
 /// Finds the place in a message of Helm's: `… (chart/templates/x.yaml:3:5): …`.
 fn told(message: String) -> Error {
-    let place = message.split(|c: char| c == '(' || c == ')' || c.is_whitespace()).find_map(|word| {
-        let mut parts = word.trim_end_matches(':').split(':');
-        let path = parts.next().filter(|path| path.contains("/templates/"))?;
-        Some((path, parts.next().and_then(|line| line.parse().ok())))
-    });
+    let place = message
+        .split(|c: char| c == '(' || c == ')' || c.is_whitespace())
+        .find_map(|word| {
+            let mut parts = word.trim_end_matches(':').split(':');
+            let path = parts.next().filter(|path| path.contains("/templates/"))?;
+            Some((path, parts.next().and_then(|line| line.parse().ok())))
+        });
     let diagnostic = Diagnostic::error("RenderFailed", message.clone());
     Error::from(match place {
         Some((path, Some(line))) => diagnostic.at(Location::file(path).line(line)),
@@ -116,16 +140,28 @@ fn options(source: &dyn Files, request: &Request, config: &Config) -> Result<Opt
     };
     let mut values = Vec::new();
     for path in &config.values_files {
-        values.push(Values { name: path.clone(), text: source.read_text(path)? });
+        values.push(Values {
+            name: path.clone(),
+            text: source.read_text(path)?,
+        });
     }
     for name in &config.values_inputs {
         let data = request.input(name).ok_or_else(|| {
-            invalid("ConfigInvalid", format!("failed to find the input `{name}`"))
+            invalid(
+                "ConfigInvalid",
+                format!("failed to find the input `{name}`"),
+            )
         })?;
-        values.push(Values { name: name.clone(), text: String::from_utf8_lossy(data).into_owned() });
+        values.push(Values {
+            name: name.clone(),
+            text: String::from_utf8_lossy(data).into_owned(),
+        });
     }
     if let Some(own) = &config.values {
-        values.push(Values { name: "values".to_owned(), text: own.to_string() });
+        values.push(Values {
+            name: "values".to_owned(),
+            text: own.to_string(),
+        });
     }
     let set = |one: &ConfigSet| Set {
         kind: match one.kind {
@@ -139,10 +175,17 @@ fn options(source: &dyn Files, request: &Request, config: &Config) -> Result<Opt
     let kube = &request.target.kube_version;
     let mut options = Options {
         name: given(&config.release_name, &request.target.name, "release-name"),
-        namespace: given(&config.release_namespace, &request.target.namespace, "default"),
+        namespace: given(
+            &config.release_namespace,
+            &request.target.namespace,
+            "default",
+        ),
         values,
         sets: config.set.iter().map(set).collect(),
-        kube_version: config.kube_version.clone().or_else(|| (!kube.is_empty()).then(|| kube.clone())),
+        kube_version: config
+            .kube_version
+            .clone()
+            .or_else(|| (!kube.is_empty()).then(|| kube.clone())),
         api_versions: [request.target.api_versions.as_slice(), &config.api_versions].concat(),
         include_crds: config.include_crds,
         is_upgrade: config.is_upgrade,
@@ -150,6 +193,10 @@ fn options(source: &dyn Files, request: &Request, config: &Config) -> Result<Opt
         skip_schema: config.skip_schema_validation,
         now: source_time(request),
         lookup: LOOKUP,
+        limits: Limits {
+            depth: MAX_DEPTH,
+            ..Limits::default()
+        },
         ..Options::default()
     };
     options.seed = seed(&options, &request.path);
@@ -158,7 +205,10 @@ fn options(source: &dyn Files, request: &Request, config: &Config) -> Result<Opt
 
 /// The time of the source's revision, where the host tells it; 1970 otherwise.
 fn source_time(request: &Request) -> i128 {
-    let text = request.attributes.iter().find(|(name, _)| name == "source.time");
+    let text = request
+        .attributes
+        .iter()
+        .find(|(name, _)| name == "source.time");
     let time = text.and_then(|(_, text)| time::parse("2006-01-02T15:04:05Z07:00", text).ok());
     time.map_or(0, |time| time.nanoseconds)
 }
@@ -199,11 +249,20 @@ mod tests {
 
     fn chart() -> MemoryFiles {
         MemoryFiles::new()
-            .with("web/Chart.yaml", "apiVersion: v2\nname: web\nversion: 1.2.3\n")
+            .with(
+                "web/Chart.yaml",
+                "apiVersion: v2\nname: web\nversion: 1.2.3\n",
+            )
             .with("web/values.yaml", "replicas: 1\n")
-            .with("web/templates/a.yaml", "kind: A\nn: {{ .Values.replicas }}\nr: {{ randAlphaNum 8 }}\n")
+            .with(
+                "web/templates/a.yaml",
+                "kind: A\nn: {{ .Values.replicas }}\nr: {{ randAlphaNum 8 }}\n",
+            )
             .with("web/templates/NOTES.txt", "Hello {{ .Release.Name }}")
-            .with("web/templates/hook.yaml", "kind: B\nmetadata:\n  annotations: {helm.sh/hook: test}\n")
+            .with(
+                "web/templates/hook.yaml",
+                "kind: B\nmetadata:\n  annotations: {helm.sh/hook: test}\n",
+            )
     }
 
     fn request(config: &str) -> Request {
@@ -216,13 +275,33 @@ mod tests {
     #[test]
     fn a_chart_becomes_documents_with_their_origins() -> Tested {
         let config = r#"{"values": {"replicas": 3}}"#;
-        let output = Helm::render(&chart(), &request(config)).map_err(|error| format!("{error:?}"))?;
-        let origins: Vec<_> = output.documents.iter().map(|d| d.origin.as_ref().map(|o| o.path.as_str())).collect();
-        assert_eq!(origins, [Some("web/templates/a.yaml"), Some("web/templates/hook.yaml")]);
+        let output =
+            Helm::render(&chart(), &request(config)).map_err(|error| format!("{error:?}"))?;
+        let origins: Vec<_> = output
+            .documents
+            .iter()
+            .map(|d| d.origin.as_ref().map(|o| o.path.as_str()))
+            .collect();
+        assert_eq!(
+            origins,
+            [
+                Some("web/templates/a.yaml"),
+                Some("web/templates/hook.yaml")
+            ]
+        );
         assert!(output.documents[0].text.contains("n: 3\n"));
-        assert!(output.attributes.contains(&("helm.hooks".to_owned(), "1".to_owned())));
-        assert!(output.attributes.contains(&("render.notes".to_owned(), "Hello site".to_owned())));
-        let again = Helm::render(&chart(), &request(config)).map_err(|error| format!("{error:?}"))?;
+        assert!(
+            output
+                .attributes
+                .contains(&("helm.hooks".to_owned(), "1".to_owned()))
+        );
+        assert!(
+            output
+                .attributes
+                .contains(&("render.notes".to_owned(), "Hello site".to_owned()))
+        );
+        let again =
+            Helm::render(&chart(), &request(config)).map_err(|error| format!("{error:?}"))?;
         assert_eq!(output.documents, again.documents);
         Ok(())
     }
@@ -234,6 +313,9 @@ mod tests {
             unreachable!("it renders");
         };
         let at = diagnostics[0].at.as_ref();
-        assert_eq!(at.map(|at| (at.path.as_str(), at.line)), Some(("web/templates/b.yaml", Some(2))));
+        assert_eq!(
+            at.map(|at| (at.path.as_str(), at.line)),
+            Some(("web/templates/b.yaml", Some(2)))
+        );
     }
 }

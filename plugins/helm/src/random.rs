@@ -14,7 +14,12 @@ pub(crate) struct Random {
 impl Random {
     /// Starts the stream of a seed.
     pub(crate) fn new(seed: [u8; 32]) -> Self {
-        Self { seed, counter: 0, block: [0; 32], used: 32 }
+        Self {
+            seed,
+            counter: 0,
+            block: [0; 32],
+            used: 32,
+        }
     }
 
     /// The next byte.

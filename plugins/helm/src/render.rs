@@ -72,7 +72,10 @@ pub fn render_raw(
     options: &Options,
 ) -> Result<Vec<(String, Vec<u8>)>, String> {
     let (_, texts) = texts(files, path, options, &mut Vec::new())?;
-    Ok(texts.into_iter().map(|(name, text)| (name, bytes::of(&text).into_owned())).collect())
+    Ok(texts
+        .into_iter()
+        .map(|(name, text)| (name, bytes::of(&text).into_owned()))
+        .collect())
 }
 
 type Texts = Vec<(String, String)>;
@@ -83,7 +86,10 @@ fn texts(
     options: &Options,
     warnings: &mut Vec<String>,
 ) -> Result<(Chart, Texts), String> {
-    let kube = options.kube_version.as_deref().unwrap_or(objects::DEFAULT_KUBE_VERSION);
+    let kube = options
+        .kube_version
+        .as_deref()
+        .unwrap_or(objects::DEFAULT_KUBE_VERSION);
     let kube = KubeVersion::parse(kube)
         .map_err(|error| format!("invalid kube version '{kube}': {error}"))?;
     let user = new_map(options.merged_values()?);
@@ -92,7 +98,11 @@ fn texts(
     dependencies::check(&chart)?;
     dependencies::process(&mut chart, &user, warnings)
         .map_err(|error| format!("chart dependencies processing failed: {error}"))?;
-    let values = Coalesce { is_merge: false, warnings }.run(&chart, &user)?;
+    let values = Coalesce {
+        is_merge: false,
+        warnings,
+    }
+    .run(&chart, &user)?;
     if !options.skip_schema {
         schema::check(&chart, &values).map_err(|error| {
             format!("values don't meet the specifications of the schema(s) in the following chart(s):\n{error}")
@@ -133,7 +143,10 @@ fn top(options: &Options, kube: &KubeVersion, values: Map) -> Map {
     ]);
     new_map(Entries::from([
         ("Release".into(), release),
-        ("Capabilities".into(), objects::capabilities(kube, &options.api_versions)),
+        (
+            "Capabilities".into(),
+            objects::capabilities(kube, &options.api_versions),
+        ),
         ("Values".into(), Value::Map(values)),
     ]))
 }
@@ -141,7 +154,9 @@ fn top(options: &Options, kube: &KubeVersion, values: Map) -> Map {
 fn crds(chart: &Chart, path: &str, found: &mut Vec<Manifest>) {
     let has_extension = |name: &str| {
         let name = name.to_ascii_lowercase();
-        [".yaml", ".yml", ".json"].iter().any(|extension| name.ends_with(extension))
+        [".yaml", ".yml", ".json"]
+            .iter()
+            .any(|extension| name.ends_with(extension))
     };
     for file in &chart.files {
         if file.name.starts_with("crds/") && has_extension(&file.name) {

@@ -60,7 +60,13 @@ struct Misfit {
 
 impl Misfit {
     fn new(at: &str, text: String, causes: Vec<Self>) -> Self {
-        Self { at: at.to_owned(), text, causes, is_reference: false, is_group: false }
+        Self {
+            at: at.to_owned(),
+            text,
+            causes,
+            is_reference: false,
+            is_group: false,
+        }
     }
 
     fn print(&self, out: &mut String, depth: usize) {
@@ -76,6 +82,8 @@ impl Misfit {
 
 /// Puts a text into single quotes.
 fn quoted(text: &str) -> String {
-    let text = bulkhead_template::quote::quote(text).replace("\\\"", "\"").replace('\'', "\\'");
+    let text = bulkhead_template::quote::quote(text)
+        .replace("\\\"", "\"")
+        .replace('\'', "\\'");
     format!("'{}'", &text[1..text.len() - 1])
 }

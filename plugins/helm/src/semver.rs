@@ -28,7 +28,8 @@ impl Version {
         }
         let parts = Parts::take(text, false).filter(|(_, rest)| rest.is_empty());
         let (parts, _) = parts.ok_or(INVALID)?;
-        let number = |part: Option<&str>| match part {
+        let number = |part: Option<&str>| {
+            match part {
             None => Ok(0),
             Some(part) => part.parse::<u64>().map_err(|_| {
                 format!(
@@ -36,6 +37,7 @@ impl Version {
                     quote(part)
                 )
             }),
+        }
         };
         let [major, minor, patch] = parts.numbers;
         let version = Self {
@@ -58,11 +60,13 @@ impl Version {
     /// Orders by precedence; metadata does not count.
     pub(crate) fn compare(&self, other: &Self) -> Ordering {
         let numbers = |v: &Self| (v.major, v.minor, v.patch);
-        numbers(self).cmp(&numbers(other)).then_with(|| match (self.pre.is_empty(), other.pre.is_empty()) {
-            (true, true) => Ordering::Equal,
-            (true, false) => Ordering::Greater,
-            (false, true) => Ordering::Less,
-            (false, false) => compare_pre(&self.pre, &other.pre),
+        numbers(self).cmp(&numbers(other)).then_with(|| {
+            match (self.pre.is_empty(), other.pre.is_empty()) {
+                (true, true) => Ordering::Equal,
+                (true, false) => Ordering::Greater,
+                (false, true) => Ordering::Less,
+                (false, false) => compare_pre(&self.pre, &other.pre),
+            }
         })
     }
 }
@@ -110,8 +114,7 @@ struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     fn take(text: &'a str, wild: bool) -> Option<(Self, &'a str)> {
-        let is_part =
-            |c: char| c.is_ascii_digit() || (wild && matches!(c, 'x' | 'X' | '*' | '|'));
+        let is_part = |c: char| c.is_ascii_digit() || (wild && matches!(c, 'x' | 'X' | '*' | '|'));
         let run = |text: &'a str| text.find(|c| !is_part(c)).unwrap_or(text.len());
         let mut rest = text.strip_prefix('v').unwrap_or(text);
         let mut numbers = [None; 3];
@@ -154,13 +157,19 @@ impl<'a> Parts<'a> {
         };
         let bytes = inner.as_bytes();
         let is_letter = |at: usize| {
-            bytes.get(at).is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
+            bytes
+                .get(at)
+                .is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
         };
         let mut end = 0;
         while is_letter(end) || (end > 0 && bytes.get(end) == Some(&b'.') && is_letter(end + 1)) {
             end += 1;
         }
-        if end == 0 { (None, text) } else { (Some(&inner[..end]), &inner[end..]) }
+        if end == 0 {
+            (None, text)
+        } else {
+            (Some(&inner[..end]), &inner[end..])
+        }
     }
 }
 
@@ -200,7 +209,9 @@ impl Constraint {
     pub(crate) fn check(&self, version: &Version) -> bool {
         self.groups.iter().any(|group| {
             let has_pre = group.iter().any(|one| !one.version.pre.is_empty());
-            group.iter().all(|one| (version.pre.is_empty() || has_pre) && one.holds(version))
+            group
+                .iter()
+                .all(|one| (version.pre.is_empty() || has_pre) && one.holds(version))
         })
     }
 }
@@ -221,7 +232,10 @@ fn rewrite_ranges(text: &str) -> String {
         let at_start = Parts::take(rest, true).and_then(|(low, after)| {
             let after = strip_space(after)?.strip_prefix('-')?;
             let (high, after) = Parts::take(strip_space(after)?, true)?;
-            Some((format!(">= {}, <= {} ", low.text, high.text), after.trim_start()))
+            Some((
+                format!(">= {}, <= {} ", low.text, high.text),
+                after.trim_start(),
+            ))
         });
         if let Some((replacement, after)) = at_start {
             out.truncate(out.trim_end().len());

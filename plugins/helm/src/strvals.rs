@@ -103,14 +103,19 @@ impl Parser<'_> {
     }
 
     fn key(&mut self, values: &mut Entries, depth: usize) -> Result<(), Stop> {
-        let stops: &[char] =
-            if self.kind == SetKind::Literal { &['=', '[', '.'] } else { &['=', '[', ',', '.'] };
+        let stops: &[char] = if self.kind == SetKind::Literal {
+            &['=', '[', '.']
+        } else {
+            &['=', '[', ',', '.']
+        };
         let (key, stop) = self.until(stops);
         match stop {
             None if key.is_empty() => Err(Stop::End),
             None => Err(format!("key {} has no value", quote(&key)).into()),
             Some('[') => {
-                let index = self.index().map_err(|error| format!("error parsing index: {error}"))?;
+                let index = self
+                    .index()
+                    .map_err(|error| format!("error parsing index: {error}"))?;
                 let list = match values.get(key.as_str()) {
                     None => Vec::new(),
                     Some(Value::List(list)) => list.items.to_vec(),
@@ -156,9 +161,8 @@ impl Parser<'_> {
         if stop.is_none() {
             return Err("EOF".to_owned());
         }
-        text.parse().map_err(|_| {
-            format!("strconv.Atoi: parsing {}: invalid syntax", quote(&text))
-        })
+        text.parse()
+            .map_err(|_| format!("strconv.Atoi: parsing {}: invalid syntax", quote(&text)))
     }
 
     /// Reads what stands behind `=`; the second result is how the key ends.
@@ -251,7 +255,9 @@ impl Parser<'_> {
                 }
             }
             Some('[') => {
-                let next = self.index().map_err(|error| format!("error parsing index: {error}"))?;
+                let next = self
+                    .index()
+                    .map_err(|error| format!("error parsing index: {error}"))?;
                 let mut inner = match list.get(at) {
                     None | Some(Value::Nil) => Vec::new(),
                     Some(Value::List(inner)) => inner.items.to_vec(),
@@ -275,8 +281,13 @@ impl Parser<'_> {
 
 fn converted(value: &Value, wanted: &str) -> Stop {
     let found = value.type_name();
-    let found = if found == "<nil>" { "nil".to_owned() } else { found };
-    format!("unable to parse key: interface conversion: interface {{}} is {found}, not {wanted}").into()
+    let found = if found == "<nil>" {
+        "nil".to_owned()
+    } else {
+        found
+    };
+    format!("unable to parse key: interface conversion: interface {{}} is {found}, not {wanted}")
+        .into()
 }
 
 fn set(values: &mut Entries, key: &str, value: Value) {
@@ -287,7 +298,10 @@ fn set(values: &mut Entries, key: &str, value: Value) {
 
 fn set_index(list: &mut Vec<Value>, index: i64, value: Value) -> Result<(), Stop> {
     if index > MAX_INDEX {
-        return Err(format!("index of {index} is greater than maximum supported index of {MAX_INDEX}").into());
+        return Err(format!(
+            "index of {index} is greater than maximum supported index of {MAX_INDEX}"
+        )
+        .into());
     }
     let at = usize::try_from(index).unwrap_or_default();
     if list.len() <= at {
@@ -342,12 +356,21 @@ mod tests {
             ("a[0][1]=z", r#"{"a":[[null,"z"]]}"#),
             ("a", "failed parsing --set data: key \"a\" has no value"),
             ("a=1,b", "failed parsing --set data: key \"b\" has no value"),
-            ("a[65537]=1", "failed parsing --set data: index of 65537 is greater than maximum supported index of 65536"),
+            (
+                "a[65537]=1",
+                "failed parsing --set data: index of 65537 is greater than maximum supported index of 65536",
+            ),
         ] {
             assert_eq!(parsed(text, SetKind::Typed), json, "{text}");
         }
         assert_eq!(parsed("a=1", SetKind::Text), r#"{"a":"1"}"#);
-        assert_eq!(parsed("a={\"b\":[1]},c=2", SetKind::Json), r#"{"a":{"b":[1]},"c":2}"#);
-        assert_eq!(parsed("a.b=x,y={1}", SetKind::Literal), r#"{"a":{"b":"x,y={1}"}}"#);
+        assert_eq!(
+            parsed("a={\"b\":[1]},c=2", SetKind::Json),
+            r#"{"a":{"b":[1]},"c":2}"#
+        );
+        assert_eq!(
+            parsed("a.b=x,y={1}", SetKind::Literal),
+            r#"{"a":{"b":"x,y={1}"}}"#
+        );
     }
 }

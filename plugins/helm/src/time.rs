@@ -12,14 +12,33 @@ pub(crate) struct Time {
 }
 
 /// The zero `time.Time`: the first of January of year 1.
-pub(crate) const ZERO: Time = Time { nanoseconds: -62_135_596_800 * SECOND };
+pub(crate) const ZERO: Time = Time {
+    nanoseconds: -62_135_596_800 * SECOND,
+};
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September",
-    "October", "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
-const DAYS: [&str; 7] =
-    ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+const DAYS: [&str; 7] = [
+    "Sunday",
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+];
 
 /// A moment by the calendar.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +66,9 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
 impl Time {
     /// A moment from seconds since 1970.
     pub(crate) fn from_unix(seconds: i64) -> Self {
-        Self { nanoseconds: i128::from(seconds) * SECOND }
+        Self {
+            nanoseconds: i128::from(seconds) * SECOND,
+        }
     }
 
     /// Seconds since 1970.
@@ -62,11 +83,16 @@ impl Time {
         let shifted = days + 719_468;
         let era = shifted.div_euclid(146_097);
         let day_of_era = shifted.rem_euclid(146_097);
-        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let year_of_era =
+            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let month_index = (5 * day_of_year + 2) / 153;
         let day = day_of_year - (153 * month_index + 2) / 5 + 1;
-        let month = if month_index < 10 { month_index + 3 } else { month_index - 9 };
+        let month = if month_index < 10 {
+            month_index + 3
+        } else {
+            month_index - 9
+        };
         let year = year_of_era + era * 400 + i64::from(month <= 2);
         Civil {
             year,
@@ -99,9 +125,42 @@ impl Time {
 }
 
 const CHUNKS: [&str; 36] = [
-    "January", "Jan", "Monday", "Mon", "MST", "2006", "-07:00:00", "-070000", "-07:00", "-0700",
-    "-07", "Z07:00:00", "Z070000", "Z07:00", "Z0700", "Z07", "002", "01", "02", "03", "04", "05",
-    "06", "15", "PM", "pm", "__2", "_2006", "_2", "1", "2", "3", "4", "5", ".0", ",0",
+    "January",
+    "Jan",
+    "Monday",
+    "Mon",
+    "MST",
+    "2006",
+    "-07:00:00",
+    "-070000",
+    "-07:00",
+    "-0700",
+    "-07",
+    "Z07:00:00",
+    "Z070000",
+    "Z07:00",
+    "Z0700",
+    "Z07",
+    "002",
+    "01",
+    "02",
+    "03",
+    "04",
+    "05",
+    "06",
+    "15",
+    "PM",
+    "pm",
+    "__2",
+    "_2006",
+    "_2",
+    "1",
+    "2",
+    "3",
+    "4",
+    "5",
+    ".0",
+    ",0",
 ];
 
 /// Splits a layout before and behind its first meaningful piece.
@@ -124,7 +183,11 @@ fn next_chunk(layout: &str) -> (&str, Option<&str>, &str) {
             chunk => (0, chunk.len()),
         };
         let start = at + skip;
-        return (&layout[..start], Some(&layout[start..start + length]), &layout[start + length..]);
+        return (
+            &layout[..start],
+            Some(&layout[start..start + length]),
+            &layout[start + length..],
+        );
     }
     (layout, None, "")
 }
@@ -140,7 +203,11 @@ fn fraction(text: &str) -> Option<usize> {
 fn write_chunk(out: &mut String, chunk: &str, civil: &Civil) {
     let month = MONTHS[(civil.month - 1) as usize];
     let day = DAYS[civil.weekday];
-    let hour12 = if civil.hour % 12 == 0 { 12 } else { civil.hour % 12 };
+    let hour12 = if civil.hour % 12 == 0 {
+        12
+    } else {
+        civil.hour % 12
+    };
     let text = match chunk {
         "January" => month.to_owned(),
         "Jan" => month[..3].to_owned(),
@@ -176,7 +243,11 @@ fn write_chunk(out: &mut String, chunk: &str, civil: &Civil) {
             let digits = &digits[..(chunk.len() - 1).min(9)];
             if chunk.ends_with('9') {
                 let digits = digits.trim_end_matches('0');
-                if digits.is_empty() { String::new() } else { format!("{}{digits}", &chunk[..1]) }
+                if digits.is_empty() {
+                    String::new()
+                } else {
+                    format!("{}{digits}", &chunk[..1])
+                }
             } else {
                 format!("{}{digits}", &chunk[..1])
             }
@@ -189,7 +260,12 @@ fn write_chunk(out: &mut String, chunk: &str, civil: &Civil) {
 pub(crate) fn parse(layout: &str, text: &str) -> Result<Time, String> {
     use bulkhead_template::quote::quote;
     let whole = text;
-    let mut date = Parsed { year: 0, month: 1, day: 1, ..Parsed::default() };
+    let mut date = Parsed {
+        year: 0,
+        month: 1,
+        day: 1,
+        ..Parsed::default()
+    };
     let (mut layout_rest, mut rest) = (layout, text);
     let fail = |rest: &str, chunk: &str| {
         format!(
@@ -202,7 +278,9 @@ pub(crate) fn parse(layout: &str, text: &str) -> Result<Time, String> {
     };
     loop {
         let (before, chunk, after) = next_chunk(layout_rest);
-        rest = rest.strip_prefix(before).ok_or_else(|| fail(rest, before))?;
+        rest = rest
+            .strip_prefix(before)
+            .ok_or_else(|| fail(rest, before))?;
         let Some(chunk) = chunk else {
             break;
         };
@@ -210,9 +288,14 @@ pub(crate) fn parse(layout: &str, text: &str) -> Result<Time, String> {
         layout_rest = after;
     }
     if !rest.is_empty() {
-        return Err(format!("parsing time {}: extra text: {}", quote(whole), quote(rest)));
+        return Err(format!(
+            "parsing time {}: extra text: {}",
+            quote(whole),
+            quote(rest)
+        ));
     }
-    date.finish().ok_or_else(|| format!("parsing time {}: day out of range", quote(whole)))
+    date.finish()
+        .ok_or_else(|| format!("parsing time {}: day out of range", quote(whole)))
 }
 
 #[derive(Default)]
@@ -231,7 +314,11 @@ struct Parsed {
 
 /// Takes a number of `least` to `most` digits.
 fn digits(text: &str, least: usize, most: usize) -> Option<(i64, &str)> {
-    let count = text.bytes().take(most).take_while(u8::is_ascii_digit).count();
+    let count = text
+        .bytes()
+        .take(most)
+        .take_while(u8::is_ascii_digit)
+        .count();
     if count < least {
         return None;
     }
@@ -242,7 +329,8 @@ fn name<'t>(names: &[&str], text: &'t str, short: bool) -> Option<(i64, &'t str)
     names.iter().enumerate().find_map(|(index, name)| {
         let name = if short { &name[..3] } else { name };
         let head = text.get(..name.len())?;
-        head.eq_ignore_ascii_case(name).then(|| (index as i64 + 1, &text[name.len()..]))
+        head.eq_ignore_ascii_case(name)
+            .then(|| (index as i64 + 1, &text[name.len()..]))
     })
 }
 
@@ -283,7 +371,11 @@ impl Parsed {
         let (slot, range) = match chunk {
             "2006" => (&mut self.year, 0..=9_999),
             "06" => {
-                self.year = if value >= 69 { 1900 + value } else { 2000 + value };
+                self.year = if value >= 69 {
+                    1900 + value
+                } else {
+                    2000 + value
+                };
                 return Some(rest);
             }
             "January" | "Jan" | "01" | "1" => (&mut self.month, 1..=12),
@@ -346,8 +438,11 @@ impl Parsed {
             return None;
         }
         let days = days_from_civil(self.year, self.month, self.day);
-        let seconds = days * 86_400 + self.hour * 3_600 + self.minute * 60 + self.second - self.offset;
-        Some(Time { nanoseconds: i128::from(seconds) * SECOND + i128::from(self.nanosecond) })
+        let seconds =
+            days * 86_400 + self.hour * 3_600 + self.minute * 60 + self.second - self.offset;
+        Some(Time {
+            nanoseconds: i128::from(seconds) * SECOND + i128::from(self.nanosecond),
+        })
     }
 }
 
@@ -373,9 +468,14 @@ impl Object for Time {
         let civil = self.civil();
         let long = |number: i128| Value::Int(number as i64, IntType::Int64);
         Ok(match name {
-            "Format" => {
-                self.format(arguments.first().and_then(Value::as_str).unwrap_or_default()).into()
-            }
+            "Format" => self
+                .format(
+                    arguments
+                        .first()
+                        .and_then(Value::as_str)
+                        .unwrap_or_default(),
+                )
+                .into(),
             "Unix" => long(i128::from(self.unix())),
             "UnixMilli" => long(self.nanoseconds.div_euclid(1_000_000)),
             "UnixNano" => long(self.nanoseconds),
@@ -412,7 +512,9 @@ mod tests {
 
     #[test]
     fn layouts_write_and_read_as_in_go() {
-        let time = Time { nanoseconds: 1_700_000_000 * SECOND + 123_000_000 };
+        let time = Time {
+            nanoseconds: 1_700_000_000 * SECOND + 123_000_000,
+        };
         for (layout, text) in [
             ("2006-01-02T15:04:05Z07:00", "2023-11-14T22:13:20Z"),
             ("Mon Jan _2 15:04:05 2006", "Tue Nov 14 22:13:20 2023"),
@@ -425,7 +527,10 @@ mod tests {
         }
         let read = |layout, text| parse(layout, text).map(Time::unix);
         assert_eq!(read("2006-01-02", "2023-11-14"), Ok(1_699_920_000));
-        assert_eq!(read("2006-01-02T15:04:05Z07:00", "2023-11-14T22:13:20+02:00"), Ok(1_699_992_800));
+        assert_eq!(
+            read("2006-01-02T15:04:05Z07:00", "2023-11-14T22:13:20+02:00"),
+            Ok(1_699_992_800)
+        );
         assert!(read("2006-01-02", "2023-02-30").is_err());
         assert_eq!(ZERO.format("2006-01-02"), "0001-01-01");
     }

@@ -30,8 +30,7 @@ pub(crate) fn field_text(value: &Value) -> Option<String> {
 fn read(text: &str, whole: bool) -> Result<Value, String> {
     let plain = bytes::lossy(text);
     let read = sigs::read(plain.as_bytes(), false, &Limits::DEFAULT);
-    let document =
-        read.map_err(|error| format!("error converting YAML to JSON: {error}"))?;
+    let document = read.map_err(|error| format!("error converting YAML to JSON: {error}"))?;
     from_yaml(document, whole).map_err(|error| format!("error converting YAML to JSON: {error}"))
 }
 
@@ -82,9 +81,12 @@ fn from_yaml(value: yaml::Value, whole: bool) -> Result<Value, String> {
         yaml::Value::Float(number) => Value::Float(number),
         yaml::Value::Timestamp(text) | yaml::Value::String(text) => text.into(),
         yaml::Value::Binary(bytes) => bytes::lossy(&bytes::to_text(&bytes)).into_owned().into(),
-        yaml::Value::Sequence(items) => {
-            Value::list(items.into_iter().map(|item| from_yaml(item, whole)).collect::<Result<_, _>>()?)
-        }
+        yaml::Value::Sequence(items) => Value::list(
+            items
+                .into_iter()
+                .map(|item| from_yaml(item, whole))
+                .collect::<Result<_, _>>()?,
+        ),
         yaml::Value::Mapping(items) => {
             let mut entries = Entries::new();
             for (key, item) in items {
@@ -104,7 +106,9 @@ fn from_yaml(value: yaml::Value, whole: bool) -> Result<Value, String> {
 
 fn bad_key(key: yaml::Value, item: yaml::Value) -> String {
     let map = yaml::Value::Mapping(vec![(key, item)]);
-    sigs::to_json(&map).err().map_or_else(String::new, |error| error.to_string())
+    sigs::to_json(&map)
+        .err()
+        .map_or_else(String::new, |error| error.to_string())
 }
 
 /// Writes a value as `toYaml` does, the last line break included.
@@ -130,10 +134,16 @@ fn to_yaml(value: &Value, is_json: bool) -> Result<yaml::Value, String> {
         Value::String(text) => yaml::Value::String(bytes::lossy(text).into_owned()),
         Value::Bytes(bytes) if is_json => yaml::Value::String(crate::encoding::base64(bytes)),
         Value::Bytes(bytes) => yaml::Value::Sequence(
-            bytes.iter().map(|byte| yaml::Value::Int(i64::from(*byte))).collect(),
+            bytes
+                .iter()
+                .map(|byte| yaml::Value::Int(i64::from(*byte)))
+                .collect(),
         ),
         Value::List(list) => yaml::Value::Sequence(
-            list.items.iter().map(|item| to_yaml(item, is_json)).collect::<Result<_, _>>()?,
+            list.items
+                .iter()
+                .map(|item| to_yaml(item, is_json))
+                .collect::<Result<_, _>>()?,
         ),
         Value::Map(map) => {
             let entry = |(key, item): (&std::rc::Rc<str>, &Value)| {
@@ -141,7 +151,11 @@ fn to_yaml(value: &Value, is_json: bool) -> Result<yaml::Value, String> {
                 Ok((key, to_yaml(item, is_json)?))
             };
             yaml::Value::Mapping(
-                map.entries.borrow().iter().map(entry).collect::<Result<_, String>>()?,
+                map.entries
+                    .borrow()
+                    .iter()
+                    .map(entry)
+                    .collect::<Result<_, String>>()?,
             )
         }
         Value::Object(object) => match object.plain() {
@@ -149,7 +163,11 @@ fn to_yaml(value: &Value, is_json: bool) -> Result<yaml::Value, String> {
             Plain::Struct(fields) => {
                 let entry = |(key, item): &(&str, Value)| {
                     // go-yaml names a field by its name in lower case.
-                    let key = if is_json { (*key).to_owned() } else { key.to_lowercase() };
+                    let key = if is_json {
+                        (*key).to_owned()
+                    } else {
+                        key.to_lowercase()
+                    };
                     Ok((yaml::Value::String(key), to_yaml(item, is_json)?))
                 };
                 yaml::Value::Mapping(fields.iter().map(entry).collect::<Result<_, String>>()?)

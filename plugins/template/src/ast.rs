@@ -81,7 +81,10 @@ pub(crate) enum WordKind {
 impl WordKind {
     /// Tells whether it is a constant, which no value can be piped into.
     pub(crate) fn is_constant(&self) -> bool {
-        matches!(self, Self::Bool(_) | Self::Dot | Self::Nil | Self::Number(_) | Self::String(..))
+        matches!(
+            self,
+            Self::Bool(_) | Self::Dot | Self::Nil | Self::Number(_) | Self::String(..)
+        )
     }
 }
 
@@ -168,7 +171,10 @@ impl fmt::Display for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let branch = |f: &mut fmt::Formatter<'_>, word: &str, branch: &Branch| {
             write!(f, "{{{{{word} {}}}}}", branch.pipe)?;
-            branch.list.iter().try_for_each(|node| write!(f, "{node}"))?;
+            branch
+                .list
+                .iter()
+                .try_for_each(|node| write!(f, "{node}"))?;
             if let Some(list) = &branch.otherwise {
                 f.write_str("{{else}}")?;
                 list.iter().try_for_each(|node| write!(f, "{node}"))?;

@@ -3,9 +3,9 @@
 use std::cmp::Ordering;
 use std::rc::Rc;
 
+use crate::bytes;
 use crate::error::Error;
 use crate::exec::Run;
-use crate::bytes;
 use crate::format;
 use crate::func::{Function, Functions, Param, fixed, variadic};
 use crate::quote::is_print;
@@ -24,23 +24,70 @@ const BUILT_IN: &[(&str, Function)] = &[
     // `and` and `or` are evaluated by the executor: they stop early.
     ("and", variadic(&[RAW], RAW, nothing)),
     ("or", variadic(&[RAW], RAW, nothing)),
-    ("call", variadic(&[RAW], RAW, |_, _| Err("call of nil".into()))),
+    (
+        "call",
+        variadic(&[RAW], RAW, |_, _| Err("call of nil".into())),
+    ),
     ("html", variadic(&[], Param::Any, html)),
     ("index", variadic(&[RAW], RAW, index)),
     ("slice", variadic(&[RAW], RAW, slice)),
     ("js", variadic(&[], Param::Any, js)),
     ("len", fixed(&[RAW], len)),
-    ("not", fixed(&[RAW], |_, args| Ok(Value::Bool(!args[0].truth())))),
-    ("print", variadic(&[], Param::Any, |_, args| Ok(format::sprint(args).into()))),
+    (
+        "not",
+        fixed(&[RAW], |_, args| Ok(Value::Bool(!args[0].truth()))),
+    ),
+    (
+        "print",
+        variadic(&[], Param::Any, |_, args| Ok(format::sprint(args).into())),
+    ),
     ("printf", variadic(&[Param::String], Param::Any, printf)),
-    ("println", variadic(&[], Param::Any, |_, args| Ok(format::sprintln(args).into()))),
-    ("urlquery", variadic(&[], Param::Any, |_, args| Ok(url_query(&joined(args)).into()))),
-    ("eq", variadic(&[RAW], RAW, |_, args| Ok(Value::Bool(eq(&args[0], &args[1..])?)))),
-    ("ne", fixed(&[RAW, RAW], |_, args| Ok(Value::Bool(!eq(&args[0], &args[1..])?)))),
-    ("lt", fixed(&[RAW, RAW], |_, args| Ok(Value::Bool(lt(&args[0], &args[1])?)))),
-    ("le", fixed(&[RAW, RAW], |_, args| Ok(Value::Bool(le(&args[0], &args[1])?)))),
-    ("gt", fixed(&[RAW, RAW], |_, args| Ok(Value::Bool(!le(&args[0], &args[1])?)))),
-    ("ge", fixed(&[RAW, RAW], |_, args| Ok(Value::Bool(!lt(&args[0], &args[1])?)))),
+    (
+        "println",
+        variadic(&[], Param::Any, |_, args| Ok(format::sprintln(args).into())),
+    ),
+    (
+        "urlquery",
+        variadic(&[], Param::Any, |_, args| {
+            Ok(url_query(&joined(args)).into())
+        }),
+    ),
+    (
+        "eq",
+        variadic(&[RAW], RAW, |_, args| {
+            Ok(Value::Bool(eq(&args[0], &args[1..])?))
+        }),
+    ),
+    (
+        "ne",
+        fixed(&[RAW, RAW], |_, args| {
+            Ok(Value::Bool(!eq(&args[0], &args[1..])?))
+        }),
+    ),
+    (
+        "lt",
+        fixed(&[RAW, RAW], |_, args| {
+            Ok(Value::Bool(lt(&args[0], &args[1])?))
+        }),
+    ),
+    (
+        "le",
+        fixed(&[RAW, RAW], |_, args| {
+            Ok(Value::Bool(le(&args[0], &args[1])?))
+        }),
+    ),
+    (
+        "gt",
+        fixed(&[RAW, RAW], |_, args| {
+            Ok(Value::Bool(!le(&args[0], &args[1])?))
+        }),
+    ),
+    (
+        "ge",
+        fixed(&[RAW, RAW], |_, args| {
+            Ok(Value::Bool(!lt(&args[0], &args[1])?))
+        }),
+    ),
 ];
 
 fn nothing(_: &mut Run<'_>, _: &[Value]) -> Result<Value, Error> {
@@ -54,7 +101,10 @@ fn printf(_: &mut Run<'_>, args: &[Value]) -> Result<Value, Error> {
 
 fn len(_: &mut Run<'_>, args: &[Value]) -> Result<Value, Error> {
     let length = match &args[0] {
-        Value::Invalid | Value::Nil => return Err("len of nil pointer".into()),
+        Value::Invalid => {
+            return Err("reflect: call of reflect.Value.Type on zero Value".into());
+        }
+        Value::Nil => return Err("len of nil pointer".into()),
         Value::String(text) => bytes::len(text),
         Value::Bytes(bytes) => bytes.len(),
         Value::List(list) => list.items.len(),
@@ -74,7 +124,10 @@ fn position(index: &Value, most: usize) -> Result<usize, String> {
             .filter(|at| *at <= most)
             .ok_or_else(|| format!("index out of range: {at}")),
         Value::Invalid | Value::Nil => Err("cannot index slice/array with nil".to_owned()),
-        other => Err(format!("cannot index slice/array with type {}", other.type_name())),
+        other => Err(format!(
+            "cannot index slice/array with type {}",
+            other.type_name()
+        )),
     }
 }
 
@@ -110,23 +163,36 @@ fn index_one(item: &Value, key: &Value) -> Result<Value, String> {
         }
         Value::List(list) => {
             let at = position(key, list.items.len())?;
-            list.items.get(at).cloned().ok_or_else(|| "reflect: slice index out of range".to_owned())
+            list.items
+                .get(at)
+                .cloned()
+                .ok_or_else(|| "reflect: slice index out of range".to_owned())
         }
         Value::Map(map) => match key {
             Value::String(name) => {
-                let missing = if map.type_name == "map[string]string" { "".into() } else { Value::Nil };
+                let missing = if map.type_name == "map[string]string" {
+                    "".into()
+                } else {
+                    Value::Nil
+                };
                 Ok(map.entries.borrow().get(name).cloned().unwrap_or(missing))
             }
-            Value::Invalid | Value::Nil => {
-                Err("value is nil; should be of type string".to_owned())
-            }
-            other => Err(format!("value has type {}; should be string", other.type_name())),
+            Value::Invalid | Value::Nil => Err("value is nil; should be of type string".to_owned()),
+            other => Err(format!(
+                "value has type {}; should be string",
+                other.type_name()
+            )),
         },
         Value::Object(object) => {
             let entries = object.entries();
-            let entries = entries.ok_or_else(|| format!("can't index item of type {}", object.type_name()))?;
-            let name = key.as_str().ok_or_else(|| format!("value has type {}; should be string", key.type_name()))?;
-            let found = entries.into_iter().find(|(known, _)| known.as_str() == Some(name));
+            let entries = entries
+                .ok_or_else(|| format!("can't index item of type {}", object.type_name()))?;
+            let name = key
+                .as_str()
+                .ok_or_else(|| format!("value has type {}; should be string", key.type_name()))?;
+            let found = entries
+                .into_iter()
+                .find(|(known, _)| known.as_str() == Some(name));
             Ok(found.map_or(Value::Nil, |(_, value)| value))
         }
         other => Err(format!("can't index item of type {}", other.type_name())),
@@ -159,9 +225,9 @@ fn slice(_: &mut Run<'_>, args: &[Value]) -> Result<Value, Error> {
     }
     let range = at[0]..at[1];
     Ok(match item {
-        Value::String(text) => {
-            bytes::slice(text, range.start, range.end).unwrap_or_default().into()
-        }
+        Value::String(text) => bytes::slice(text, range.start, range.end)
+            .unwrap_or_default()
+            .into(),
         Value::Bytes(bytes) => Value::Bytes(bytes[range].into()),
         Value::List(list) => Value::List(List {
             items: Rc::new(list.items[range].to_vec()),
@@ -242,7 +308,7 @@ fn eq_other(one: &Value, other: &Value) -> Result<bool, String> {
     if one.kind() != other.kind() {
         return Err(format!(
             "non-comparable types {}: {}, {}: {}",
-            format::text(one),
+            format::sprintf("%s", std::slice::from_ref(one)),
             one.type_name(),
             other.type_name(),
             format::text(other)
@@ -252,7 +318,7 @@ fn eq_other(one: &Value, other: &Value) -> Result<bool, String> {
         (Value::Object(a), Value::Object(b)) => Ok(Rc::ptr_eq(a, b)),
         _ => Err(format!(
             "non-comparable type {}: {}",
-            format::text(other),
+            format::sprintf("%s", std::slice::from_ref(other)),
             other.type_name()
         )),
     }
@@ -274,7 +340,9 @@ fn lt(one: &Value, other: &Value) -> Result<bool, String> {
         _ if kind(one) == Kind::Other || kind(other) == Kind::Other => {
             Err("invalid type for comparison".to_owned())
         }
-        (Value::Bool(_), Value::Bool(_)) | (Value::Complex(..), Value::Complex(..)) => Err("invalid type for comparison".to_owned()),
+        (Value::Bool(_), Value::Bool(_)) | (Value::Complex(..), Value::Complex(..)) => {
+            Err("invalid type for comparison".to_owned())
+        }
         _ => Err(incompatible(one, other)),
     }
 }
@@ -289,7 +357,13 @@ fn joined(args: &[Value]) -> String {
     }
     let args: Vec<Value> = args
         .iter()
-        .map(|arg| if arg.is_nil() { "<no value>".into() } else { arg.clone() })
+        .map(|arg| {
+            if arg.is_nil() {
+                "<no value>".into()
+            } else {
+                arg.clone()
+            }
+        })
         .collect();
     format::sprint(&args)
 }

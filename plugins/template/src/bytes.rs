@@ -67,14 +67,24 @@ pub fn lossy(text: &str) -> Cow<'_, str> {
     Cow::Owned(
         again
             .chars()
-            .map(|c| if stands_for(c).is_some() { '\u{fffd}' } else { c })
+            .map(|c| {
+                if stands_for(c).is_some() {
+                    '\u{fffd}'
+                } else {
+                    c
+                }
+            })
             .collect(),
     )
 }
 
 /// Returns how many bytes a text stands for.
 pub fn len(text: &str) -> usize {
-    if has_any(text) { of(text).len() } else { text.len() }
+    if has_any(text) {
+        of(text).len()
+    } else {
+        text.len()
+    }
 }
 
 /// Returns part of a text, by bytes; `None` if the range is not inside.

@@ -34,7 +34,9 @@ impl<'t> Frame<'t, '_, '_> {
         }
         if name == "call" && !values.first().is_none_or(Value::is_nil) {
             // No value of ours is a function: data cannot hold one.
-            let callee = arguments.first().map_or_else(|| crate::format::text(&values[0]), Word::to_string);
+            let callee = arguments
+                .first()
+                .map_or_else(|| crate::format::text(&values[0]), Word::to_string);
             let told = format!("non-function {callee} of type {}", values[0].type_name());
             return self.failed(name, place, told.into());
         }
@@ -92,6 +94,7 @@ impl<'t> Frame<'t, '_, '_> {
     pub(crate) fn argument(&mut self, dot: &Dot, param: Param, word: &'t Word) -> Walked<Value> {
         self.at(word);
         let value = match &word.kind {
+            WordKind::Nil if param == Param::Raw => return Ok(Value::Invalid),
             WordKind::Nil if param.takes_nil() => return Ok(Value::Nil),
             WordKind::Nil => {
                 return self.error(format!("cannot assign nil to {}", param.name()));

@@ -12,7 +12,11 @@ pub fn print(nanoseconds: i64) -> String {
         let text = format!("{:0digits$}", value % unit);
         let text = text.trim_end_matches('0');
         let whole = value / unit;
-        if text.is_empty() { whole.to_string() } else { format!("{whole}.{text}") }
+        if text.is_empty() {
+            whole.to_string()
+        } else {
+            format!("{whole}.{text}")
+        }
     };
     match magnitude {
         0..1_000 => format!("{sign}{magnitude}ns"),

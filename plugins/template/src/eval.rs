@@ -126,7 +126,12 @@ impl<'t> Frame<'t, '_, '_> {
     }
 
     fn variable(&self, name: &str) -> Walked<Dot> {
-        match self.variables.iter().rev().find(|known| *known.name == *name) {
+        match self
+            .variables
+            .iter()
+            .rev()
+            .find(|known| *known.name == *name)
+        {
             Some(variable) => Ok(variable.value.clone()),
             None => self.error(format!("undefined variable: {name}")),
         }
@@ -170,9 +175,9 @@ impl<'t> Frame<'t, '_, '_> {
             Value::Nil => self.error(format!("nil pointer evaluating interface {{}}.{name}")),
             Value::Map(map) => {
                 let methods = self.run.map_methods;
-                let method = methods.iter().find(|(kind, known, _)| {
-                    *known == name && *kind == map.type_name
-                });
+                let method = methods
+                    .iter()
+                    .find(|(kind, known, _)| *known == name && *kind == map.type_name);
                 if let Some((_, _, method)) = method {
                     return self.map_method(dot, receiver, name, method, arguments, last);
                 }

@@ -153,7 +153,9 @@ impl<'a> Run<'a> {
         self.steps += 1;
         if self.steps > self.limits.steps {
             let most = self.limits.steps;
-            return Err(format!("more than {most} steps; is there a loop that does not end?").into());
+            return Err(
+                format!("more than {most} steps; is there a loop that does not end?").into(),
+            );
         }
         Ok(())
     }
@@ -338,8 +340,9 @@ impl<'t> Frame<'t, '_, '_> {
             Value::Int(count, kind) => {
                 if branch.pipe.variables.len() > 1 {
                     let text = crate::format::text(&value);
-                    return self
-                        .error(format!("can't use {text} to iterate over more than one variable"));
+                    return self.error(format!(
+                        "can't use {text} to iterate over more than one variable"
+                    ));
                 }
                 for index in 0..*count {
                     ran = true;
@@ -365,8 +368,12 @@ impl<'t> Frame<'t, '_, '_> {
                 }
             }
             Value::Map(map) => {
-                let entries: Vec<(Rc<str>, Value)> =
-                    map.entries.borrow().iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+                let entries: Vec<(Rc<str>, Value)> = map
+                    .entries
+                    .borrow()
+                    .iter()
+                    .map(|(k, v)| (k.clone(), v.clone()))
+                    .collect();
                 for (key, item) in entries {
                     ran = true;
                     self.iterate(branch, Value::String(key), Dot::element(item), out)?;
@@ -427,7 +434,12 @@ impl<'t> Frame<'t, '_, '_> {
     }
 
     pub(crate) fn assign(&mut self, name: &str, value: &Dot) -> Walked<()> {
-        match self.variables.iter_mut().rev().find(|known| *known.name == *name) {
+        match self
+            .variables
+            .iter_mut()
+            .rev()
+            .find(|known| *known.name == *name)
+        {
             Some(variable) => {
                 variable.value = value.clone();
                 Ok(())

@@ -8,18 +8,18 @@ pub fn print(value: &Value, out: &mut String) {
     match value {
         Value::Invalid => out.push_str("<no value>"),
         Value::Nil => out.push_str("<nil>"),
-        _ => plain(value, false, out),
+        _ => plain(value, out),
     }
 }
 
 /// Returns a value as `%v` writes it.
 pub fn text(value: &Value) -> String {
     let mut out = String::new();
-    plain(value, false, &mut out);
+    plain(value, &mut out);
     out
 }
 
-fn plain(value: &Value, plus: bool, out: &mut String) {
+fn plain(value: &Value, out: &mut String) {
     match value {
         Value::Invalid | Value::Nil => out.push_str("<nil>"),
         Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
@@ -37,7 +37,7 @@ fn plain(value: &Value, plus: bool, out: &mut String) {
                 if index > 0 {
                     out.push(' ');
                 }
-                plain(item, plus, out);
+                plain(item, out);
             }
             out.push(']');
         }
@@ -49,7 +49,7 @@ fn plain(value: &Value, plus: bool, out: &mut String) {
                 }
                 out.push_str(key);
                 out.push(':');
-                plain(item, plus, out);
+                plain(item, out);
             }
             out.push(']');
         }
@@ -67,7 +67,11 @@ fn integer_text(value: i64, kind: IntType) -> String {
 
 fn complex(real: f64, imaginary: f64) -> String {
     let imaginary = float(imaginary, 'g', None);
-    let sign = if imaginary.starts_with(['-', '+']) { "" } else { "+" };
+    let sign = if imaginary.starts_with(['-', '+']) {
+        ""
+    } else {
+        "+"
+    };
     format!("({}{sign}{imaginary}i)", float(real, 'g', None))
 }
 
@@ -111,8 +115,15 @@ fn general(value: f64, precision: Option<usize>, upper: bool) -> String {
     };
     let (mantissa, power) = digits.split_once('e').unwrap_or((&digits, "0"));
     let power: i32 = power.parse().unwrap_or(0);
-    let significant = mantissa.chars().filter(char::is_ascii_digit).collect::<String>();
-    let significant = if precision.is_some() { significant.trim_end_matches('0') } else { &significant };
+    let significant = mantissa
+        .chars()
+        .filter(char::is_ascii_digit)
+        .collect::<String>();
+    let significant = if precision.is_some() {
+        significant.trim_end_matches('0')
+    } else {
+        &significant
+    };
     let count = significant.len().max(1);
     let mut threshold = precision.map_or(6, |precision| precision.max(1)) as i32;
     if precision.is_some() && threshold > count as i32 && count as i32 > power {
@@ -127,8 +138,14 @@ fn general(value: f64, precision: Option<usize>, upper: bool) -> String {
 
 /// Formats as `fmt.Sprintf` does.
 pub fn sprintf(format: &str, arguments: &[Value]) -> String {
-    Printer { chars: format.chars().peekable(), arguments, next: 0, reordered: false, out: String::new() }
-        .run()
+    Printer {
+        chars: format.chars().peekable(),
+        arguments,
+        next: 0,
+        reordered: false,
+        out: String::new(),
+    }
+    .run()
 }
 
 /// Formats as `fmt.Sprint` does: a space between operands when neither is a string.
@@ -140,7 +157,7 @@ pub fn sprint(arguments: &[Value]) -> String {
         if index > 0 && !is_string && !after_string {
             out.push(' ');
         }
-        plain(argument, false, &mut out);
+        plain(argument, &mut out);
         after_string = is_string;
     }
     out
@@ -195,7 +212,7 @@ impl Printer<'_> {
                 } else {
                     self.out.push_str(&argument.type_name());
                     self.out.push('=');
-                    plain(argument, false, &mut self.out);
+                    plain(argument, &mut self.out);
                 }
             }
             self.out.push(')');
@@ -223,13 +240,21 @@ impl Printer<'_> {
             good &= self.index();
             let mut negative = false;
             let precision = self.number_or_star(&mut negative, "%!(BADPREC)");
-            flags.precision = if negative { None } else { Some(precision.unwrap_or(0)) };
+            flags.precision = if negative {
+                None
+            } else {
+                Some(precision.unwrap_or(0))
+            };
         }
         good &= self.index();
         let Some(verb) = self.chars.next() else {
             self.out.push_str("%!(NOVERB)");
             return;
         };
+        if verb == 'v' {
+            // For %v the plus asks for names of fields, not for signs.
+            flags.plus = false;
+        }
         if verb == '%' {
             self.out.push('%');
         } else if !good {
@@ -310,7 +335,13 @@ impl Printer<'_> {
             let zeros = "0".repeat(width - length);
             self.out.push_str(&format!("{sign}{zeros}{digits}"));
         } else {
-            self.pad(text, Flags { zero: false, ..flags });
+            self.pad(
+                text,
+                Flags {
+                    zero: false,
+                    ..flags
+                },
+            );
         }
     }
 
@@ -335,7 +366,15 @@ impl Printer<'_> {
             Value::Complex(real, imaginary) if "vgGeEfF".contains(verb) => {
                 self.out.push('(');
                 self.float(*real, value, verb, flags);
-                self.float(*imaginary, value, verb, Flags { plus: true, ..flags });
+                self.float(
+                    *imaginary,
+                    value,
+                    verb,
+                    Flags {
+                        plus: true,
+                        ..flags
+                    },
+                );
                 self.out.push_str("i)");
             }
             Value::Complex(..) => self.bad(value, verb),
@@ -351,10 +390,20 @@ impl Printer<'_> {
             }
             Value::List(list) => self.list(value, &list.items, verb, flags),
             Value::Map(map) => {
-                let entries: Vec<_> =
-                    map.entries.borrow().iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+                let entries: Vec<_> = map
+                    .entries
+                    .borrow()
+                    .iter()
+                    .map(|(k, v)| (k.clone(), v.clone()))
+                    .collect();
                 if verb == 'v' && flags.sharp {
-                    return self.pad(&go_syntax(value), Flags { sharp: false, ..flags });
+                    return self.pad(
+                        &go_syntax(value),
+                        Flags {
+                            sharp: false,
+                            ..flags
+                        },
+                    );
                 }
                 self.out.push_str("map[");
                 for (index, (key, item)) in entries.iter().enumerate() {
@@ -377,7 +426,13 @@ impl Printer<'_> {
 
     fn list(&mut self, value: &Value, items: &[Value], verb: char, flags: Flags) {
         if verb == 'v' && flags.sharp {
-            return self.pad(&go_syntax(value), Flags { sharp: false, ..flags });
+            return self.pad(
+                &go_syntax(value),
+                Flags {
+                    sharp: false,
+                    ..flags
+                },
+            );
         }
         self.out.push('[');
         for (index, item) in items.iter().enumerate() {
@@ -390,7 +445,8 @@ impl Printer<'_> {
     }
 
     fn bad(&mut self, value: &Value, verb: char) {
-        self.out.push_str(&format!("%!{verb}({}={})", value.type_name(), text(value)));
+        self.out
+            .push_str(&format!("%!{verb}({}={})", value.type_name(), text(value)));
     }
 
     fn integer(&mut self, number: i64, kind: IntType, value: &Value, verb: char, flags: Flags) {
@@ -408,11 +464,20 @@ impl Printer<'_> {
                 return self.pad(&integer_text(number, kind), flags);
             }
             'v' | 'd' => (magnitude.to_string(), ""),
-            'b' => (format!("{magnitude:b}"), if flags.sharp { "0b" } else { "" }),
+            'b' => (
+                format!("{magnitude:b}"),
+                if flags.sharp { "0b" } else { "" },
+            ),
             'o' => (format!("{magnitude:o}"), if flags.sharp { "0" } else { "" }),
             'O' => (format!("{magnitude:o}"), "0o"),
-            'x' => (format!("{magnitude:x}"), if flags.sharp { "0x" } else { "" }),
-            'X' => (format!("{magnitude:X}"), if flags.sharp { "0X" } else { "" }),
+            'x' => (
+                format!("{magnitude:x}"),
+                if flags.sharp { "0x" } else { "" },
+            ),
+            'X' => (
+                format!("{magnitude:X}"),
+                if flags.sharp { "0X" } else { "" },
+            ),
             'c' => {
                 let c = u32::try_from(magnitude).ok().and_then(char::from_u32);
                 return self.pad(&c.unwrap_or('\u{fffd}').to_string(), flags);
@@ -430,12 +495,26 @@ impl Printer<'_> {
                 if let (true, Some(c)) = (flags.sharp, c.filter(|c| is_print(*c))) {
                     text.push_str(&format!(" '{c}'"));
                 }
-                return self.pad(&text, Flags { zero: false, ..flags });
+                return self.pad(
+                    &text,
+                    Flags {
+                        zero: false,
+                        ..flags
+                    },
+                );
             }
             _ => return self.bad(value, verb),
         };
         let digits = match flags.precision {
-            Some(0) if magnitude == 0 => return self.pad("", Flags { zero: false, ..flags }),
+            Some(0) if magnitude == 0 => {
+                return self.pad(
+                    "",
+                    Flags {
+                        zero: false,
+                        ..flags
+                    },
+                );
+            }
             Some(precision) => format!("{digits:0>precision$}"),
             None => digits,
         };
@@ -454,13 +533,22 @@ impl Printer<'_> {
         } else {
             digits
         };
-        self.pad(&format!("{sign}{prefix}{digits}"), Flags { zero: false, ..flags });
+        self.pad(
+            &format!("{sign}{prefix}{digits}"),
+            Flags {
+                zero: false,
+                ..flags
+            },
+        );
     }
 
     fn float(&mut self, number: f64, value: &Value, verb: char, flags: Flags) {
         let (kind, precision) = match verb {
             'v' => ('g', flags.precision),
-            'e' | 'E' | 'f' | 'F' => (if verb == 'F' { 'f' } else { verb }, flags.precision.or(Some(6))),
+            'e' | 'E' | 'f' | 'F' => (
+                if verb == 'F' { 'f' } else { verb },
+                flags.precision.or(Some(6)),
+            ),
             'g' | 'G' => (verb, flags.precision),
             _ => return self.bad(value, verb),
         };
@@ -476,7 +564,13 @@ impl Printer<'_> {
             text = "+Inf".to_owned();
         }
         let special = number.is_nan() || number.is_infinite();
-        self.pad_number(&text, Flags { zero: flags.zero && !special, ..flags });
+        self.pad_number(
+            &text,
+            Flags {
+                zero: flags.zero && !special,
+                ..flags
+            },
+        );
     }
 
     fn string(&mut self, text: &str, value: &Value, verb: char, flags: Flags) {
@@ -492,15 +586,16 @@ impl Printer<'_> {
             's' | 'v' => self.pad(&cut(text), flags),
             'q' => {
                 let text = cut(text);
-                let quoted = if flags.sharp && !text.contains('`') && !text.contains(char::is_control) {
-                    format!("`{text}`")
-                } else if flags.plus {
-                    let mut quoted = String::from("\"");
-                    text.chars().for_each(|c| escape(&mut quoted, c, '"', true));
-                    quoted + "\""
-                } else {
-                    quote(&text)
-                };
+                let quoted =
+                    if flags.sharp && !text.contains('`') && !text.contains(char::is_control) {
+                        format!("`{text}`")
+                    } else if flags.plus {
+                        let mut quoted = String::from("\"");
+                        text.chars().for_each(|c| escape(&mut quoted, c, '"', true));
+                        quoted + "\""
+                    } else {
+                        quote(&text)
+                    };
                 self.pad(&quoted, flags);
             }
             'x' | 'X' => {
@@ -519,7 +614,11 @@ impl Printer<'_> {
                     if index == 0 || flags.space {
                         hex.push_str(prefix);
                     }
-                    hex.push_str(&if verb == 'x' { format!("{byte:02x}") } else { format!("{byte:02X}") });
+                    hex.push_str(&if verb == 'x' {
+                        format!("{byte:02x}")
+                    } else {
+                        format!("{byte:02X}")
+                    });
                 }
                 self.pad(&hex, flags);
             }
@@ -545,8 +644,10 @@ fn go_syntax(value: &Value) -> String {
         }
         Value::Map(map) => {
             let entries = map.entries.borrow();
-            let items: Vec<String> =
-                entries.iter().map(|(key, item)| format!("{}:{}", quote(key), go_syntax(item))).collect();
+            let items: Vec<String> = entries
+                .iter()
+                .map(|(key, item)| format!("{}:{}", quote(key), go_syntax(item)))
+                .collect();
             format!("{}{{{}}}", map.type_name, items.join(", "))
         }
         other => text(other),
@@ -562,12 +663,20 @@ mod tests {
         let int = Value::int;
         for (format, arguments, result) in [
             ("%d", vec![int(42)], "42"),
-            ("%5d|%-5d|%05d", vec![int(42), int(42), int(-42)], "   42|42   |-0042"),
-            ("%x %X %#x %o %b", vec![int(255); 5], "ff FF 0xff 377 11111111"),
+            (
+                "%5d|%-5d|%05d",
+                vec![int(42), int(42), int(-42)],
+                "   42|42   |-0042",
+            ),
+            (
+                "%x %X %#x %o %b",
+                vec![int(255); 5],
+                "ff FF 0xff 377 11111111",
+            ),
             ("%s %q", vec!["a".into(), "b\"".into()], "a \"b\\\"\""),
             ("%v", vec![Value::Float(1_000_000.0)], "1e+06"),
-            ("%.2f", vec![Value::Float(3.14159)], "3.14"),
-            ("%6.2f|", vec![Value::Float(3.14159)], "  3.14|"),
+            ("%.2f", vec![Value::Float(3.25159)], "3.25"),
+            ("%6.2f|", vec![Value::Float(3.25159)], "  3.25|"),
             ("%e", vec![Value::Float(1234.5)], "1.234500e+03"),
             ("%d", vec!["x".into()], "%!d(string=x)"),
             ("%s", vec![int(1)], "%!s(int=1)"),
@@ -576,11 +685,23 @@ mod tests {
             ("%", vec![], "%!(NOVERB)"),
             ("%[2]d %[1]d", vec![int(1), int(2)], "2 1"),
             ("%*d", vec![int(5), int(42)], "   42"),
-            ("%T %T %T", vec![int(1), "a".into(), Value::Float(1.0)], "int string float64"),
+            (
+                "%T %T %T",
+                vec![int(1), "a".into(), Value::Float(1.0)],
+                "int string float64",
+            ),
             ("%v %v", vec![Value::Nil, Value::Bool(true)], "<nil> true"),
-            ("%t %c %U", vec![Value::Bool(true), int(65), int(65)], "true A U+0041"),
+            (
+                "%t %c %U",
+                vec![Value::Bool(true), int(65), int(65)],
+                "true A U+0041",
+            ),
             ("%x", vec!["hi".into()], "6869"),
-            ("%-5s|%5s|%.2s", vec!["ab".into(), "ab".into(), "abc".into()], "ab   |   ab|ab"),
+            (
+                "%-5s|%5s|%.2s",
+                vec!["ab".into(), "ab".into(), "abc".into()],
+                "ab   |   ab|ab",
+            ),
             ("100%%", vec![], "100%"),
         ] {
             assert_eq!(sprintf(format, &arguments), result, "{format}");
@@ -608,7 +729,13 @@ mod tests {
         let map = Value::map([("b".into(), Value::int(2)), ("a".into(), Value::Nil)].into());
         assert_eq!(text(&map), "map[a:<nil> b:2]");
         assert_eq!(text(&Value::strings(["x", "y"])), "[x y]");
-        assert_eq!(sprintf("%q", &[Value::strings(["x", "y"])]), "[\"x\" \"y\"]");
-        assert_eq!(sprint(&["a".into(), Value::int(1), Value::int(2), "b".into()]), "a1 2b");
+        assert_eq!(
+            sprintf("%q", &[Value::strings(["x", "y"])]),
+            "[\"x\" \"y\"]"
+        );
+        assert_eq!(
+            sprint(&["a".into(), Value::int(1), Value::int(2), "b".into()]),
+            "a1 2b"
+        );
     }
 }

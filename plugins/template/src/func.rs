@@ -95,10 +95,18 @@ pub type Functions = HashMap<&'static str, Function>;
 
 /// Makes a function with fixed parameters.
 pub const fn fixed(params: &'static [Param], body: Body) -> Function {
-    Function { params, variadic: None, body }
+    Function {
+        params,
+        variadic: None,
+        body,
+    }
 }
 
 /// Makes a function that takes any number of `rest` after its fixed parameters.
 pub const fn variadic(params: &'static [Param], rest: Param, body: Body) -> Function {
-    Function { params, variadic: Some(rest), body }
+    Function {
+        params,
+        variadic: Some(rest),
+        body,
+    }
 }

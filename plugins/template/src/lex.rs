@@ -119,7 +119,16 @@ pub(crate) struct Lexer<'a> {
 
 impl<'a> Lexer<'a> {
     pub(crate) fn new(input: &'a str) -> Self {
-        Self { input, at: 0, start: 0, line: 1, start_line: 1, parens: 0, inside: false, failed: false }
+        Self {
+            input,
+            at: 0,
+            start: 0,
+            line: 1,
+            start_line: 1,
+            parens: 0,
+            inside: false,
+            failed: false,
+        }
     }
 
     /// Returns the next token; after the end, and after a mistake, always the end.
@@ -127,7 +136,11 @@ impl<'a> Lexer<'a> {
         if self.failed {
             return self.token(Kind::Eof);
         }
-        if self.inside { self.inside_action() } else { self.text() }
+        if self.inside {
+            self.inside_action()
+        } else {
+            self.text()
+        }
     }
 
     fn rest(&self) -> &'a str {
@@ -161,8 +174,12 @@ impl<'a> Lexer<'a> {
 
     fn error(&mut self, message: impl Into<String>) -> Token {
         self.failed = true;
-        let token =
-            Token { kind: Kind::Error, at: self.start, text: message.into(), line: self.start_line };
+        let token = Token {
+            kind: Kind::Error,
+            at: self.start,
+            text: message.into(),
+            line: self.start_line,
+        };
         self.at = self.input.len();
         self.start = self.at;
         token
@@ -181,14 +198,21 @@ impl<'a> Lexer<'a> {
             let Some(offset) = self.rest().find(LEFT) else {
                 self.line += self.rest().matches('\n').count();
                 self.at = self.input.len();
-                let kind = if self.at > self.start { Kind::Text } else { Kind::Eof };
+                let kind = if self.at > self.start {
+                    Kind::Text
+                } else {
+                    Kind::Eof
+                };
                 return self.token(kind);
             };
             if offset > 0 {
                 let whole = &self.rest()[..offset];
                 let after = &self.rest()[offset + LEFT.len()..];
-                let kept =
-                    if has_left_trim(after) { whole.trim_end_matches(is_space) } else { whole };
+                let kept = if has_left_trim(after) {
+                    whole.trim_end_matches(is_space)
+                } else {
+                    whole
+                };
                 let trimmed = whole.len() - kept.len();
                 self.line += kept.matches('\n').count();
                 self.at += kept.len();
@@ -198,7 +222,11 @@ impl<'a> Lexer<'a> {
                     return token;
                 }
             }
-            let marker = if has_left_trim(&self.rest()[LEFT.len()..]) { 2 } else { 0 };
+            let marker = if has_left_trim(&self.rest()[LEFT.len()..]) {
+                2
+            } else {
+                0
+            };
             if !self.rest()[LEFT.len() + marker..].starts_with("/*") {
                 self.at += LEFT.len();
                 let token = self.token(Kind::LeftDelim);
@@ -277,7 +305,9 @@ impl<'a> Lexer<'a> {
             '\'' => self.quoted('\'', Kind::CharConstant, "unterminated character constant"),
             '`' => self.raw_string(),
             '$' => self.field_or_variable(Kind::Variable),
-            '.' if !self.rest().starts_with(|d: char| d.is_ascii_digit()) && !self.rest().is_empty() => {
+            '.' if !self.rest().starts_with(|d: char| d.is_ascii_digit())
+                && !self.rest().is_empty() =>
+            {
                 self.field_or_variable(Kind::Field)
             }
             '.' | '+' | '-' | '0'..='9' => {
@@ -342,12 +372,20 @@ impl<'a> Lexer<'a> {
 
     fn field_or_variable(&mut self, kind: Kind) -> Token {
         if self.at_terminator() {
-            return self.token(if kind == Kind::Variable { kind } else { Kind::Dot });
+            return self.token(if kind == Kind::Variable {
+                kind
+            } else {
+                Kind::Dot
+            });
         }
         while self.peek().is_some_and(is_alphanumeric) {
             self.bump();
         }
-        if self.at_terminator() { self.token(kind) } else { self.bad_character() }
+        if self.at_terminator() {
+            self.token(kind)
+        } else {
+            self.bad_character()
+        }
     }
 
     fn bad_character(&mut self) -> Token {

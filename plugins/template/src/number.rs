@@ -18,8 +18,13 @@ pub(crate) struct Number {
 impl Number {
     /// Reads a literal, as Go 1.26's `newNumber` does.
     pub(crate) fn parse(text: &str, kind: Kind) -> Result<Self, String> {
-        let mut number =
-            Self { text: text.to_owned(), int: None, uint: None, float: None, complex: None };
+        let mut number = Self {
+            text: text.to_owned(),
+            int: None,
+            uint: None,
+            float: None,
+            complex: None,
+        };
         match kind {
             Kind::CharConstant => {
                 let (unit, rest) = unquote_char(&text[1..], '\'').ok_or("invalid syntax")?;
@@ -126,9 +131,8 @@ pub fn parse_uint(text: &str) -> Option<u64> {
         (10, lower.as_str(), false)
     };
     // Underscores stand only between digits, or between the prefix and a digit.
-    let bad_underscores = digits.contains("__")
-        || digits.ends_with('_')
-        || (!prefixed && digits.starts_with('_'));
+    let bad_underscores =
+        digits.contains("__") || digits.ends_with('_') || (!prefixed && digits.starts_with('_'));
     let plain: String = digits.chars().filter(|c| *c != '_').collect();
     if bad_underscores || plain.is_empty() || plain.starts_with(['+', '-']) {
         return None;
@@ -159,7 +163,9 @@ pub fn parse_float(text: &str) -> Option<f64> {
         }
         return parse_float(&text.replace('_', ""));
     }
-    let plain = digits.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
+    let plain = digits
+        .bytes()
+        .all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
     if !plain {
         return None;
     }
@@ -170,10 +176,15 @@ pub fn parse_float(text: &str) -> Option<f64> {
 /// Tells whether underscores stand only between digits.
 fn are_underscores_good(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let is_digit = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_digit);
-    bytes.iter().enumerate().filter(|(_, byte)| **byte == b'_').all(|(at, _)| {
-        is_digit(at.checked_sub(1)) && is_digit(Some(at + 1))
-    })
+    let is_digit = |at: Option<usize>| {
+        at.and_then(|at| bytes.get(at))
+            .is_some_and(u8::is_ascii_digit)
+    };
+    bytes
+        .iter()
+        .enumerate()
+        .filter(|(_, byte)| **byte == b'_')
+        .all(|(at, _)| is_digit(at.checked_sub(1)) && is_digit(Some(at + 1)))
 }
 
 fn parse_hex_float(text: &str) -> Option<f64> {
@@ -194,6 +205,8 @@ fn parse_hex_float(text: &str) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may")]
+
     use super::*;
 
     #[test]
@@ -208,8 +221,14 @@ mod tests {
         assert_eq!(number("0x1p4").float, Some(16.0));
         assert_eq!(number("18446744073709551615").int, None);
         assert_eq!(number("2i").complex, Some((0.0, 2.0)));
-        assert_eq!(Number::parse("'a'", Kind::CharConstant).unwrap().int, Some(97));
-        assert_eq!(Number::parse("1+2i", Kind::Complex).unwrap().complex, Some((1.0, 2.0)));
+        assert_eq!(
+            Number::parse("'a'", Kind::CharConstant).unwrap().int,
+            Some(97)
+        );
+        assert_eq!(
+            Number::parse("1+2i", Kind::Complex).unwrap().complex,
+            Some((1.0, 2.0))
+        );
         for text in ["089", "1__0", "0x", "18446744073709551616"] {
             assert!(Number::parse(text, Kind::Number).is_err(), "{text}");
         }

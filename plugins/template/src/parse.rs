@@ -109,12 +109,11 @@ type Parsed<T> = Result<T, ParseError>;
 
 impl Parser<'_> {
     fn next(&mut self) -> Token {
-        let token = self.pending.pop().unwrap_or_else(|| {
+        self.pending.pop().unwrap_or_else(|| {
             let token = self.lexer.next();
             self.current_line = token.line;
             token
-        });
-        token
+        })
     }
 
     fn back(&mut self, token: Token) {
@@ -145,7 +144,10 @@ impl Parser<'_> {
     }
 
     fn error<T>(&self, message: impl std::fmt::Display) -> Parsed<T> {
-        Err(ParseError(format!("template: {}:{}: {message}", self.name, self.current_line)))
+        Err(ParseError(format!(
+            "template: {}:{}: {message}",
+            self.name, self.current_line
+        )))
     }
 
     fn unexpected<T>(&self, token: &Token, context: &str) -> Parsed<T> {
@@ -154,7 +156,11 @@ impl Parser<'_> {
         }
         let mut extra = String::new();
         if self.action_line != 0 && self.action_line != token.line {
-            let action = if token.text.ends_with(" action") { "" } else { " in action" };
+            let action = if token.text.ends_with(" action") {
+                ""
+            } else {
+                " in action"
+            };
             extra = format!("{action} started at {}:{}", self.name, self.action_line);
         }
         self.error(format!("{}{extra}", token.text))
@@ -162,11 +168,18 @@ impl Parser<'_> {
 
     fn expect(&mut self, kind: Kind, context: &str) -> Parsed<Token> {
         let token = self.next_non_space();
-        if token.kind == kind { Ok(token) } else { self.unexpected(&token, context) }
+        if token.kind == kind {
+            Ok(token)
+        } else {
+            self.unexpected(&token, context)
+        }
     }
 
     fn add(&mut self, name: Rc<str>, root: List) -> Parsed<()> {
-        let replaces = self.set.get(&name).is_none_or(|tree| ast::is_empty(&tree.root));
+        let replaces = self
+            .set
+            .get(&name)
+            .is_none_or(|tree| ast::is_empty(&tree.root));
         if replaces {
             let tree = Tree {
                 name: name.clone(),
@@ -176,8 +189,10 @@ impl Parser<'_> {
             };
             self.set.insert(name, Rc::new(tree));
         } else if !ast::is_empty(&root) {
-            return self
-                .error(format!("template: multiple definition of template {}", quote(&name)));
+            return self.error(format!(
+                "template: multiple definition of template {}",
+                quote(&name)
+            ));
         }
         Ok(())
     }
@@ -310,7 +325,11 @@ impl Parser<'_> {
             End::Else => Some(self.otherwise(context)?),
         };
         self.variables.truncate(variables);
-        Ok(Branch { pipe, list, otherwise })
+        Ok(Branch {
+            pipe,
+            list,
+            otherwise,
+        })
     }
 
     /// Reads what follows an `else`. `else if` is an `if` inside it that shares its end.
@@ -344,7 +363,11 @@ impl Parser<'_> {
         let name = self.template_name(&token, CONTEXT)?;
         let pipe = self.pipeline(CONTEXT, Kind::RightDelim)?;
         self.body(name.clone(), CONTEXT)?;
-        Ok(Node::Template(Call { at: token.at, name, pipe: Some(pipe) }))
+        Ok(Node::Template(Call {
+            at: token.at,
+            name,
+            pipe: Some(pipe),
+        }))
     }
 
     fn template(&mut self) -> Parsed<Node> {
@@ -358,7 +381,11 @@ impl Parser<'_> {
             self.back(next);
             Some(self.pipeline(CONTEXT, Kind::RightDelim)?)
         };
-        Ok(Node::Template(Call { at: token.at, name, pipe }))
+        Ok(Node::Template(Call {
+            at: token.at,
+            name,
+            pipe,
+        }))
     }
 
     fn template_name(&mut self, token: &Token, context: &str) -> Parsed<Rc<str>> {
@@ -374,8 +401,12 @@ impl Parser<'_> {
 
     fn pipeline(&mut self, context: &str, end: Kind) -> Parsed<Pipe> {
         let at = self.peek_non_space().at;
-        let mut pipe =
-            Pipe { at, is_assign: false, variables: Vec::new(), commands: Vec::new() };
+        let mut pipe = Pipe {
+            at,
+            is_assign: false,
+            variables: Vec::new(),
+            commands: Vec::new(),
+        };
         self.declarations(&mut pipe, context)?;
         loop {
             let token = self.next_non_space();
@@ -403,10 +434,16 @@ impl Parser<'_> {
         if pipe.commands.is_empty() {
             return self.error(format!("missing value for {context}"));
         }
-        let constant = pipe.commands.iter().skip(1).position(|c| c.words[0].kind.is_constant());
+        let constant = pipe
+            .commands
+            .iter()
+            .skip(1)
+            .position(|c| c.words[0].kind.is_constant());
         if let Some(stage) = constant {
-            return self
-                .error(format!("non executable command in pipeline stage {}", stage + 2));
+            return self.error(format!(
+                "non executable command in pipeline stage {}",
+                stage + 2
+            ));
         }
         Ok(pipe)
     }
@@ -416,7 +453,11 @@ impl Parser<'_> {
         while self.peek_non_space().kind == Kind::Variable {
             let variable = self.next();
             let after = self.next();
-            let next = if after.kind == Kind::Space { self.next_non_space() } else { after.clone() };
+            let next = if after.kind == Kind::Space {
+                self.next_non_space()
+            } else {
+                after.clone()
+            };
             let name: Rc<str> = variable.text.as_str().into();
             match next.kind {
                 Kind::Assign | Kind::Declare => {
@@ -432,7 +473,10 @@ impl Parser<'_> {
                         return self.error(format!("too many declarations in {context}"));
                     }
                     let follows = self.peek_non_space().kind;
-                    if !matches!(follows, Kind::Variable | Kind::RightDelim | Kind::RightParen) {
+                    if !matches!(
+                        follows,
+                        Kind::Variable | Kind::RightDelim | Kind::RightParen
+                    ) {
                         return self.error("range can only initialize variables");
                     }
                 }
@@ -450,7 +494,10 @@ impl Parser<'_> {
     }
 
     fn command(&mut self) -> Parsed<Command> {
-        let mut command = Command { at: self.peek_non_space().at, words: Vec::new() };
+        let mut command = Command {
+            at: self.peek_non_space().at,
+            words: Vec::new(),
+        };
         loop {
             self.peek_non_space();
             if let Some(word) = self.operand()? {
@@ -467,7 +514,11 @@ impl Parser<'_> {
                 _ => return self.unexpected(&token, "operand"),
             }
         }
-        if command.words.is_empty() { self.error("empty command") } else { Ok(command) }
+        if command.words.is_empty() {
+            self.error("empty command")
+        } else {
+            Ok(command)
+        }
     }
 
     fn operand(&mut self) -> Parsed<Option<Word>> {
@@ -494,8 +545,10 @@ impl Parser<'_> {
             }
             kind if kind.is_constant() => {
                 let word = Word { at: word.at, kind };
-                return self
-                    .error(format!("unexpected . after term {}", quote(&word.to_string())));
+                return self.error(format!(
+                    "unexpected . after term {}",
+                    quote(&word.to_string())
+                ));
             }
             kind => WordKind::Chain(Box::new(Word { at: word.at, kind }), names),
         };
@@ -534,7 +587,10 @@ impl Parser<'_> {
                 self.depth -= 1;
                 // A parenthesised pipeline stands where its first operand does.
                 let at = pipe.at;
-                return Ok(Some(Word { at, kind: WordKind::Pipe(Box::new(pipe)) }));
+                return Ok(Some(Word {
+                    at,
+                    kind: WordKind::Pipe(Box::new(pipe)),
+                }));
             }
             Kind::String | Kind::RawString => {
                 let value = self.string(&token)?;

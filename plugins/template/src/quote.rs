@@ -134,7 +134,9 @@ pub(crate) fn unquote_char(text: &str, quote: char) -> Option<(Unit, &str)> {
 }
 
 fn digits(chars: &mut std::str::Chars<'_>, count: usize, radix: u32) -> Option<u32> {
-    (0..count).try_fold(0, |value: u32, _| Some(value * radix + chars.next()?.to_digit(radix)?))
+    (0..count).try_fold(0, |value: u32, _| {
+        Some(value * radix + chars.next()?.to_digit(radix)?)
+    })
 }
 
 #[cfg(test)]

@@ -177,18 +177,27 @@ impl Value {
 
     /// Makes a `[]interface {}`.
     pub fn list(items: Vec<Value>) -> Self {
-        Self::List(List { items: Rc::new(items), element: ANY })
+        Self::List(List {
+            items: Rc::new(items),
+            element: ANY,
+        })
     }
 
     /// Makes a `[]string`.
     pub fn strings<T: Into<Rc<str>>>(items: impl IntoIterator<Item = T>) -> Self {
         let items = items.into_iter().map(Self::string).collect();
-        Self::List(List { items: Rc::new(items), element: "string" })
+        Self::List(List {
+            items: Rc::new(items),
+            element: "string",
+        })
     }
 
     /// Makes a `map[string]interface {}`.
     pub fn map(entries: Entries) -> Self {
-        Self::Map(Map { entries: Rc::new(RefCell::new(entries)), type_name: ANY_MAP })
+        Self::Map(Map {
+            entries: Rc::new(RefCell::new(entries)),
+            type_name: ANY_MAP,
+        })
     }
 
     /// Tells whether it is a nil of some kind.
@@ -242,12 +251,20 @@ impl Value {
 
     /// Turns a nil interface into nothing, as the end of a pipeline does.
     pub(crate) fn dig(self) -> Self {
-        if let Self::Nil = self { Self::Invalid } else { self }
+        if let Self::Nil = self {
+            Self::Invalid
+        } else {
+            self
+        }
     }
 
     /// Returns the text of a string.
     pub fn as_str(&self) -> Option<&str> {
-        if let Self::String(text) = self { Some(text) } else { None }
+        if let Self::String(text) = self {
+            Some(text)
+        } else {
+            None
+        }
     }
 }
 

@@ -13,28 +13,61 @@ const I: Param = Param::Int;
 const MAX_BYTES: i64 = 1 << 20;
 
 pub(super) const TABLE: &[(&str, Function)] = &[
-    ("sha1sum", fixed(&[S], |_, a| Ok(hex(&sha1::Sha1::digest(bytes::of(text_of(&a[0])))).into()))),
-    ("sha256sum", fixed(&[S], |_, a| Ok(hex(&sha2::Sha256::digest(bytes::of(text_of(&a[0])))).into()))),
-    ("sha512sum", fixed(&[S], |_, a| Ok(hex(&sha2::Sha512::digest(bytes::of(text_of(&a[0])))).into()))),
-    ("adler32sum", fixed(&[S], |_, a| Ok(adler32(&bytes::of(text_of(&a[0]))).to_string().into()))),
-    ("randBytes", fixed(&[I], |run, a| {
-        let count = int_of(&a[0]);
-        let count = usize::try_from(count).map_err(|_| "runtime error: makeslice: len out of range")?;
-        if count as i64 > MAX_BYTES {
-            return Err(format!("more than {MAX_BYTES} random bytes").into());
-        }
-        Ok(base64(&context(run)?.random.borrow_mut().bytes(count)).into())
-    })),
+    (
+        "sha1sum",
+        fixed(&[S], |_, a| {
+            Ok(hex(&sha1::Sha1::digest(bytes::of(text_of(&a[0])))).into())
+        }),
+    ),
+    (
+        "sha256sum",
+        fixed(&[S], |_, a| {
+            Ok(hex(&sha2::Sha256::digest(bytes::of(text_of(&a[0])))).into())
+        }),
+    ),
+    (
+        "sha512sum",
+        fixed(&[S], |_, a| {
+            Ok(hex(&sha2::Sha512::digest(bytes::of(text_of(&a[0])))).into())
+        }),
+    ),
+    (
+        "adler32sum",
+        fixed(&[S], |_, a| {
+            Ok(adler32(&bytes::of(text_of(&a[0]))).to_string().into())
+        }),
+    ),
+    (
+        "randBytes",
+        fixed(&[I], |run, a| {
+            let count = int_of(&a[0]);
+            let count =
+                usize::try_from(count).map_err(|_| "runtime error: makeslice: len out of range")?;
+            if count as i64 > MAX_BYTES {
+                return Err(format!("more than {MAX_BYTES} random bytes").into());
+            }
+            Ok(base64(&context(run)?.random.borrow_mut().bytes(count)).into())
+        }),
+    ),
     ("uuidv4", fixed(&[], uuid)),
-    ("bcrypt", fixed(&[S], |run, a| Ok(bcrypt(run, text_of(&a[0]))?.into()))),
-    ("htpasswd", fixed(&[S, S], |run, a| {
-        let user = text_of(&a[0]);
-        if user.contains(':') {
-            return Ok(format!("invalid username: {user}").into());
-        }
-        Ok(format!("{user}:{}", bcrypt(run, text_of(&a[1]))?).into())
-    })),
-    ("derivePassword", fixed(&[Param::Uint32, S, S, S, S], derive_password)),
+    (
+        "bcrypt",
+        fixed(&[S], |run, a| Ok(bcrypt(run, text_of(&a[0]))?.into())),
+    ),
+    (
+        "htpasswd",
+        fixed(&[S, S], |run, a| {
+            let user = text_of(&a[0]);
+            if user.contains(':') {
+                return Ok(format!("invalid username: {user}").into());
+            }
+            Ok(format!("{user}:{}", bcrypt(run, text_of(&a[1]))?).into())
+        }),
+    ),
+    (
+        "derivePassword",
+        fixed(&[Param::Uint32, S, S, S, S], derive_password),
+    ),
     ("encryptAES", fixed(&[S, S], encrypt)),
     ("decryptAES", fixed(&[S, S], decrypt)),
 ];
@@ -59,7 +92,10 @@ fn bcrypt_text(data: &[u8]) -> String {
 fn bcrypt(run: &mut Run<'_>, password: &str) -> Result<String, bulkhead_template::Error> {
     let password = bytes::of(password);
     if password.len() > 72 {
-        return Ok("failed to encrypt string with bcrypt: bcrypt: password length exceeds 72 bytes".to_owned());
+        return Ok(
+            "failed to encrypt string with bcrypt: bcrypt: password length exceeds 72 bytes"
+                .to_owned(),
+        );
     }
     let salt = context(run)?.random.borrow_mut().bytes(16);
     let mut key = password.into_owned();
@@ -73,12 +109,17 @@ fn bcrypt(run: &mut Run<'_>, password: &str) -> Result<String, bulkhead_template
     let mut block = *b"OrpheanBeholderScryDoubt";
     let mut digest = Vec::with_capacity(24);
     for pair in block.chunks_exact_mut(8) {
-        let word = |part: &[u8]| part.iter().fold(0u32, |word, byte| word << 8 | u32::from(*byte));
+        let word = |part: &[u8]| {
+            part.iter()
+                .fold(0u32, |word, byte| word << 8 | u32::from(*byte))
+        };
         let mut halves = [word(&pair[..4]), word(&pair[4..])];
         for _ in 0..64 {
             halves = state.bc_encrypt(halves);
         }
-        halves.iter().for_each(|half| digest.extend_from_slice(&half.to_be_bytes()));
+        halves
+            .iter()
+            .for_each(|half| digest.extend_from_slice(&half.to_be_bytes()));
     }
     let (salt, digest) = (bcrypt_text(&salt), bcrypt_text(&digest[..23]));
     Ok(format!("$2a${BCRYPT_COST:02}${salt}{digest}"))
@@ -86,13 +127,32 @@ fn bcrypt(run: &mut Run<'_>, password: &str) -> Result<String, bulkhead_template
 
 const TEMPLATES: &[(&str, &[&str])] = &[
     ("maximum", &["anoxxxxxxxxxxxxxxxxx", "axxxxxxxxxxxxxxxxxno"]),
-    ("long", &[
-        "CvcvnoCvcvCvcv", "CvcvCvcvnoCvcv", "CvcvCvcvCvcvno", "CvccnoCvcvCvcv", "CvccCvcvnoCvcv",
-        "CvccCvcvCvcvno", "CvcvnoCvccCvcv", "CvcvCvccnoCvcv", "CvcvCvccCvcvno", "CvcvnoCvcvCvcc",
-        "CvcvCvcvnoCvcc", "CvcvCvcvCvccno", "CvccnoCvccCvcv", "CvccCvccnoCvcv", "CvccCvccCvcvno",
-        "CvcvnoCvccCvcc", "CvcvCvccnoCvcc", "CvcvCvccCvccno", "CvccnoCvcvCvcc", "CvccCvcvnoCvcc",
-        "CvccCvcvCvccno",
-    ]),
+    (
+        "long",
+        &[
+            "CvcvnoCvcvCvcv",
+            "CvcvCvcvnoCvcv",
+            "CvcvCvcvCvcvno",
+            "CvccnoCvcvCvcv",
+            "CvccCvcvnoCvcv",
+            "CvccCvcvCvcvno",
+            "CvcvnoCvccCvcv",
+            "CvcvCvccnoCvcv",
+            "CvcvCvccCvcvno",
+            "CvcvnoCvcvCvcc",
+            "CvcvCvcvnoCvcc",
+            "CvcvCvcvCvccno",
+            "CvccnoCvccCvcv",
+            "CvccCvccnoCvcv",
+            "CvccCvccCvcvno",
+            "CvcvnoCvccCvcc",
+            "CvcvCvccnoCvcc",
+            "CvcvCvccCvccno",
+            "CvccnoCvcvCvcc",
+            "CvccCvcvnoCvcc",
+            "CvccCvcvCvccno",
+        ],
+    ),
     ("medium", &["CvcnoCvc", "CvcCvcno"]),
     ("short", &["Cvcn"]),
     ("basic", &["aaanaaan", "aannaaan", "aaannaaa"]),
@@ -130,11 +190,17 @@ fn derive_password(_: &mut Run<'_>, args: &[Value]) -> Answer {
     };
     let mut key = [0u8; 64];
     let params = scrypt::Params::new(15, 8, 2).map_err(|error| error.to_string())?;
-    scrypt::scrypt(&bytes::of(text_of(&args[2])), &sized(text_of(&args[3])), &params, &mut key)
-        .map_err(|error| error.to_string())?;
+    scrypt::scrypt(
+        &bytes::of(text_of(&args[2])),
+        &sized(text_of(&args[3])),
+        &params,
+        &mut key,
+    )
+    .map_err(|error| error.to_string())?;
     let mut message = sized(text_of(&args[4]));
     message.extend_from_slice(&(int_of(&args[0]) as u32).to_be_bytes());
-    let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(&key).map_err(|error| error.to_string())?;
+    let mut mac =
+        hmac::Hmac::<sha2::Sha256>::new_from_slice(&key).map_err(|error| error.to_string())?;
     mac.update(&message);
     let seed = mac.finalize().into_bytes();
     let template = templates[usize::from(seed[0]) % templates.len()];
@@ -142,7 +208,12 @@ fn derive_password(_: &mut Run<'_>, args: &[Value]) -> Answer {
         let set = characters(class);
         char::from(set[usize::from(seed[at + 1]) % set.len()])
     };
-    Ok(template.bytes().enumerate().map(pick).collect::<String>().into())
+    Ok(template
+        .bytes()
+        .enumerate()
+        .map(pick)
+        .collect::<String>()
+        .into())
 }
 
 fn cipher(password: &str) -> Result<aes::Aes256, String> {
@@ -167,7 +238,10 @@ fn encrypt(run: &mut Run<'_>, args: &[Value]) -> Answer {
     for chunk in data.chunks_exact(16) {
         let mut block = [0u8; 16];
         let before = out.len() - 16;
-        block.iter_mut().zip(chunk.iter().zip(&out[before..])).for_each(|(b, (c, p))| *b = c ^ p);
+        block
+            .iter_mut()
+            .zip(chunk.iter().zip(&out[before..]))
+            .for_each(|(b, (c, p))| *b = c ^ p);
         let mut block = aes::Block::from(block);
         cipher.encrypt_block(&mut block);
         out.extend_from_slice(&block);
@@ -194,7 +268,10 @@ fn decrypt(_: &mut Run<'_>, args: &[Value]) -> Answer {
         out.extend(block.iter().zip(&data[at - 16..at]).map(|(b, p)| b ^ p));
     }
     let padding = usize::from(out.last().copied().unwrap_or(0));
-    let length = out.len().checked_sub(padding).ok_or("runtime error: slice bounds out of range")?;
+    let length = out
+        .len()
+        .checked_sub(padding)
+        .ok_or("runtime error: slice bounds out of range")?;
     Ok(bytes::to_text(&out[..length]).into_owned().into())
 }
 
@@ -212,6 +289,12 @@ fn uuid(run: &mut Run<'_>, _: &[Value]) -> Answer {
     data[6] = data[6] & 0x0f | 0x40;
     data[8] = data[8] & 0x3f | 0x80;
     let text = hex(&data);
-    let parts = [&text[..8], &text[8..12], &text[12..16], &text[16..20], &text[20..]];
+    let parts = [
+        &text[..8],
+        &text[8..12],
+        &text[12..16],
+        &text[16..20],
+        &text[20..],
+    ];
     Ok(parts.join("-").into())
 }

@@ -13,50 +13,163 @@ const A: Param = Param::Any;
 pub type Lookup = fn(&str, &str, &str, &str) -> Result<Option<String>, String>;
 
 pub(super) const TABLE: &[(&str, Function)] = &[
-    ("default", variadic(&[A], A, |_, a| {
-        Ok(match a.get(1) {
-            Some(given) if !is_empty(given) => given.clone(),
-            _ => a[0].clone(),
-        })
-    })),
+    (
+        "default",
+        variadic(&[A], A, |_, a| {
+            Ok(match a.get(1) {
+                Some(given) if !is_empty(given) => given.clone(),
+                _ => a[0].clone(),
+            })
+        }),
+    ),
     ("empty", fixed(&[A], |_, a| Ok(is_empty(&a[0]).into()))),
-    ("coalesce", variadic(&[], A, |_, a| {
-        Ok(a.iter().find(|value| !is_empty(value)).cloned().unwrap_or(Value::Nil))
-    })),
-    ("all", variadic(&[], A, |_, a| Ok(a.iter().all(|value| !is_empty(value)).into()))),
-    ("any", variadic(&[], A, |_, a| Ok(a.iter().any(|value| !is_empty(value)).into()))),
-    ("ternary", fixed(&[A, A, Param::Bool], |_, a| {
-        Ok(if a[2].truth() { a[0].clone() } else { a[1].clone() })
-    })),
+    (
+        "coalesce",
+        variadic(&[], A, |_, a| {
+            Ok(a.iter()
+                .find(|value| !is_empty(value))
+                .cloned()
+                .unwrap_or(Value::Nil))
+        }),
+    ),
+    (
+        "all",
+        variadic(&[], A, |_, a| {
+            Ok(a.iter().all(|value| !is_empty(value)).into())
+        }),
+    ),
+    (
+        "any",
+        variadic(&[], A, |_, a| {
+            Ok(a.iter().any(|value| !is_empty(value)).into())
+        }),
+    ),
+    (
+        "ternary",
+        fixed(&[A, A, Param::Bool], |_, a| {
+            Ok(if a[2].truth() {
+                a[0].clone()
+            } else {
+                a[1].clone()
+            })
+        }),
+    ),
     ("typeOf", fixed(&[A], |_, a| Ok(a[0].type_name().into()))),
-    ("typeIs", fixed(&[S, A], |_, a| Ok((a[1].type_name() == text_of(&a[0])).into()))),
-    ("typeIsLike", fixed(&[S, A], |_, a| {
-        let (target, found) = (text_of(&a[0]), a[1].type_name());
-        Ok((found == target || found.strip_prefix('*') == Some(target)).into())
-    })),
+    (
+        "typeIs",
+        fixed(&[S, A], |_, a| {
+            Ok((a[1].type_name() == text_of(&a[0])).into())
+        }),
+    ),
+    (
+        "typeIsLike",
+        fixed(&[S, A], |_, a| {
+            let (target, found) = (text_of(&a[0]), a[1].type_name());
+            Ok((found == target || found.strip_prefix('*') == Some(target)).into())
+        }),
+    ),
     ("kindOf", fixed(&[A], |_, a| Ok(a[0].kind().into()))),
-    ("kindIs", fixed(&[S, A], |_, a| Ok((a[1].kind() == text_of(&a[0])).into()))),
-    ("deepEqual", fixed(&[A, A], |_, a| Ok(deep_equal(&a[0], &a[1]).into()))),
-    ("toYaml", fixed(&[A], |_, a| Ok(line(yaml::write(&a[0]).unwrap_or_default())))),
-    ("mustToYaml", fixed(&[A], |_, a| Ok(line(yaml::write(&a[0])?)))),
-    ("toYamlPretty", fixed(&[A], |_, a| Ok(line(yaml::write_pretty(&a[0]).unwrap_or_default())))),
-    ("fromYaml", fixed(&[S], |_, a| Ok(map_or_error(yaml::parse(text_of(&a[0])), true)))),
-    ("fromYamlArray", fixed(&[S], |_, a| Ok(list_or_error(yaml::parse(text_of(&a[0])), true)))),
-    ("toJson", fixed(&[A], |_, a| Ok(json::write(&a[0], Style::Compact).unwrap_or_default().into()))),
-    ("mustToJson", fixed(&[A], |_, a| Ok(json::write(&a[0], Style::Compact)?.into()))),
-    ("toPrettyJson", fixed(&[A], |_, a| Ok(json::write(&a[0], Style::Pretty).unwrap_or_default().into()))),
-    ("mustToPrettyJson", fixed(&[A], |_, a| Ok(json::write(&a[0], Style::Pretty)?.into()))),
-    ("toRawJson", fixed(&[A], |_, a| Ok(json::write(&a[0], Style::Raw)?.into()))),
-    ("mustToRawJson", fixed(&[A], |_, a| Ok(json::write(&a[0], Style::Raw)?.into()))),
-    ("fromJson", fixed(&[S], |_, a| Ok(map_or_error(json_read::parse(text_of(&a[0])), false)))),
-    ("fromJsonArray", fixed(&[S], |_, a| Ok(list_or_error(json_read::parse(text_of(&a[0])), false)))),
-    ("mustFromJson", fixed(&[S], |_, a| Ok(json_read::parse(text_of(&a[0]))?))),
-    ("toToml", fixed(&[A], |_, a| Ok(toml::write(&a[0]).unwrap_or_else(|told| told).into()))),
-    ("mustToToml", fixed(&[A], |_, a| Ok(toml::write(&a[0])?.into()))),
-    ("fromToml", fixed(&[S], |_, a| Ok(match toml_read::parse(text_of(&a[0])) {
-        Ok(entries) => Value::map(entries),
-        Err(told) => chart::map([("Error", told.into())]),
-    }))),
+    (
+        "kindIs",
+        fixed(&[S, A], |_, a| Ok((a[1].kind() == text_of(&a[0])).into())),
+    ),
+    (
+        "deepEqual",
+        fixed(&[A, A], |_, a| Ok(deep_equal(&a[0], &a[1]).into())),
+    ),
+    (
+        "toYaml",
+        fixed(&[A], |_, a| {
+            Ok(line(yaml::write(&a[0]).unwrap_or_default()))
+        }),
+    ),
+    (
+        "mustToYaml",
+        fixed(&[A], |_, a| Ok(line(yaml::write(&a[0])?))),
+    ),
+    (
+        "toYamlPretty",
+        fixed(&[A], |_, a| {
+            Ok(line(yaml::write_pretty(&a[0]).unwrap_or_default()))
+        }),
+    ),
+    (
+        "fromYaml",
+        fixed(&[S], |_, a| {
+            Ok(map_or_error(yaml::parse(text_of(&a[0])), true))
+        }),
+    ),
+    (
+        "fromYamlArray",
+        fixed(&[S], |_, a| {
+            Ok(list_or_error(yaml::parse(text_of(&a[0])), true))
+        }),
+    ),
+    (
+        "toJson",
+        fixed(&[A], |_, a| {
+            Ok(json::write(&a[0], Style::Compact)
+                .unwrap_or_default()
+                .into())
+        }),
+    ),
+    (
+        "mustToJson",
+        fixed(&[A], |_, a| Ok(json::write(&a[0], Style::Compact)?.into())),
+    ),
+    (
+        "toPrettyJson",
+        fixed(&[A], |_, a| {
+            Ok(json::write(&a[0], Style::Pretty).unwrap_or_default().into())
+        }),
+    ),
+    (
+        "mustToPrettyJson",
+        fixed(&[A], |_, a| Ok(json::write(&a[0], Style::Pretty)?.into())),
+    ),
+    (
+        "toRawJson",
+        fixed(&[A], |_, a| Ok(json::write(&a[0], Style::Raw)?.into())),
+    ),
+    (
+        "mustToRawJson",
+        fixed(&[A], |_, a| Ok(json::write(&a[0], Style::Raw)?.into())),
+    ),
+    (
+        "fromJson",
+        fixed(&[S], |_, a| {
+            Ok(map_or_error(json_read::parse(text_of(&a[0])), false))
+        }),
+    ),
+    (
+        "fromJsonArray",
+        fixed(&[S], |_, a| {
+            Ok(list_or_error(json_read::parse(text_of(&a[0])), false))
+        }),
+    ),
+    (
+        "mustFromJson",
+        fixed(&[S], |_, a| Ok(json_read::parse(text_of(&a[0]))?)),
+    ),
+    (
+        "toToml",
+        fixed(&[A], |_, a| {
+            Ok(toml::write(&a[0]).unwrap_or_else(|told| told).into())
+        }),
+    ),
+    (
+        "mustToToml",
+        fixed(&[A], |_, a| Ok(toml::write(&a[0])?.into())),
+    ),
+    (
+        "fromToml",
+        fixed(&[S], |_, a| {
+            Ok(match toml_read::parse(text_of(&a[0])) {
+                Ok(entries) => Value::map(entries),
+                Err(told) => chart::map([("Error", told.into())]),
+            })
+        }),
+    ),
     ("lookup", fixed(&[S, S, S, S], lookup)),
     ("getHostByName", fixed(&[S], |_, _| Ok("".into()))),
 ];
@@ -101,7 +214,12 @@ fn lookup(run: &mut Run<'_>, args: &[Value]) -> Answer {
     let Some(lookup) = context(run)?.lookup else {
         return Ok(Value::map(Entries::new()));
     };
-    let found = lookup(text_of(&args[0]), text_of(&args[1]), text_of(&args[2]), text_of(&args[3]))?;
+    let found = lookup(
+        text_of(&args[0]),
+        text_of(&args[1]),
+        text_of(&args[2]),
+        text_of(&args[3]),
+    )?;
     match found {
         None => Ok(Value::map(Entries::new())),
         Some(text) => Ok(json_read::parse(&text)?),

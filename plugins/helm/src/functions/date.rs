@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 
-use bulkhead_template::{Function, IntType, Param, Run, Value, duration, fixed, number, quote::quote};
+use bulkhead_template::{
+    Function, IntType, Param, Run, Value, duration, fixed, number, quote::quote,
+};
 
 use super::{Answer, context, text_of};
 use crate::time::{self, SECOND, Time, ZERO};
@@ -14,42 +16,136 @@ const T: Param = Param::Object("time.Time");
 pub(super) const TABLE: &[(&str, Function)] = &[
     ("now", fixed(&[], |run, _| Ok(object(now(run)?)))),
     ("ago", fixed(&[A], ago)),
-    ("date", fixed(&[S, A], |run, a| Ok(moment(run, &a[1])?.format(text_of(&a[0])).into()))),
-    ("dateInZone", fixed(&[S, A, S], |run, a| Ok(moment(run, &a[1])?.format(text_of(&a[0])).into()))),
-    ("date_in_zone", fixed(&[S, A, S], |run, a| Ok(moment(run, &a[1])?.format(text_of(&a[0])).into()))),
-    ("htmlDate", fixed(&[A], |run, a| Ok(moment(run, &a[0])?.format("2006-01-02").into()))),
-    ("htmlDateInZone", fixed(&[A, S], |run, a| Ok(moment(run, &a[0])?.format("2006-01-02").into()))),
-    ("dateModify", fixed(&[S, T], |_, a| Ok(modified(a).unwrap_or_else(|_| a[1].clone())))),
-    ("date_modify", fixed(&[S, T], |_, a| Ok(modified(a).unwrap_or_else(|_| a[1].clone())))),
+    (
+        "date",
+        fixed(&[S, A], |run, a| {
+            Ok(moment(run, &a[1])?.format(text_of(&a[0])).into())
+        }),
+    ),
+    (
+        "dateInZone",
+        fixed(&[S, A, S], |run, a| {
+            Ok(moment(run, &a[1])?.format(text_of(&a[0])).into())
+        }),
+    ),
+    (
+        "date_in_zone",
+        fixed(&[S, A, S], |run, a| {
+            Ok(moment(run, &a[1])?.format(text_of(&a[0])).into())
+        }),
+    ),
+    (
+        "htmlDate",
+        fixed(&[A], |run, a| {
+            Ok(moment(run, &a[0])?.format("2006-01-02").into())
+        }),
+    ),
+    (
+        "htmlDateInZone",
+        fixed(&[A, S], |run, a| {
+            Ok(moment(run, &a[0])?.format("2006-01-02").into())
+        }),
+    ),
+    (
+        "dateModify",
+        fixed(&[S, T], |_, a| {
+            Ok(modified(a).unwrap_or_else(|_| a[1].clone()))
+        }),
+    ),
+    (
+        "date_modify",
+        fixed(&[S, T], |_, a| {
+            Ok(modified(a).unwrap_or_else(|_| a[1].clone()))
+        }),
+    ),
     ("mustDateModify", fixed(&[S, T], |_, a| Ok(modified(a)?))),
     ("must_date_modify", fixed(&[S, T], |_, a| Ok(modified(a)?))),
-    ("toDate", fixed(&[S, S], |_, a| {
-        Ok(object(time::parse(text_of(&a[0]), text_of(&a[1])).unwrap_or(ZERO)))
-    })),
-    ("mustToDate", fixed(&[S, S], |_, a| Ok(object(time::parse(text_of(&a[0]), text_of(&a[1]))?)))),
-    ("unixEpoch", fixed(&[T], |_, a| Ok(time_of(&a[0]).map_or(0, Time::unix).to_string().into()))),
-    ("duration", fixed(&[A], |_, a| {
-        let seconds = match &a[0] {
-            Value::String(text) => text.parse().unwrap_or(0),
-            Value::Int(seconds, IntType::Int64) => *seconds,
-            _ => 0,
-        };
-        Ok(duration::print(seconds.wrapping_mul(SECOND as i64)).into())
-    })),
+    (
+        "toDate",
+        fixed(&[S, S], |_, a| {
+            Ok(object(
+                time::parse(text_of(&a[0]), text_of(&a[1])).unwrap_or(ZERO),
+            ))
+        }),
+    ),
+    (
+        "mustToDate",
+        fixed(&[S, S], |_, a| {
+            Ok(object(time::parse(text_of(&a[0]), text_of(&a[1]))?))
+        }),
+    ),
+    (
+        "unixEpoch",
+        fixed(&[T], |_, a| {
+            Ok(time_of(&a[0]).map_or(0, Time::unix).to_string().into())
+        }),
+    ),
+    (
+        "duration",
+        fixed(&[A], |_, a| {
+            let seconds = match &a[0] {
+                Value::String(text) => text.parse().unwrap_or(0),
+                Value::Int(seconds, IntType::Int64) => *seconds,
+                _ => 0,
+            };
+            Ok(duration::print(seconds.wrapping_mul(SECOND as i64)).into())
+        }),
+    ),
     ("durationRound", fixed(&[A], duration_round)),
-    ("mustToDuration", fixed(&[A], |_, a| Ok(duration_value(as_duration(&a[0])?)))),
-    ("durationSeconds", fixed(&[A], |_, a| Ok(Value::Float(seconds(&a[0]))))),
-    ("durationMilliseconds", fixed(&[A], |_, a| Ok(whole(&a[0], 1_000_000)))),
-    ("durationMicroseconds", fixed(&[A], |_, a| Ok(whole(&a[0], 1_000)))),
-    ("durationNanoseconds", fixed(&[A], |_, a| Ok(whole(&a[0], 1)))),
-    ("durationMinutes", fixed(&[A], |_, a| Ok(Value::Float(in_unit(&a[0], 60))))),
-    ("durationHours", fixed(&[A], |_, a| Ok(Value::Float(in_unit(&a[0], 3_600))))),
-    ("durationDays", fixed(&[A], |_, a| Ok(Value::Float(in_unit(&a[0], 3_600) / 24.0)))),
-    ("durationWeeks", fixed(&[A], |_, a| Ok(Value::Float(in_unit(&a[0], 3_600) / 24.0 / 7.0)))),
-    ("durationRoundTo", fixed(&[A, A], |_, a| Ok(to_multiple(a, round)))),
-    ("durationTruncateTo", fixed(&[A, A], |_, a| {
-        Ok(to_multiple(a, |length, unit| if unit <= 0 { length } else { length - length % unit }))
-    })),
+    (
+        "mustToDuration",
+        fixed(&[A], |_, a| Ok(duration_value(as_duration(&a[0])?))),
+    ),
+    (
+        "durationSeconds",
+        fixed(&[A], |_, a| Ok(Value::Float(seconds(&a[0])))),
+    ),
+    (
+        "durationMilliseconds",
+        fixed(&[A], |_, a| Ok(whole(&a[0], 1_000_000))),
+    ),
+    (
+        "durationMicroseconds",
+        fixed(&[A], |_, a| Ok(whole(&a[0], 1_000))),
+    ),
+    (
+        "durationNanoseconds",
+        fixed(&[A], |_, a| Ok(whole(&a[0], 1))),
+    ),
+    (
+        "durationMinutes",
+        fixed(&[A], |_, a| Ok(Value::Float(in_unit(&a[0], 60)))),
+    ),
+    (
+        "durationHours",
+        fixed(&[A], |_, a| Ok(Value::Float(in_unit(&a[0], 3_600)))),
+    ),
+    (
+        "durationDays",
+        fixed(&[A], |_, a| Ok(Value::Float(in_unit(&a[0], 3_600) / 24.0))),
+    ),
+    (
+        "durationWeeks",
+        fixed(&[A], |_, a| {
+            Ok(Value::Float(in_unit(&a[0], 3_600) / 24.0 / 7.0))
+        }),
+    ),
+    (
+        "durationRoundTo",
+        fixed(&[A, A], |_, a| Ok(to_multiple(a, round))),
+    ),
+    (
+        "durationTruncateTo",
+        fixed(&[A, A], |_, a| {
+            Ok(to_multiple(a, |length, unit| {
+                if unit <= 0 {
+                    length
+                } else {
+                    length - length % unit
+                }
+            }))
+        }),
+    ),
 ];
 
 fn object(time: Time) -> Value {
@@ -57,7 +153,9 @@ fn object(time: Time) -> Value {
 }
 
 fn now(run: &Run<'_>) -> Result<Time, bulkhead_template::Error> {
-    Ok(Time { nanoseconds: context(run)?.now })
+    Ok(Time {
+        nanoseconds: context(run)?.now,
+    })
 }
 
 fn time_of(value: &Value) -> Option<Time> {
@@ -89,7 +187,9 @@ fn ago(run: &mut Run<'_>, args: &[Value]) -> Answer {
 fn modified(args: &[Value]) -> Result<Value, String> {
     let by = parse(text_of(&args[0]))?;
     let time = time_of(&args[1]).unwrap_or(ZERO);
-    Ok(object(Time { nanoseconds: time.nanoseconds + i128::from(by) }))
+    Ok(object(Time {
+        nanoseconds: time.nanoseconds + i128::from(by),
+    }))
 }
 
 fn duration_round(run: &mut Run<'_>, args: &[Value]) -> Answer {
@@ -105,7 +205,14 @@ fn duration_round(run: &mut Run<'_>, args: &[Value]) -> Answer {
     };
     let length = length.unsigned_abs();
     let second = SECOND as u64;
-    let units = [(31_536_000, "y"), (2_592_000, "mo"), (86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
+    let units = [
+        (31_536_000, "y"),
+        (2_592_000, "mo"),
+        (86_400, "d"),
+        (3_600, "h"),
+        (60, "m"),
+        (1, "s"),
+    ];
     for (unit, name) in units {
         if length > unit * second {
             return Ok(format!("{}{name}", length / (unit * second)).into());
@@ -134,13 +241,17 @@ pub(crate) fn parse(text: &str) -> Result<i64, String> {
     }
     let mut total: u64 = 0;
     while !rest.is_empty() {
-        let end = rest.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(rest.len());
+        let end = rest
+            .find(|c: char| !(c.is_ascii_digit() || c == '.'))
+            .unwrap_or(rest.len());
         let (amount, after) = rest.split_at(end);
         let (whole, fraction) = amount.split_once('.').unwrap_or((amount, ""));
         if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') {
             return Err(invalid());
         }
-        let end = after.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(after.len());
+        let end = after
+            .find(|c: char| c.is_ascii_digit() || c == '.')
+            .unwrap_or(after.len());
         let (name, next) = after.split_at(end);
         let unit: u64 = match name {
             "ns" => 1,
@@ -151,17 +262,28 @@ pub(crate) fn parse(text: &str) -> Result<i64, String> {
             "h" => 3_600_000_000_000,
             "" => return Err(format!("time: missing unit in duration {}", quote(text))),
             other => {
-                return Err(format!("time: unknown unit {} in duration {}", quote(other), quote(text)));
+                return Err(format!(
+                    "time: unknown unit {} in duration {}",
+                    quote(other),
+                    quote(text)
+                ));
             }
         };
-        let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().map_err(|_| invalid())? };
+        let whole: u64 = if whole.is_empty() {
+            0
+        } else {
+            whole.parse().map_err(|_| invalid())?
+        };
         let mut part = whole.checked_mul(unit).ok_or_else(invalid)?;
         if !fraction.is_empty() {
             let digits = &fraction[..fraction.len().min(18)];
             let value: u64 = digits.parse().map_err(|_| invalid())?;
             part += (value as f64 * (unit as f64 / 10f64.powi(digits.len() as i32))) as u64;
         }
-        total = total.checked_add(part).filter(|total| *total <= 1 << 63).ok_or_else(invalid)?;
+        total = total
+            .checked_add(part)
+            .filter(|total| *total <= 1 << 63)
+            .ok_or_else(invalid)?;
         rest = next;
     }
     if negative {
@@ -177,7 +299,10 @@ fn as_duration(value: &Value) -> Result<i64, String> {
             return Err(format!("invalid duration seconds: {}", text_float(seconds)));
         }
         if seconds.abs() > bound {
-            return Err(format!("duration seconds overflow: {}", text_float(seconds)));
+            return Err(format!(
+                "duration seconds overflow: {}",
+                text_float(seconds)
+            ));
         }
         Ok((seconds * 1e9) as i64)
     };

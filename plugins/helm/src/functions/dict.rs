@@ -16,40 +16,83 @@ const MAX_DEPTH: usize = 500;
 
 pub(super) const TABLE: &[(&str, Function)] = &[
     ("dict", variadic(&[], A, dict)),
-    ("get", fixed(&[M, S], |_, a| {
-        let found = entry(&a[0], text_of(&a[1]));
-        Ok(found.unwrap_or_else(|| "".into()))
-    })),
+    (
+        "get",
+        fixed(&[M, S], |_, a| {
+            let found = entry(&a[0], text_of(&a[1]));
+            Ok(found.unwrap_or_else(|| "".into()))
+        }),
+    ),
     ("set", fixed(&[M, S, A], set)),
-    ("unset", fixed(&[M, S], |_, a| {
-        if let Value::Map(map) = &a[0] {
-            map.entries.borrow_mut().remove(text_of(&a[1]));
-        }
-        Ok(typed(&a[0]))
-    })),
-    ("hasKey", fixed(&[M, S], |_, a| Ok(entry(&a[0], text_of(&a[1])).is_some().into()))),
-    ("pluck", variadic(&[S], M, |_, a| {
-        let key = text_of(&a[0]);
-        Ok(Value::list(a[1..].iter().filter_map(|map| entry(map, key)).collect()))
-    })),
-    ("keys", variadic(&[], M, |_, a| {
-        Ok(Value::strings(a.iter().flat_map(|map| entries(map).into_iter().map(|(key, _)| key))))
-    })),
-    ("values", fixed(&[M], |_, a| {
-        Ok(Value::list(entries(&a[0]).into_iter().map(|(_, value)| value).collect()))
-    })),
-    ("pick", variadic(&[M], S, |_, a| {
-        let known = |key: &Value| Some((text_of(key).into(), entry(&a[0], text_of(key))?));
-        Ok(Value::map(a[1..].iter().filter_map(known).collect()))
-    })),
-    ("omit", variadic(&[M], S, |_, a| {
-        let is_kept = |key: &str| !a[1..].iter().any(|omitted| text_of(omitted) == key);
-        Ok(Value::map(entries(&a[0]).into_iter().filter(|(key, _)| is_kept(key)).collect()))
-    })),
+    (
+        "unset",
+        fixed(&[M, S], |_, a| {
+            if let Value::Map(map) = &a[0] {
+                map.entries.borrow_mut().remove(text_of(&a[1]));
+            }
+            Ok(typed(&a[0]))
+        }),
+    ),
+    (
+        "hasKey",
+        fixed(&[M, S], |_, a| {
+            Ok(entry(&a[0], text_of(&a[1])).is_some().into())
+        }),
+    ),
+    (
+        "pluck",
+        variadic(&[S], M, |_, a| {
+            let key = text_of(&a[0]);
+            Ok(Value::list(
+                a[1..].iter().filter_map(|map| entry(map, key)).collect(),
+            ))
+        }),
+    ),
+    (
+        "keys",
+        variadic(&[], M, |_, a| {
+            Ok(Value::strings(a.iter().flat_map(|map| {
+                entries(map).into_iter().map(|(key, _)| key)
+            })))
+        }),
+    ),
+    (
+        "values",
+        fixed(&[M], |_, a| {
+            Ok(Value::list(
+                entries(&a[0]).into_iter().map(|(_, value)| value).collect(),
+            ))
+        }),
+    ),
+    (
+        "pick",
+        variadic(&[M], S, |_, a| {
+            let known = |key: &Value| Some((text_of(key).into(), entry(&a[0], text_of(key))?));
+            Ok(Value::map(a[1..].iter().filter_map(known).collect()))
+        }),
+    ),
+    (
+        "omit",
+        variadic(&[M], S, |_, a| {
+            let is_kept = |key: &str| !a[1..].iter().any(|omitted| text_of(omitted) == key);
+            Ok(Value::map(
+                entries(&a[0])
+                    .into_iter()
+                    .filter(|(key, _)| is_kept(key))
+                    .collect(),
+            ))
+        }),
+    ),
     ("merge", variadic(&[M], M, |_, a| merge_all(a, false))),
     ("mustMerge", variadic(&[M], M, |_, a| merge_all(a, false))),
-    ("mergeOverwrite", variadic(&[M], M, |_, a| merge_all(a, true))),
-    ("mustMergeOverwrite", variadic(&[M], M, |_, a| merge_all(a, true))),
+    (
+        "mergeOverwrite",
+        variadic(&[M], M, |_, a| merge_all(a, true)),
+    ),
+    (
+        "mustMergeOverwrite",
+        variadic(&[M], M, |_, a| merge_all(a, true)),
+    ),
     ("deepCopy", fixed(&[A], |_, a| Ok(deep_copy(&a[0])))),
     ("mustDeepCopy", fixed(&[A], |_, a| Ok(deep_copy(&a[0])))),
     ("dig", variadic(&[], A, dig)),
@@ -58,34 +101,51 @@ pub(super) const TABLE: &[(&str, Function)] = &[
 /// The methods of `common.Values`, which `.Values` has.
 pub(crate) const VALUES_METHODS: &[(&str, &str, Function)] = &[
     (VALUES, "AsMap", fixed(&[M], |_, a| Ok(typed(&a[0])))),
-    (VALUES, "YAML", fixed(&[M], |_, a| Ok(crate::yaml::write(&a[0])?.into()))),
-    (VALUES, "Table", fixed(&[M, S], |_, a| {
-        let path = text_of(&a[1]);
-        let mut found = a[0].clone();
-        for name in path.split('.') {
-            found = match entry(&found, name) {
-                Some(Value::Map(map)) => Value::Map(Map { type_name: VALUES, ..map }),
-                _ => return Err(format!("{name:?} is not a table").into()),
-            };
-        }
-        Ok(found)
-    })),
-    (VALUES, "PathValue", fixed(&[M, S], |_, a| {
-        let path = text_of(&a[1]);
-        if path.is_empty() {
-            return Err("YAML path cannot be empty".into());
-        }
-        let (tables, key) = path.rsplit_once('.').map_or(("", path), |(tables, key)| (tables, key));
-        let mut found = Some(a[0].clone());
-        for name in tables.split('.').filter(|name| !name.is_empty()) {
-            found = found.and_then(|map| entry(&map, name));
-        }
-        let found = found.and_then(|map| entry(&map, key));
-        match found {
-            Some(value) if !matches!(value, Value::Map(_)) => Ok(value),
-            _ => Err(format!("{key:?} is not a value").into()),
-        }
-    })),
+    (
+        VALUES,
+        "YAML",
+        fixed(&[M], |_, a| Ok(crate::yaml::write(&a[0])?.into())),
+    ),
+    (
+        VALUES,
+        "Table",
+        fixed(&[M, S], |_, a| {
+            let path = text_of(&a[1]);
+            let mut found = a[0].clone();
+            for name in path.split('.') {
+                found = match entry(&found, name) {
+                    Some(Value::Map(map)) => Value::Map(Map {
+                        type_name: VALUES,
+                        ..map
+                    }),
+                    _ => return Err(format!("{name:?} is not a table").into()),
+                };
+            }
+            Ok(found)
+        }),
+    ),
+    (
+        VALUES,
+        "PathValue",
+        fixed(&[M, S], |_, a| {
+            let path = text_of(&a[1]);
+            if path.is_empty() {
+                return Err("YAML path cannot be empty".into());
+            }
+            let (tables, key) = path
+                .rsplit_once('.')
+                .map_or(("", path), |(tables, key)| (tables, key));
+            let mut found = Some(a[0].clone());
+            for name in tables.split('.').filter(|name| !name.is_empty()) {
+                found = found.and_then(|map| entry(&map, name));
+            }
+            let found = found.and_then(|map| entry(&map, key));
+            match found {
+                Some(value) if !matches!(value, Value::Map(_)) => Ok(value),
+                _ => Err(format!("{key:?} is not a value").into()),
+            }
+        }),
+    ),
 ];
 
 const VALUES: &str = "common.Values";
@@ -99,9 +159,12 @@ fn entry(map: &Value, key: &str) -> Option<Value> {
 
 fn entries(map: &Value) -> Vec<(Rc<str>, Value)> {
     match map {
-        Value::Map(map) => {
-            map.entries.borrow().iter().map(|(k, v)| (k.clone(), v.clone())).collect()
-        }
+        Value::Map(map) => map
+            .entries
+            .borrow()
+            .iter()
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect(),
         _ => Vec::new(),
     }
 }
@@ -109,7 +172,10 @@ fn entries(map: &Value) -> Vec<(Rc<str>, Value)> {
 /// The same map as a plain one: a parameter's type, not the argument's, is that of the result.
 fn typed(map: &Value) -> Value {
     match map {
-        Value::Map(map) => Value::Map(Map { type_name: ANY_MAP, ..map.clone() }),
+        Value::Map(map) => Value::Map(Map {
+            type_name: ANY_MAP,
+            ..map.clone()
+        }),
         other => other.clone(),
     }
 }
@@ -131,7 +197,9 @@ fn set(_: &mut Run<'_>, args: &[Value]) -> Answer {
         // Go makes the loop, and then never ends printing it.
         return Err(format!("a value under {:?} would hold itself", text_of(&args[1])).into());
     }
-    map.entries.borrow_mut().insert(text_of(&args[1]).into(), args[2].clone());
+    map.entries
+        .borrow_mut()
+        .insert(text_of(&args[1]).into(), args[2].clone());
     Ok(typed(&args[0]))
 }
 
@@ -166,8 +234,12 @@ fn merge(dest: &Map, source: &Map, overwrite: bool, depth: usize) -> Result<(), 
     if depth > MAX_DEPTH {
         return Err(format!("merge: deeper than {MAX_DEPTH}"));
     }
-    let entries: Vec<(Rc<str>, Value)> =
-        source.entries.borrow().iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+    let entries: Vec<(Rc<str>, Value)> = source
+        .entries
+        .borrow()
+        .iter()
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect();
     for (key, value) in entries {
         let known = dest.entries.borrow().get(&key).cloned();
         if value.is_nil() {
@@ -226,5 +298,8 @@ fn conversion(value: &Value, wanted: &str) -> String {
         return format!("interface conversion: interface {{}} is nil, not {wanted}");
     }
     let _ = NIL_POINTER;
-    format!("interface conversion: interface {{}} is {}, not {wanted}", value.type_name())
+    format!(
+        "interface conversion: interface {{}} is {}, not {wanted}",
+        value.type_name()
+    )
 }

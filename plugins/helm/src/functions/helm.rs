@@ -18,7 +18,10 @@ pub(super) const TABLE: &[(&str, Function)] = &[
     ("include", fixed(&[Param::String, Param::Any], include)),
     ("tpl", fixed(&[Param::String, Param::Any], tpl)),
     ("required", fixed(&[Param::String, Param::Any], required)),
-    ("fail", fixed(&[Param::String], |_, args| Err(warn(text_of(&args[0]))))),
+    (
+        "fail",
+        fixed(&[Param::String], |_, args| Err(warn(text_of(&args[0])))),
+    ),
 ];
 
 fn warn(message: &str) -> Error {
@@ -62,7 +65,13 @@ fn tpl(run: &mut Run<'_>, args: &[Value]) -> Answer {
     }
     let mut found = TreeSet::new();
     let functions = run.functions;
-    parse("gotpl", text, &|name| functions.contains_key(name), &mut found).map_err(|error| {
+    parse(
+        "gotpl",
+        text,
+        &|name| functions.contains_key(name),
+        &mut found,
+    )
+    .map_err(|error| {
         let told = format!("cannot parse template {}: {error}", quote(text));
         Error::wrap(told, error.0.into())
     })?;
@@ -78,7 +87,10 @@ fn tpl(run: &mut Run<'_>, args: &[Value]) -> Answer {
     let result = run.execute_tree(&tree, args[1].clone());
     run.set = outer;
     let out = result.map_err(|error| {
-        let told = format!("error during tpl function execution for {}: {error}", quote(text));
+        let told = format!(
+            "error during tpl function execution for {}: {error}",
+            quote(text)
+        );
         Error::wrap(told, error)
     })?;
     Ok(without_no_value(out).into())
@@ -86,5 +98,9 @@ fn tpl(run: &mut Run<'_>, args: &[Value]) -> Answer {
 
 /// Helm takes `<no value>` out of every text.
 pub(crate) fn without_no_value(text: String) -> String {
-    if text.contains("<no value>") { text.replace("<no value>", "") } else { text }
+    if text.contains("<no value>") {
+        text.replace("<no value>", "")
+    } else {
+        text
+    }
 }

@@ -19,20 +19,63 @@ const CERTIFICATE_BITS: u64 = 2_048;
 
 pub(super) const TABLE: &[(&str, Function)] = &[
     ("genPrivateKey", fixed(&[S], gen_private_key)),
-    ("genCA", fixed(&[S, I], |run, a| certificate(run, Wanted::ca(&a[0], &a[1])))),
-    ("genCAWithKey", fixed(&[S, I, S], |run, a| {
-        certificate(run, Wanted { key: Some(&a[2]), ..Wanted::ca(&a[0], &a[1]) })
-    })),
-    ("genSelfSignedCert", fixed(&[S, L, L, I], |run, a| certificate(run, Wanted::server(a)))),
-    ("genSelfSignedCertWithKey", fixed(&[S, L, L, I, S], |run, a| {
-        certificate(run, Wanted { key: Some(&a[4]), ..Wanted::server(a) })
-    })),
-    ("genSignedCert", fixed(&[S, L, L, I, C], |run, a| {
-        certificate(run, Wanted { signer: Some(&a[4]), ..Wanted::server(a) })
-    })),
-    ("genSignedCertWithKey", fixed(&[S, L, L, I, C, S], |run, a| {
-        certificate(run, Wanted { signer: Some(&a[4]), key: Some(&a[5]), ..Wanted::server(a) })
-    })),
+    (
+        "genCA",
+        fixed(&[S, I], |run, a| certificate(run, Wanted::ca(&a[0], &a[1]))),
+    ),
+    (
+        "genCAWithKey",
+        fixed(&[S, I, S], |run, a| {
+            certificate(
+                run,
+                Wanted {
+                    key: Some(&a[2]),
+                    ..Wanted::ca(&a[0], &a[1])
+                },
+            )
+        }),
+    ),
+    (
+        "genSelfSignedCert",
+        fixed(&[S, L, L, I], |run, a| certificate(run, Wanted::server(a))),
+    ),
+    (
+        "genSelfSignedCertWithKey",
+        fixed(&[S, L, L, I, S], |run, a| {
+            certificate(
+                run,
+                Wanted {
+                    key: Some(&a[4]),
+                    ..Wanted::server(a)
+                },
+            )
+        }),
+    ),
+    (
+        "genSignedCert",
+        fixed(&[S, L, L, I, C], |run, a| {
+            certificate(
+                run,
+                Wanted {
+                    signer: Some(&a[4]),
+                    ..Wanted::server(a)
+                },
+            )
+        }),
+    ),
+    (
+        "genSignedCertWithKey",
+        fixed(&[S, L, L, I, C, S], |run, a| {
+            certificate(
+                run,
+                Wanted {
+                    signer: Some(&a[4]),
+                    key: Some(&a[5]),
+                    ..Wanted::server(a)
+                },
+            )
+        }),
+    ),
     ("buildCustomCert", fixed(&[S, S], build_custom)),
 ];
 
@@ -50,7 +93,15 @@ struct Wanted<'a> {
 impl<'a> Wanted<'a> {
     fn ca(name: &'a Value, days: &'a Value) -> Self {
         let none = &Value::Nil;
-        Self { name, addresses: none, dns_names: none, days, is_ca: true, key: None, signer: None }
+        Self {
+            name,
+            addresses: none,
+            dns_names: none,
+            days,
+            is_ca: true,
+            key: None,
+            signer: None,
+        }
     }
 
     fn server(args: &'a [Value]) -> Self {
@@ -91,7 +142,11 @@ impl Object for Certificate {
     }
 
     fn print(&self) -> String {
-        format!("{{{} {}}}", format::text(&self.cert), format::text(&self.key))
+        format!(
+            "{{{} {}}}",
+            format::text(&self.cert),
+            format::text(&self.key)
+        )
     }
 
     fn plain(&self) -> Plain {
@@ -121,7 +176,10 @@ fn texts(list: &Value, what: &str) -> Result<Vec<String>, String> {
     };
     let text = |item: &Value| match item.as_str() {
         Some(text) => Ok(text.to_owned()),
-        None => Err(format!("error {what}: {} is not a string", format::text(item))),
+        None => Err(format!(
+            "error {what}: {} is not a string",
+            format::text(item)
+        )),
     };
     list.items.iter().map(text).collect()
 }
@@ -137,17 +195,30 @@ fn certificate(run: &mut Run<'_>, wanted: Wanted<'_>) -> Answer {
     };
     let signer = match wanted.signer {
         Some(Value::Object(object)) => {
-            let part = |name| object.field(name).map_or_else(String::new, |value| text_of(&value).to_owned());
+            let part = |name| {
+                object
+                    .field(name)
+                    .map_or_else(String::new, |value| text_of(&value).to_owned())
+            };
             let (_, der) = pem(&bytes::of(&part("Cert"))).ok_or("unable to decode certificate")?;
             let key = read_key(&part("Key"));
-            Some((der, key.map_err(|told| format!("error parsing private key: {told}"))?))
+            Some((
+                der,
+                key.map_err(|told| format!("error parsing private key: {told}"))?,
+            ))
         }
         _ => None,
     };
-    let address = |text: String| text.parse().map_err(|_| format!("error parsing ip: {text}"));
+    let address = |text: String| {
+        text.parse()
+            .map_err(|_| format!("error parsing ip: {text}"))
+    };
     let request = Request {
         name: text_of(wanted.name),
-        addresses: texts(wanted.addresses, "parsing ip")?.into_iter().map(address).collect::<Result<_, _>>()?,
+        addresses: texts(wanted.addresses, "parsing ip")?
+            .into_iter()
+            .map(address)
+            .collect::<Result<_, _>>()?,
         dns_names: texts(wanted.dns_names, "processing alternate dns name")?,
         days: int_of(wanted.days),
         is_ca: wanted.is_ca,
@@ -155,7 +226,10 @@ fn certificate(run: &mut Run<'_>, wanted: Wanted<'_>) -> Answer {
     };
     let signer = signer.as_ref().map(|(der, key)| (der.as_slice(), key));
     let cert = make(&request, &key, signer, &mut random)?;
-    let made = Certificate { cert: cert.into(), key: key.to_pem().into() };
+    let made = Certificate {
+        cert: cert.into(),
+        key: key.to_pem().into(),
+    };
     Ok(Value::Object(Rc::new(made)))
 }
 
@@ -171,19 +245,28 @@ fn pem(text: &[u8]) -> Option<(String, Vec<u8>)> {
 
 fn build_custom(_: &mut Run<'_>, args: &[Value]) -> Answer {
     let read = |at: usize, what: &str| {
-        unbase64(&bytes::of(text_of(&args[at]))).map_err(|_| format!("unable to decode base64 {what}"))
+        unbase64(&bytes::of(text_of(&args[at])))
+            .map_err(|_| format!("unable to decode base64 {what}"))
     };
     let cert = read(0, "certificate")?;
     let key = read(1, "private key")?;
     let (_, der) = pem(&cert).ok_or("unable to decode certificate")?;
     // A certificate is one sequence of DER.
     if der.first() != Some(&0x30) {
-        return Err("error parsing certificate: decodedCert.Bytes: x509: malformed certificate".into());
+        return Err(
+            "error parsing certificate: decodedCert.Bytes: x509: malformed certificate".into(),
+        );
     }
     let (kind, _) = pem(&key).ok_or("error parsing private key: no PEM data in input")?;
     if kind != "PRIVATE KEY" && !kind.ends_with(" PRIVATE KEY") {
-        return Err(format!("error parsing private key: no private key data in PEM block of type {kind}").into());
+        return Err(format!(
+            "error parsing private key: no private key data in PEM block of type {kind}"
+        )
+        .into());
     }
     let text = |data: &[u8]| bytes::to_text(data).into_owned().into();
-    Ok(Value::Object(Rc::new(Certificate { cert: text(&cert), key: text(&key) })))
+    Ok(Value::Object(Rc::new(Certificate {
+        cert: text(&cert),
+        key: text(&key),
+    })))
 }

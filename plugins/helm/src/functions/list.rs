@@ -12,17 +12,52 @@ const MAX_ITEMS: usize = 10_000_000;
 
 pub(super) const TABLE: &[(&str, Function)] = &[
     ("list", variadic(&[], A, |_, a| Ok(Value::list(a.to_vec())))),
-    ("tuple", variadic(&[], A, |_, a| Ok(Value::list(a.to_vec())))),
+    (
+        "tuple",
+        variadic(&[], A, |_, a| Ok(Value::list(a.to_vec()))),
+    ),
     ("append", fixed(&[A, A], push)),
     ("push", fixed(&[A, A], push)),
     ("mustAppend", fixed(&[A, A], push)),
     ("mustPush", fixed(&[A, A], push)),
     ("prepend", fixed(&[A, A], prepend)),
     ("mustPrepend", fixed(&[A, A], prepend)),
-    ("first", fixed(&[A], |_, a| Ok(items(&a[0], "find first on")?.first().cloned().unwrap_or(Value::Nil)))),
-    ("mustFirst", fixed(&[A], |_, a| Ok(items(&a[0], "find first on")?.first().cloned().unwrap_or(Value::Nil)))),
-    ("last", fixed(&[A], |_, a| Ok(items(&a[0], "find last on")?.last().cloned().unwrap_or(Value::Nil)))),
-    ("mustLast", fixed(&[A], |_, a| Ok(items(&a[0], "find last on")?.last().cloned().unwrap_or(Value::Nil)))),
+    (
+        "first",
+        fixed(&[A], |_, a| {
+            Ok(items(&a[0], "find first on")?
+                .first()
+                .cloned()
+                .unwrap_or(Value::Nil))
+        }),
+    ),
+    (
+        "mustFirst",
+        fixed(&[A], |_, a| {
+            Ok(items(&a[0], "find first on")?
+                .first()
+                .cloned()
+                .unwrap_or(Value::Nil))
+        }),
+    ),
+    (
+        "last",
+        fixed(&[A], |_, a| {
+            Ok(items(&a[0], "find last on")?
+                .last()
+                .cloned()
+                .unwrap_or(Value::Nil))
+        }),
+    ),
+    (
+        "mustLast",
+        fixed(&[A], |_, a| {
+            Ok(items(&a[0], "find last on")?
+                .last()
+                .cloned()
+                .unwrap_or(Value::Nil))
+        }),
+    ),
     ("rest", fixed(&[A], rest)),
     ("mustRest", fixed(&[A], rest)),
     ("initial", fixed(&[A], initial)),
@@ -43,11 +78,19 @@ pub(super) const TABLE: &[(&str, Function)] = &[
     ("chunk", fixed(&[I, A], chunk)),
     ("mustChunk", fixed(&[I, A], chunk)),
     ("sortAlpha", fixed(&[A], sort_alpha)),
-    ("until", fixed(&[I], |_, a| {
-        let count = int_of(&a[0]);
-        Ok(ints(steps(0, count, if count < 0 { -1 } else { 1 })?))
-    })),
-    ("untilStep", fixed(&[I, I, I], |_, a| Ok(ints(steps(int_of(&a[0]), int_of(&a[1]), int_of(&a[2]))?)))),
+    (
+        "until",
+        fixed(&[I], |_, a| {
+            let count = int_of(&a[0]);
+            Ok(ints(steps(0, count, if count < 0 { -1 } else { 1 })?))
+        }),
+    ),
+    (
+        "untilStep",
+        fixed(&[I, I, I], |_, a| {
+            Ok(ints(steps(int_of(&a[0]), int_of(&a[1]), int_of(&a[2]))?))
+        }),
+    ),
     ("seq", variadic(&[], I, seq)),
 ];
 
@@ -137,7 +180,10 @@ fn slice(_: &mut Run<'_>, args: &[Value]) -> Answer {
         return Err(NIL_POINTER.into());
     }
     let list = elements(&args[0]).ok_or_else(|| {
-        Error::from(format!("list should be type of slice or array but {}", args[0].kind()))
+        Error::from(format!(
+            "list should be type of slice or array but {}",
+            args[0].kind()
+        ))
     })?;
     if list.is_empty() {
         return Ok(Value::Nil);
@@ -145,10 +191,15 @@ fn slice(_: &mut Run<'_>, args: &[Value]) -> Answer {
     let start = args.get(1).map_or(0, to_int);
     let end = args.get(2).map_or(list.len() as i64, to_int);
     let whole = |at: i64| usize::try_from(at).ok();
-    let part = whole(start).zip(whole(end)).and_then(|(start, end)| list.get(start..end));
+    let part = whole(start)
+        .zip(whole(end))
+        .and_then(|(start, end)| list.get(start..end));
     let part = part.ok_or("reflect.Value.Slice: slice index out of bounds")?;
     Ok(match &args[0] {
-        Value::List(list) => Value::List(List { items: part.to_vec().into(), element: list.element }),
+        Value::List(list) => Value::List(List {
+            items: part.to_vec().into(),
+            element: list.element,
+        }),
         _ => Value::list(part.to_vec()),
     })
 }
@@ -179,8 +230,14 @@ fn chunk(_: &mut Run<'_>, args: &[Value]) -> Answer {
     if size == 0 {
         return Err("runtime error: makeslice: len out of range".into());
     }
-    let chunks = list.chunks(size).map(|chunk| Value::list(chunk.to_vec())).collect::<Vec<_>>();
-    Ok(Value::List(List { items: chunks.into(), element: "[]interface {}" }))
+    let chunks = list
+        .chunks(size)
+        .map(|chunk| Value::list(chunk.to_vec()))
+        .collect::<Vec<_>>();
+    Ok(Value::List(List {
+        items: chunks.into(),
+        element: "[]interface {}",
+    }))
 }
 
 fn sort_alpha(_: &mut Run<'_>, args: &[Value]) -> Answer {
@@ -210,8 +267,14 @@ fn steps(start: i64, stop: i64, step: i64) -> Result<Vec<i64>, Error> {
 }
 
 fn ints(numbers: Vec<i64>) -> Value {
-    let items: Vec<Value> = numbers.into_iter().map(|n| Value::Int(n, IntType::Int)).collect();
-    Value::List(List { items: items.into(), element: "int" })
+    let items: Vec<Value> = numbers
+        .into_iter()
+        .map(|n| Value::Int(n, IntType::Int))
+        .collect();
+    Value::List(List {
+        items: items.into(),
+        element: "int",
+    })
 }
 
 fn seq(_: &mut Run<'_>, args: &[Value]) -> Answer {

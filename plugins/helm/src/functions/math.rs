@@ -9,42 +9,109 @@ const I: Param = Param::Int;
 const A: Param = Param::Any;
 
 pub(super) const TABLE: &[(&str, Function)] = &[
-    ("atoi", fixed(&[Param::String], |_, a| {
-        Ok(Value::int(atoi(text_of(&a[0]))))
-    })),
+    (
+        "atoi",
+        fixed(&[Param::String], |_, a| {
+            Ok(Value::int(atoi(text_of(&a[0]))))
+        }),
+    ),
     ("int", fixed(&[A], |_, a| Ok(Value::int(to_int(&a[0]))))),
     ("int64", fixed(&[A], |_, a| Ok(int64(to_int(&a[0]))))),
-    ("float64", fixed(&[A], |_, a| Ok(Value::Float(to_float(&a[0]))))),
-    ("toDecimal", fixed(&[A], |_, a| {
-        let text = format::sprint(std::slice::from_ref(&a[0]));
-        Ok(int64(octal(&text)))
-    })),
-    ("add1", fixed(&[A], |_, a| Ok(int64(to_int(&a[0]).wrapping_add(1))))),
-    ("add", variadic(&[], A, |_, a| Ok(int64(a.iter().map(to_int).fold(0, i64::wrapping_add))))),
-    ("sub", fixed(&[A, A], |_, a| Ok(int64(to_int(&a[0]).wrapping_sub(to_int(&a[1])))))),
+    (
+        "float64",
+        fixed(&[A], |_, a| Ok(Value::Float(to_float(&a[0])))),
+    ),
+    (
+        "toDecimal",
+        fixed(&[A], |_, a| {
+            let text = format::sprint(std::slice::from_ref(&a[0]));
+            Ok(int64(octal(&text)))
+        }),
+    ),
+    (
+        "add1",
+        fixed(&[A], |_, a| Ok(int64(to_int(&a[0]).wrapping_add(1)))),
+    ),
+    (
+        "add",
+        variadic(&[], A, |_, a| {
+            Ok(int64(a.iter().map(to_int).fold(0, i64::wrapping_add)))
+        }),
+    ),
+    (
+        "sub",
+        fixed(&[A, A], |_, a| {
+            Ok(int64(to_int(&a[0]).wrapping_sub(to_int(&a[1]))))
+        }),
+    ),
     ("div", fixed(&[A, A], |_, a| divided(a, i64::wrapping_div))),
     ("mod", fixed(&[A, A], |_, a| divided(a, i64::wrapping_rem))),
-    ("mul", variadic(&[A], A, |_, a| Ok(int64(a.iter().map(to_int).fold(1, i64::wrapping_mul))))),
-    ("max", variadic(&[A], A, |_, a| Ok(int64(a.iter().map(to_int).max().unwrap_or(0))))),
-    ("biggest", variadic(&[A], A, |_, a| Ok(int64(a.iter().map(to_int).max().unwrap_or(0))))),
-    ("min", variadic(&[A], A, |_, a| Ok(int64(a.iter().map(to_int).min().unwrap_or(0))))),
+    (
+        "mul",
+        variadic(&[A], A, |_, a| {
+            Ok(int64(a.iter().map(to_int).fold(1, i64::wrapping_mul)))
+        }),
+    ),
+    (
+        "max",
+        variadic(&[A], A, |_, a| {
+            Ok(int64(a.iter().map(to_int).max().unwrap_or(0)))
+        }),
+    ),
+    (
+        "biggest",
+        variadic(&[A], A, |_, a| {
+            Ok(int64(a.iter().map(to_int).max().unwrap_or(0)))
+        }),
+    ),
+    (
+        "min",
+        variadic(&[A], A, |_, a| {
+            Ok(int64(a.iter().map(to_int).min().unwrap_or(0)))
+        }),
+    ),
     ("maxf", variadic(&[A], A, |_, a| Ok(folded(a, go_max)))),
     ("minf", variadic(&[A], A, |_, a| Ok(folded(a, go_min)))),
-    ("add1f", fixed(&[A], |_, a| Ok(decimals(&[a[0].clone(), Value::int(1)], Decimal::add)))),
-    ("addf", variadic(&[], A, |_, a| {
-        let all: Vec<Value> = std::iter::once(Value::Float(0.0)).chain(a.iter().cloned()).collect();
-        Ok(decimals(&all, Decimal::add))
-    })),
-    ("subf", variadic(&[A], A, |_, a| Ok(decimals(a, Decimal::sub)))),
-    ("mulf", variadic(&[A], A, |_, a| Ok(decimals(a, Decimal::mul)))),
-    ("divf", variadic(&[A], A, |_, a| {
-        if a[1..].iter().any(|by| to_float(by) == 0.0) {
-            return Err("decimal division by 0".into());
-        }
-        Ok(decimals(a, Decimal::div))
-    })),
-    ("ceil", fixed(&[A], |_, a| Ok(Value::Float(to_float(&a[0]).ceil())))),
-    ("floor", fixed(&[A], |_, a| Ok(Value::Float(to_float(&a[0]).floor())))),
+    (
+        "add1f",
+        fixed(&[A], |_, a| {
+            Ok(decimals(&[a[0].clone(), Value::int(1)], Decimal::add))
+        }),
+    ),
+    (
+        "addf",
+        variadic(&[], A, |_, a| {
+            let all: Vec<Value> = std::iter::once(Value::Float(0.0))
+                .chain(a.iter().cloned())
+                .collect();
+            Ok(decimals(&all, Decimal::add))
+        }),
+    ),
+    (
+        "subf",
+        variadic(&[A], A, |_, a| Ok(decimals(a, Decimal::sub))),
+    ),
+    (
+        "mulf",
+        variadic(&[A], A, |_, a| Ok(decimals(a, Decimal::mul))),
+    ),
+    (
+        "divf",
+        variadic(&[A], A, |_, a| {
+            if a[1..].iter().any(|by| to_float(by) == 0.0) {
+                return Err("decimal division by 0".into());
+            }
+            Ok(decimals(a, Decimal::div))
+        }),
+    ),
+    (
+        "ceil",
+        fixed(&[A], |_, a| Ok(Value::Float(to_float(&a[0]).ceil()))),
+    ),
+    (
+        "floor",
+        fixed(&[A], |_, a| Ok(Value::Float(to_float(&a[0]).floor()))),
+    ),
     ("round", variadic(&[A, I], Param::Float, round)),
     ("randInt", fixed(&[I, I], rand_int)),
 ];
@@ -59,7 +126,11 @@ fn atoi(text: &str) -> i64 {
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return 0;
     }
-    let bound = if text.starts_with('-') { i64::MIN } else { i64::MAX };
+    let bound = if text.starts_with('-') {
+        i64::MIN
+    } else {
+        i64::MAX
+    };
     text.parse().unwrap_or(bound)
 }
 
@@ -76,11 +147,19 @@ fn divided(args: &[Value], operation: fn(i64, i64) -> i64) -> Answer {
 }
 
 fn go_max(a: f64, b: f64) -> f64 {
-    if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) }
+    if a.is_nan() || b.is_nan() {
+        f64::NAN
+    } else {
+        a.max(b)
+    }
 }
 
 fn go_min(a: f64, b: f64) -> f64 {
-    if a.is_nan() || b.is_nan() { f64::NAN } else { a.min(b) }
+    if a.is_nan() || b.is_nan() {
+        f64::NAN
+    } else {
+        a.min(b)
+    }
 }
 
 fn folded(args: &[Value], operation: fn(f64, f64) -> f64) -> Value {
@@ -100,7 +179,11 @@ fn round(_: &mut Run<'_>, args: &[Value]) -> Answer {
     };
     let power = 10f64.powi(i32::try_from(int_of(&args[1])).unwrap_or(0));
     let digit = power * to_float(&args[0]);
-    let rounded = if digit.fract() >= on { digit.ceil() } else { digit.floor() };
+    let rounded = if digit.fract() >= on {
+        digit.ceil()
+    } else {
+        digit.floor()
+    };
     Ok(Value::Float(rounded / power))
 }
 

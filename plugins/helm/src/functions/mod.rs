@@ -23,9 +23,9 @@ use bulkhead_template::{Error, Functions, Run, Value, builtin, bytes, format};
 
 use crate::random::Random;
 
+pub(crate) use self::regex::compile;
 pub use data::Lookup;
 pub(crate) use dict::VALUES_METHODS;
-pub(crate) use self::regex::compile;
 pub(crate) use helm::{WARN_END, WARN_START, without_no_value};
 
 type Answer = Result<Value, Error>;
@@ -43,7 +43,9 @@ pub(crate) struct Context {
 
 /// Finds the context of a run.
 fn context<'r>(run: &Run<'r>) -> Result<&'r Context, Error> {
-    run.context.downcast_ref().ok_or_else(|| "no context".into())
+    run.context
+        .downcast_ref()
+        .ok_or_else(|| "no context".into())
 }
 
 /// All functions.
@@ -148,9 +150,7 @@ fn elements(value: &Value) -> Option<Vec<Value>> {
     match value {
         Value::List(list) => Some(list.items.to_vec()),
         Value::Bytes(data) => {
-            let item = |byte: &u8| {
-                Value::Int(i64::from(*byte), bulkhead_template::IntType::Uint8)
-            };
+            let item = |byte: &u8| Value::Int(i64::from(*byte), bulkhead_template::IntType::Uint8);
             Some(data.iter().map(item).collect())
         }
         _ => None,
@@ -172,7 +172,10 @@ pub(crate) fn deep_equal(one: &Value, other: &Value) -> bool {
         (Value::List(a), Value::List(b)) => {
             a.element == b.element
                 && a.items.len() == b.items.len()
-                && a.items.iter().zip(b.items.iter()).all(|(a, b)| deep_equal(a, b))
+                && a.items
+                    .iter()
+                    .zip(b.items.iter())
+                    .all(|(a, b)| deep_equal(a, b))
         }
         (Value::Map(a), Value::Map(b)) => {
             if std::rc::Rc::ptr_eq(&a.entries, &b.entries) {
@@ -181,7 +184,9 @@ pub(crate) fn deep_equal(one: &Value, other: &Value) -> bool {
             let (left, right) = (a.entries.borrow(), b.entries.borrow());
             a.type_name == b.type_name
                 && left.len() == right.len()
-                && left.iter().all(|(key, a)| right.get(key).is_some_and(|b| deep_equal(a, b)))
+                && left
+                    .iter()
+                    .all(|(key, a)| right.get(key).is_some_and(|b| deep_equal(a, b)))
         }
         (Value::Object(a), Value::Object(b)) => {
             std::rc::Rc::ptr_eq(a, b) || (a.type_name() == b.type_name() && a.print() == b.print())

@@ -14,21 +14,70 @@ const I: Param = Param::Int;
 const MAX_BYTES: usize = 10 << 20;
 
 pub(super) const TABLE: &[(&str, Function)] = &[
-    ("regexMatch", fixed(&[S, S], |run, a| {
-        Ok(compiled(run, &a[0]).is_ok_and(|regex| regex.is_match(text_of(&a[1]))).into())
-    })),
-    ("mustRegexMatch", fixed(&[S, S], |run, a| Ok(compiled(run, &a[0])?.is_match(text_of(&a[1])).into()))),
-    ("regexFindAll", fixed(&[S, S, I], |run, a| find_all(&must(run, &a[0])?, a))),
-    ("mustRegexFindAll", fixed(&[S, S, I], |run, a| find_all(&compiled(run, &a[0])?, a))),
-    ("regexFind", fixed(&[S, S], |run, a| Ok(find(&must(run, &a[0])?, a)))),
-    ("mustRegexFind", fixed(&[S, S], |run, a| Ok(find(&compiled(run, &a[0])?, a)))),
-    ("regexReplaceAll", fixed(&[S, S, S], |run, a| Ok(replace_all(&must(run, &a[0])?, a)))),
-    ("mustRegexReplaceAll", fixed(&[S, S, S], |run, a| Ok(replace_all(&compiled(run, &a[0])?, a)))),
-    ("regexReplaceAllLiteral", fixed(&[S, S, S], |run, a| Ok(replace_literal(&must(run, &a[0])?, a)))),
-    ("mustRegexReplaceAllLiteral", fixed(&[S, S, S], |run, a| Ok(replace_literal(&compiled(run, &a[0])?, a)))),
-    ("regexSplit", fixed(&[S, S, I], |run, a| Ok(split(&must(run, &a[0])?, a)))),
-    ("mustRegexSplit", fixed(&[S, S, I], |run, a| Ok(split(&compiled(run, &a[0])?, a)))),
-    ("regexQuoteMeta", fixed(&[S], |_, a| Ok(quote_meta(text_of(&a[0])).into()))),
+    (
+        "regexMatch",
+        fixed(&[S, S], |run, a| {
+            Ok(compiled(run, &a[0])
+                .is_ok_and(|regex| regex.is_match(text_of(&a[1])))
+                .into())
+        }),
+    ),
+    (
+        "mustRegexMatch",
+        fixed(&[S, S], |run, a| {
+            Ok(compiled(run, &a[0])?.is_match(text_of(&a[1])).into())
+        }),
+    ),
+    (
+        "regexFindAll",
+        fixed(&[S, S, I], |run, a| find_all(&must(run, &a[0])?, a)),
+    ),
+    (
+        "mustRegexFindAll",
+        fixed(&[S, S, I], |run, a| find_all(&compiled(run, &a[0])?, a)),
+    ),
+    (
+        "regexFind",
+        fixed(&[S, S], |run, a| Ok(find(&must(run, &a[0])?, a))),
+    ),
+    (
+        "mustRegexFind",
+        fixed(&[S, S], |run, a| Ok(find(&compiled(run, &a[0])?, a))),
+    ),
+    (
+        "regexReplaceAll",
+        fixed(&[S, S, S], |run, a| Ok(replace_all(&must(run, &a[0])?, a))),
+    ),
+    (
+        "mustRegexReplaceAll",
+        fixed(&[S, S, S], |run, a| {
+            Ok(replace_all(&compiled(run, &a[0])?, a))
+        }),
+    ),
+    (
+        "regexReplaceAllLiteral",
+        fixed(&[S, S, S], |run, a| {
+            Ok(replace_literal(&must(run, &a[0])?, a))
+        }),
+    ),
+    (
+        "mustRegexReplaceAllLiteral",
+        fixed(&[S, S, S], |run, a| {
+            Ok(replace_literal(&compiled(run, &a[0])?, a))
+        }),
+    ),
+    (
+        "regexSplit",
+        fixed(&[S, S, I], |run, a| Ok(split(&must(run, &a[0])?, a))),
+    ),
+    (
+        "mustRegexSplit",
+        fixed(&[S, S, I], |run, a| Ok(split(&compiled(run, &a[0])?, a))),
+    ),
+    (
+        "regexQuoteMeta",
+        fixed(&[S], |_, a| Ok(quote_meta(text_of(&a[0])).into())),
+    ),
 ];
 
 /// Compiles an expression, or takes it from those of this run.
@@ -38,7 +87,10 @@ fn compiled(run: &mut Run<'_>, pattern: &Value) -> Result<Regex, Error> {
     let known = context.patterns.borrow().get(pattern).cloned();
     let result = known.unwrap_or_else(|| {
         let made = compile(pattern);
-        context.patterns.borrow_mut().insert(pattern.to_owned(), made.clone());
+        context
+            .patterns
+            .borrow_mut()
+            .insert(pattern.to_owned(), made.clone());
         made
     });
     result.map_err(Error::from)
@@ -48,14 +100,21 @@ fn compiled(run: &mut Run<'_>, pattern: &Value) -> Result<Regex, Error> {
 fn must(run: &mut Run<'_>, pattern: &Value) -> Result<Regex, Error> {
     compiled(run, pattern).map_err(|error| {
         let pattern = text_of(pattern);
-        let shown = if pattern.contains(['`']) { quote(pattern) } else { format!("`{pattern}`") };
+        let shown = if pattern.contains(['`']) {
+            quote(pattern)
+        } else {
+            format!("`{pattern}`")
+        };
         format!("regexp: Compile({shown}): {error}").into()
     })
 }
 
 pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
     let translated = translate(pattern)?;
-    let built = regex::RegexBuilder::new(&translated).size_limit(MAX_BYTES).nest_limit(500).build();
+    let built = regex::RegexBuilder::new(&translated)
+        .size_limit(MAX_BYTES)
+        .nest_limit(500)
+        .build();
     built.map_err(|error| describe(&error.to_string(), pattern))
 }
 
@@ -68,8 +127,12 @@ fn describe(told: &str, pattern: &str) -> String {
     } else if told.contains("unclosed character class") {
         "missing closing ]"
     } else if told.contains("repetition operator missing") {
-        let operator = pattern.find(['*', '+', '?', '{']).map_or("", |at| &pattern[at..=at]);
-        return format!("error parsing regexp: missing argument to repetition operator: `{operator}`");
+        let operator = pattern
+            .find(['*', '+', '?', '{'])
+            .map_or("", |at| &pattern[at..=at]);
+        return format!(
+            "error parsing regexp: missing argument to repetition operator: `{operator}`"
+        );
     } else if told.contains("invalid character class range") {
         "invalid character class range"
     } else if told.contains("escape sequence") || told.contains("backreferences") {
@@ -83,6 +146,7 @@ fn describe(told: &str, pattern: &str) -> String {
     };
     let shown = match reason {
         "missing closing ]" => pattern.rfind('[').map_or(pattern, |at| &pattern[at..]),
+        "invalid repeat count" => pattern.find('{').map_or(pattern, |at| &pattern[at..]),
         _ => pattern,
     };
     format!("error parsing regexp: {reason}: `{shown}`")
@@ -93,11 +157,37 @@ fn translate(pattern: &str) -> Result<String, String> {
     let mut out = String::with_capacity(pattern.len() + 16);
     let mut chars = pattern.chars().peekable();
     let mut in_class = false;
+    // What repeats what stands just before, as it is written.
+    let mut repetition = String::new();
     while let Some(c) = chars.next() {
+        let is_operator = !in_class && repeats(c, chars.clone());
+        if is_operator && !repetition.is_empty() {
+            return Err(format!(
+                "error parsing regexp: invalid nested repetition operator: `{repetition}{c}`"
+            ));
+        }
+        repetition.clear();
+        if is_operator {
+            repetition.push(c);
+            if c == '{' {
+                for c in chars.by_ref() {
+                    repetition.push(c);
+                    if c == '}' {
+                        break;
+                    }
+                }
+            }
+            repetition.extend(chars.next_if_eq(&'?'));
+            out.push_str(&repetition);
+            continue;
+        }
         match c {
             '\\' => {
                 let Some(next) = chars.next() else {
-                    return Err("error parsing regexp: trailing backslash at end of expression: ``".to_owned());
+                    return Err(
+                        "error parsing regexp: trailing backslash at end of expression: ``"
+                            .to_owned(),
+                    );
                 };
                 escape(&mut out, next, in_class, &mut chars)?;
             }
@@ -128,8 +218,7 @@ fn translate(pattern: &str) -> Result<String, String> {
             }
             // Set operations of the regex crate that Go does not have.
             '&' | '~' if in_class => out.extend(['\\', c]),
-            '{' if !in_class && !is_repetition(chars.clone()) => out.push_str("\\{"),
-            '}' if !in_class && !ends_repetition(&out) => out.push_str("\\}"),
+            '{' | '}' if !in_class => out.extend(['\\', c]),
             c => out.push(c),
         }
     }
@@ -145,16 +234,9 @@ fn is_repetition(chars: std::iter::Peekable<std::str::Chars<'_>>) -> bool {
     }
 }
 
-fn ends_repetition(out: &str) -> bool {
-    let Some(open) = out.rfind('{') else {
-        return false;
-    };
-    let inside = &out[open + 1..];
-    let is_open = !out[..open].ends_with('\\') || out[..open].ends_with("\\\\");
-    (is_open && inside.bytes().all(|byte| byte.is_ascii_digit() || byte == b','))
-        || out[..open].ends_with("\\p")
-        || out[..open].ends_with("\\P")
-        || out[..open].ends_with("\\x")
+/// Tells whether a character repeats what stands before it.
+fn repeats(c: char, rest: std::iter::Peekable<std::str::Chars<'_>>) -> bool {
+    matches!(c, '*' | '+') || (c == '{' && is_repetition(rest))
 }
 
 fn escape(
@@ -190,8 +272,12 @@ fn escape(
             return Ok(());
         }
         ('Z' | 'h' | 'H' | 'R' | 'K' | 'X' | 'g' | 'k' | 'u' | 'U' | 'G' | '1'..='9', _)
-        | ('<' | '>', false) if next.is_alphanumeric() => {
-            return Err(format!("error parsing regexp: invalid escape sequence: `\\{next}`"));
+        | ('<' | '>', false)
+            if next.is_alphanumeric() =>
+        {
+            return Err(format!(
+                "error parsing regexp: invalid escape sequence: `\\{next}`"
+            ));
         }
         ('0', _) => {
             let mut code = 0;
@@ -206,6 +292,14 @@ fn escape(
         }
         (c, _) if c.is_ascii_alphanumeric() => {
             out.extend(['\\', c]);
+            if matches!(c, 'p' | 'P' | 'x') && chars.peek() == Some(&'{') {
+                for c in chars.by_ref() {
+                    out.push(c);
+                    if c == '}' {
+                        break;
+                    }
+                }
+            }
             return Ok(());
         }
         (c, _) => {
@@ -238,12 +332,17 @@ fn all_matches<'t>(regex: &Regex, text: &'t str) -> Vec<regex::Match<'t>> {
 }
 
 fn find(regex: &Regex, args: &[Value]) -> Value {
-    regex.find(text_of(&args[1])).map_or("", |found| found.as_str()).into()
+    regex
+        .find(text_of(&args[1]))
+        .map_or("", |found| found.as_str())
+        .into()
 }
 
 fn find_all(regex: &Regex, args: &[Value]) -> Answer {
     let found = all_matches(regex, text_of(&args[1])).into_iter();
-    Ok(Value::strings(found.take(limit(int_of(&args[2]))).map(|one| one.as_str())))
+    Ok(Value::strings(
+        found.take(limit(int_of(&args[2]))).map(|one| one.as_str()),
+    ))
 }
 
 fn replace_literal(regex: &Regex, args: &[Value]) -> Value {
@@ -298,7 +397,8 @@ fn expand(out: &mut String, template: &str, captures: &regex::Captures<'_>) {
         let named = match after.strip_prefix('{') {
             Some(inner) => {
                 let end = inner.find(|c| !is_name(c)).unwrap_or(inner.len());
-                (inner[end..].starts_with('}') && end > 0).then(|| (&inner[..end], &inner[end + 1..]))
+                (inner[end..].starts_with('}') && end > 0)
+                    .then(|| (&inner[..end], &inner[end + 1..]))
             }
             None => {
                 let end = after.find(|c| !is_name(c)).unwrap_or(after.len());

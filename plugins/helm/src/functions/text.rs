@@ -15,68 +15,225 @@ const MAX_BYTES: usize = 32 << 20;
 
 pub(super) const TABLE: &[(&str, Function)] = &[
     ("hello", fixed(&[], |_, _| Ok("Hello!".into()))),
-    ("trunc", fixed(&[I, S], |_, a| Ok(trunc(int_of(&a[0]), text_of(&a[1])).into()))),
-    ("trim", fixed(&[S], |_, a| Ok(text_of(&a[0]).trim_matches(is_space).into()))),
-    ("upper", fixed(&[S], |_, a| Ok(super::words::upper(text_of(&a[0])).into()))),
-    ("lower", fixed(&[S], |_, a| Ok(super::words::lower(text_of(&a[0])).into()))),
+    (
+        "trunc",
+        fixed(&[I, S], |_, a| {
+            Ok(trunc(int_of(&a[0]), text_of(&a[1])).into())
+        }),
+    ),
+    (
+        "trim",
+        fixed(&[S], |_, a| {
+            Ok(text_of(&a[0]).trim_matches(is_space).into())
+        }),
+    ),
+    (
+        "upper",
+        fixed(&[S], |_, a| Ok(super::words::upper(text_of(&a[0])).into())),
+    ),
+    (
+        "lower",
+        fixed(&[S], |_, a| Ok(super::words::lower(text_of(&a[0])).into())),
+    ),
     ("substr", fixed(&[I, I, S], substr)),
     ("repeat", fixed(&[I, S], repeat)),
     ("trimall", fixed(&[S, S], trim_all)),
     ("trimAll", fixed(&[S, S], trim_all)),
-    ("trimSuffix", fixed(&[S, S], |_, a| {
-        let text = text_of(&a[1]);
-        Ok(text.strip_suffix(text_of(&a[0])).unwrap_or(text).into())
-    })),
-    ("trimPrefix", fixed(&[S, S], |_, a| {
-        let text = text_of(&a[1]);
-        Ok(text.strip_prefix(text_of(&a[0])).unwrap_or(text).into())
-    })),
-    ("contains", fixed(&[S, S], |_, a| Ok(text_of(&a[1]).contains(text_of(&a[0])).into()))),
-    ("hasPrefix", fixed(&[S, S], |_, a| Ok(text_of(&a[1]).starts_with(text_of(&a[0])).into()))),
-    ("hasSuffix", fixed(&[S, S], |_, a| Ok(text_of(&a[1]).ends_with(text_of(&a[0])).into()))),
-    ("quote", variadic(&[], A, |_, a| {
-        let texts: Vec<String> = present(a).map(|value| quote(&strval(value))).collect();
-        Ok(texts.join(" ").into())
-    })),
-    ("squote", variadic(&[], A, |_, a| {
-        let texts: Vec<String> = present(a).map(|value| format!("'{}'", format::text(value))).collect();
-        Ok(texts.join(" ").into())
-    })),
-    ("cat", variadic(&[], A, |_, a| {
-        let texts: Vec<String> = present(a).map(format::text).collect();
-        Ok(texts.join(" ").into())
-    })),
-    ("indent", fixed(&[I, S], |_, a| indent(int_of(&a[0]), text_of(&a[1]), ""))),
-    ("nindent", fixed(&[I, S], |_, a| indent(int_of(&a[0]), text_of(&a[1]), "\n"))),
-    ("replace", fixed(&[S, S, S], |_, a| Ok(replace(text_of(&a[2]), text_of(&a[0]), text_of(&a[1])).into()))),
-    ("plural", fixed(&[S, S, I], |_, a| Ok(if int_of(&a[2]) == 1 { a[0].clone() } else { a[1].clone() }))),
+    (
+        "trimSuffix",
+        fixed(&[S, S], |_, a| {
+            let text = text_of(&a[1]);
+            Ok(text.strip_suffix(text_of(&a[0])).unwrap_or(text).into())
+        }),
+    ),
+    (
+        "trimPrefix",
+        fixed(&[S, S], |_, a| {
+            let text = text_of(&a[1]);
+            Ok(text.strip_prefix(text_of(&a[0])).unwrap_or(text).into())
+        }),
+    ),
+    (
+        "contains",
+        fixed(&[S, S], |_, a| {
+            Ok(text_of(&a[1]).contains(text_of(&a[0])).into())
+        }),
+    ),
+    (
+        "hasPrefix",
+        fixed(&[S, S], |_, a| {
+            Ok(text_of(&a[1]).starts_with(text_of(&a[0])).into())
+        }),
+    ),
+    (
+        "hasSuffix",
+        fixed(&[S, S], |_, a| {
+            Ok(text_of(&a[1]).ends_with(text_of(&a[0])).into())
+        }),
+    ),
+    (
+        "quote",
+        variadic(&[], A, |_, a| {
+            let texts: Vec<String> = present(a).map(|value| quote(&strval(value))).collect();
+            Ok(texts.join(" ").into())
+        }),
+    ),
+    (
+        "squote",
+        variadic(&[], A, |_, a| {
+            let texts: Vec<String> = present(a)
+                .map(|value| format!("'{}'", format::text(value)))
+                .collect();
+            Ok(texts.join(" ").into())
+        }),
+    ),
+    (
+        "cat",
+        variadic(&[], A, |_, a| {
+            let texts: Vec<String> = present(a).map(format::text).collect();
+            Ok(texts.join(" ").into())
+        }),
+    ),
+    (
+        "indent",
+        fixed(&[I, S], |_, a| indent(int_of(&a[0]), text_of(&a[1]), "")),
+    ),
+    (
+        "nindent",
+        fixed(&[I, S], |_, a| indent(int_of(&a[0]), text_of(&a[1]), "\n")),
+    ),
+    (
+        "replace",
+        fixed(&[S, S, S], |_, a| {
+            Ok(replace(text_of(&a[2]), text_of(&a[0]), text_of(&a[1])).into())
+        }),
+    ),
+    (
+        "plural",
+        fixed(&[S, S, I], |_, a| {
+            Ok(if int_of(&a[2]) == 1 {
+                a[0].clone()
+            } else {
+                a[1].clone()
+            })
+        }),
+    ),
     ("toString", fixed(&[A], |_, a| Ok(strval(&a[0]).into()))),
-    ("split", fixed(&[S, S], |_, a| Ok(numbered(split(text_of(&a[1]), text_of(&a[0]), -1))))),
-    ("splitList", fixed(&[S, S], |_, a| Ok(Value::strings(split(text_of(&a[1]), text_of(&a[0]), -1))))),
-    ("splitn", fixed(&[S, I, S], |_, a| Ok(numbered(split(text_of(&a[2]), text_of(&a[0]), int_of(&a[1])))))),
-    ("toStrings", fixed(&[A], |_, a| Ok(Value::strings(strings(&a[0]))))),
-    ("join", fixed(&[S, A], |_, a| Ok(strings(&a[1]).join(text_of(&a[0])).into()))),
-    ("b64enc", fixed(&[S], |_, a| Ok(encoding::base64(&bytes::of(text_of(&a[0]))).into()))),
-    ("b64dec", fixed(&[S], |_, a| Ok(decoded(encoding::unbase64(&bytes::of(text_of(&a[0]))))))),
-    ("b32enc", fixed(&[S], |_, a| Ok(encoding::base32(&bytes::of(text_of(&a[0]))).into()))),
-    ("b32dec", fixed(&[S], |_, a| Ok(decoded(encoding::unbase32(&bytes::of(text_of(&a[0]))))))),
-    ("base", fixed(&[S], |_, a| Ok(crate::paths::base(text_of(&a[0])).into()))),
-    ("dir", fixed(&[S], |_, a| Ok(crate::paths::dir(text_of(&a[0])).into()))),
-    ("clean", fixed(&[S], |_, a| Ok(crate::paths::clean(text_of(&a[0])).into()))),
-    ("ext", fixed(&[S], |_, a| Ok(crate::paths::ext(text_of(&a[0])).into()))),
-    ("isAbs", fixed(&[S], |_, a| Ok(text_of(&a[0]).starts_with('/').into()))),
-    ("osBase", fixed(&[S], |_, a| Ok(crate::paths::base(text_of(&a[0])).into()))),
-    ("osDir", fixed(&[S], |_, a| Ok(crate::paths::dir(text_of(&a[0])).into()))),
-    ("osClean", fixed(&[S], |_, a| Ok(crate::paths::clean(text_of(&a[0])).into()))),
-    ("osExt", fixed(&[S], |_, a| Ok(crate::paths::ext(text_of(&a[0])).into()))),
-    ("osIsAbs", fixed(&[S], |_, a| Ok(text_of(&a[0]).starts_with('/').into()))),
-    ("randAlphaNum", fixed(&[I], |run, a| random(run, a, ALPHANUMERIC))),
-    ("randAlpha", fixed(&[I], |run, a| random(run, a, &ALPHANUMERIC[10..]))),
-    ("randNumeric", fixed(&[I], |run, a| random(run, a, &ALPHANUMERIC[..10]))),
-    ("randAscii", fixed(&[I], |run, a| {
-        let all: Vec<u8> = (32..127).collect();
-        random(run, a, &all)
-    })),
+    (
+        "split",
+        fixed(&[S, S], |_, a| {
+            Ok(numbered(split(text_of(&a[1]), text_of(&a[0]), -1)))
+        }),
+    ),
+    (
+        "splitList",
+        fixed(&[S, S], |_, a| {
+            Ok(Value::strings(split(text_of(&a[1]), text_of(&a[0]), -1)))
+        }),
+    ),
+    (
+        "splitn",
+        fixed(&[S, I, S], |_, a| {
+            Ok(numbered(split(
+                text_of(&a[2]),
+                text_of(&a[0]),
+                int_of(&a[1]),
+            )))
+        }),
+    ),
+    (
+        "toStrings",
+        fixed(&[A], |_, a| Ok(Value::strings(strings(&a[0])))),
+    ),
+    (
+        "join",
+        fixed(&[S, A], |_, a| {
+            Ok(strings(&a[1]).join(text_of(&a[0])).into())
+        }),
+    ),
+    (
+        "b64enc",
+        fixed(&[S], |_, a| {
+            Ok(encoding::base64(&bytes::of(text_of(&a[0]))).into())
+        }),
+    ),
+    (
+        "b64dec",
+        fixed(&[S], |_, a| {
+            Ok(decoded(encoding::unbase64(&bytes::of(text_of(&a[0])))))
+        }),
+    ),
+    (
+        "b32enc",
+        fixed(&[S], |_, a| {
+            Ok(encoding::base32(&bytes::of(text_of(&a[0]))).into())
+        }),
+    ),
+    (
+        "b32dec",
+        fixed(&[S], |_, a| {
+            Ok(decoded(encoding::unbase32(&bytes::of(text_of(&a[0])))))
+        }),
+    ),
+    (
+        "base",
+        fixed(&[S], |_, a| Ok(crate::paths::base(text_of(&a[0])).into())),
+    ),
+    (
+        "dir",
+        fixed(&[S], |_, a| Ok(crate::paths::dir(text_of(&a[0])).into())),
+    ),
+    (
+        "clean",
+        fixed(&[S], |_, a| Ok(crate::paths::clean(text_of(&a[0])).into())),
+    ),
+    (
+        "ext",
+        fixed(&[S], |_, a| Ok(crate::paths::ext(text_of(&a[0])).into())),
+    ),
+    (
+        "isAbs",
+        fixed(&[S], |_, a| Ok(text_of(&a[0]).starts_with('/').into())),
+    ),
+    (
+        "osBase",
+        fixed(&[S], |_, a| Ok(crate::paths::base(text_of(&a[0])).into())),
+    ),
+    (
+        "osDir",
+        fixed(&[S], |_, a| Ok(crate::paths::dir(text_of(&a[0])).into())),
+    ),
+    (
+        "osClean",
+        fixed(&[S], |_, a| Ok(crate::paths::clean(text_of(&a[0])).into())),
+    ),
+    (
+        "osExt",
+        fixed(&[S], |_, a| Ok(crate::paths::ext(text_of(&a[0])).into())),
+    ),
+    (
+        "osIsAbs",
+        fixed(&[S], |_, a| Ok(text_of(&a[0]).starts_with('/').into())),
+    ),
+    (
+        "randAlphaNum",
+        fixed(&[I], |run, a| random(run, a, ALPHANUMERIC)),
+    ),
+    (
+        "randAlpha",
+        fixed(&[I], |run, a| random(run, a, &ALPHANUMERIC[10..])),
+    ),
+    (
+        "randNumeric",
+        fixed(&[I], |run, a| random(run, a, &ALPHANUMERIC[..10])),
+    ),
+    (
+        "randAscii",
+        fixed(&[I], |run, a| {
+            let all: Vec<u8> = (32..127).collect();
+            random(run, a, &all)
+        }),
+    ),
 ];
 
 const ALPHANUMERIC: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -121,7 +278,9 @@ fn substr(_: &mut Run<'_>, args: &[Value]) -> Answer {
     } else {
         (whole(start), whole(end))
     };
-    let part = from.zip(to).and_then(|(from, to)| bytes::slice(text, from, to));
+    let part = from
+        .zip(to)
+        .and_then(|(from, to)| bytes::slice(text, from, to));
     match (part, from, to) {
         (Some(part), ..) => Ok(part.into()),
         (None, Some(from), Some(to)) if from > to && to <= length => {
@@ -130,7 +289,10 @@ fn substr(_: &mut Run<'_>, args: &[Value]) -> Answer {
         (None, Some(from), Some(to)) if from > length && to == length => {
             Err(format!("runtime error: slice bounds out of range [{from}:{length}]").into())
         }
-        _ => Err(format!("runtime error: slice bounds out of range [:{end}] with length {length}").into()),
+        _ => Err(
+            format!("runtime error: slice bounds out of range [:{end}] with length {length}")
+                .into(),
+        ),
     }
 }
 
@@ -138,7 +300,9 @@ fn repeat(_: &mut Run<'_>, args: &[Value]) -> Answer {
     let (count, text) = (int_of(&args[0]), text_of(&args[1]));
     let count = usize::try_from(count).map_err(|_| "strings: negative Repeat count")?;
     if count.saturating_mul(text.len()) > MAX_BYTES {
-        return Err(format!("strings: Repeat output length overflow: more than {MAX_BYTES} bytes").into());
+        return Err(
+            format!("strings: Repeat output length overflow: more than {MAX_BYTES} bytes").into(),
+        );
     }
     Ok(text.repeat(count).into())
 }
@@ -196,9 +360,14 @@ pub(super) fn split(text: &str, separator: &str, count: i64) -> Vec<String> {
 
 fn numbered(parts: Vec<String>) -> Value {
     let entries = parts.into_iter().enumerate();
-    let entries = entries.map(|(index, part)| (format!("_{index}").into(), part.into())).collect();
+    let entries = entries
+        .map(|(index, part)| (format!("_{index}").into(), part.into()))
+        .collect();
     match Value::map(entries) {
-        Value::Map(map) => Value::Map(Map { type_name: "map[string]string", ..map }),
+        Value::Map(map) => Value::Map(Map {
+            type_name: "map[string]string",
+            ..map
+        }),
         other => other,
     }
 }
@@ -206,7 +375,11 @@ fn numbered(parts: Vec<String>) -> Value {
 /// Sprig's `strslice`.
 pub(super) fn strings(value: &Value) -> Vec<String> {
     match elements(value) {
-        Some(items) => items.iter().filter(|item| !item.is_nil()).map(strval).collect(),
+        Some(items) => items
+            .iter()
+            .filter(|item| !item.is_nil())
+            .map(strval)
+            .collect(),
         None if value.is_nil() => Vec::new(),
         None => vec![strval(value)],
     }

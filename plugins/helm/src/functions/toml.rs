@@ -25,9 +25,12 @@ fn plain(value: &Value) -> Value {
     match value {
         Value::Object(object) => match object.plain() {
             Plain::Value(value) => value,
-            Plain::Struct(fields) => {
-                Value::map(fields.into_iter().map(|(key, value)| (key.into(), value)).collect())
-            }
+            Plain::Struct(fields) => Value::map(
+                fields
+                    .into_iter()
+                    .map(|(key, value)| (key.into(), value))
+                    .collect(),
+            ),
         },
         other => other.clone(),
     }
@@ -42,7 +45,10 @@ fn is_table_array(value: &Value) -> bool {
     match value {
         Value::List(list) => {
             !list.items.is_empty()
-                && list.items.iter().all(|item| matches!(plain(item), Value::Map(_)))
+                && list
+                    .items
+                    .iter()
+                    .all(|item| matches!(plain(item), Value::Map(_)))
         }
         _ => false,
     }
@@ -53,7 +59,11 @@ fn key(name: &str) -> String {
     if name.is_empty() {
         return "\"\"".to_owned();
     }
-    if name.chars().all(is_bare) { name.to_owned() } else { text(name) }
+    if name.chars().all(is_bare) {
+        name.to_owned()
+    } else {
+        text(name)
+    }
 }
 
 fn joined(path: &[String]) -> String {
@@ -74,7 +84,11 @@ fn table(out: &mut String, path: &[String], map: &Map) -> Result<(), String> {
         if value.is_nil() {
             continue;
         }
-        if is_table(&value) { tables.push((name, value)) } else { direct.push((name, value)) }
+        if is_table(&value) {
+            tables.push((name, value))
+        } else {
+            direct.push((name, value))
+        }
     }
     for (name, value) in direct {
         out.push_str(&format!("{indent}{} = ", key(name)));
@@ -161,7 +175,11 @@ fn float(number: f64) -> String {
         return if number > 0.0 { "inf" } else { "-inf" }.to_owned();
     }
     let text = format::float(number, 'g', None);
-    if text.contains(['e', '.']) { text } else { text + ".0" }
+    if text.contains(['e', '.']) {
+        text
+    } else {
+        text + ".0"
+    }
 }
 
 fn text(content: &str) -> String {

@@ -14,13 +14,21 @@ const MAX_DEPTH: usize = 500;
 /// Reads a document.
 pub(super) fn parse(text: &str) -> Result<Entries, String> {
     let text = text.replace("\r\n", "\n");
-    let mut reader = Reader { text: &text, at: 0, depth: 0, last_key: String::new() };
+    let mut reader = Reader {
+        text: &text,
+        at: 0,
+        depth: 0,
+        last_key: String::new(),
+    };
     reader.document().map_err(|told| {
         let line = text[..reader.at.min(text.len())].matches('\n').count() + 1;
         if reader.last_key.is_empty() {
             format!("toml: line {line}: {told}")
         } else {
-            format!("toml: line {line} (last key {}): {told}", quote(&reader.last_key))
+            format!(
+                "toml: line {line} (last key {}): {told}",
+                quote(&reader.last_key)
+            )
         }
     })
 }
@@ -33,7 +41,10 @@ struct Reader<'a> {
 }
 
 fn new_map() -> Map {
-    Map { entries: Rc::new(RefCell::new(Entries::new())), type_name: ANY_MAP }
+    Map {
+        entries: Rc::new(RefCell::new(Entries::new())),
+        type_name: ANY_MAP,
+    }
 }
 
 /// Finds or makes the table under a name; the last one of a list of tables.
@@ -42,13 +53,17 @@ fn step(map: &Map, name: &str) -> Result<Map, String> {
     match known {
         None => {
             let inner = new_map();
-            map.entries.borrow_mut().insert(name.into(), Value::Map(inner.clone()));
+            map.entries
+                .borrow_mut()
+                .insert(name.into(), Value::Map(inner.clone()));
             Ok(inner)
         }
         Some(Value::Map(inner)) => Ok(inner),
         Some(Value::List(list)) => match list.items.last() {
             Some(Value::Map(inner)) => Ok(inner.clone()),
-            _ => Err(format!("Key '{name}' was already created and cannot be used as an array.")),
+            _ => Err(format!(
+                "Key '{name}' was already created and cannot be used as an array."
+            )),
         },
         Some(_) => Err(format!("Key '{name}' has already been defined.")),
     }
@@ -124,7 +139,12 @@ impl Reader<'_> {
             } else if self.take("[") {
                 let keys = self.key()?;
                 if !self.take("]") {
-                    return Err("expected '.' or ']' to end table name".to_owned());
+                    let found = self
+                        .peek()
+                        .map_or_else(|| "\\x00".to_owned(), |c| c.to_string());
+                    return Err(format!(
+                        "expected '.' or ']' to end table name, but got '{found}' instead"
+                    ));
                 }
                 current = root.clone();
                 for key in &keys {
@@ -151,11 +171,20 @@ impl Reader<'_> {
         let mut items = match known {
             None => Vec::new(),
             Some(Value::List(list)) => list.items.to_vec(),
-            Some(_) => return Err(format!("Key '{last}' was already created and cannot be used as an array.")),
+            Some(_) => {
+                return Err(format!(
+                    "Key '{last}' was already created and cannot be used as an array."
+                ));
+            }
         };
         items.push(Value::Map(made.clone()));
-        let list = bulkhead_template::List { items: Rc::new(items), element: ANY_MAP };
-        map.entries.borrow_mut().insert(last.as_str().into(), Value::List(list));
+        let list = bulkhead_template::List {
+            items: Rc::new(items),
+            element: ANY_MAP,
+        };
+        map.entries
+            .borrow_mut()
+            .insert(last.as_str().into(), Value::List(list));
         Ok(made)
     }
 
@@ -197,8 +226,14 @@ impl Reader<'_> {
                     let is_bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
                     let rest = self.rest();
                     let end = rest.find(|c| !is_bare(c)).unwrap_or(rest.len());
+                    if end == 0 && rest.starts_with(['=', '.']) {
+                        let c = &rest[..1];
+                        return Err(format!("unexpected '{c}': key name appears blank"));
+                    }
                     if end == 0 {
-                        let found = self.peek().map_or_else(|| "end of file".to_owned(), |c| format!("'{c}'"));
+                        let found = self
+                            .peek()
+                            .map_or_else(|| "end of file".to_owned(), |c| format!("'{c}'"));
                         return Err(format!("expected a key but found {found} instead"));
                     }
                     let key = rest[..end].to_owned();
@@ -219,8 +254,11 @@ impl Reader<'_> {
             return Err(format!("deeper than {MAX_DEPTH}"));
         }
         let value = match self.peek() {
-            None | Some('\n') => Err("expected value but found end of line instead".to_owned()),
-            Some('"') if self.rest().starts_with("\"\"\"") => self.multiline("\"\"\"").map(Value::from),
+            None => Err("unexpected EOF; expected value".to_owned()),
+            Some('\n') => Err("expected value but found '\\n' instead".to_owned()),
+            Some('"') if self.rest().starts_with("\"\"\"") => {
+                self.multiline("\"\"\"").map(Value::from)
+            }
             Some('\'') if self.rest().starts_with("'''") => self.multiline("'''").map(Value::from),
             Some('"') => self.basic().map(Value::from),
             Some('\'') => self.literal().map(Value::from),
@@ -266,8 +304,12 @@ impl Reader<'_> {
 
     fn literal(&mut self) -> Result<String, String> {
         let rest = &self.rest()[1..];
-        let end = rest.find(['\'', '\n']).filter(|end| rest[*end..].starts_with('\''));
-        let end = end.ok_or("strings cannot contain newlines")?;
+        let end = rest
+            .find(['\'', '\n'])
+            .ok_or("unexpected EOF; expected \"'\"")?;
+        if rest[end..].starts_with('\n') {
+            return Err("strings cannot contain newlines".to_owned());
+        }
         let text = rest[..end].to_owned();
         self.at += end + 2;
         Ok(text)
@@ -305,7 +347,9 @@ impl Reader<'_> {
             c => return Err(format!("invalid escape character '{c}'")),
         };
         let digits = self.rest().get(..count).ok_or("unexpected EOF")?;
-        let code = u32::from_str_radix(digits, 16).ok().and_then(char::from_u32);
+        let code = u32::from_str_radix(digits, 16)
+            .ok()
+            .and_then(char::from_u32);
         let code = code.ok_or_else(|| format!("invalid unicode escape '{digits}'"))?;
         self.at += count;
         Ok(code)
@@ -354,7 +398,8 @@ impl Reader<'_> {
             "-inf" => Value::Float(f64::NEG_INFINITY),
             "nan" | "+nan" | "-nan" => Value::Float(f64::NAN),
             word => {
-                let is_number = word.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-'));
+                let is_number =
+                    word.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-'));
                 if !is_number {
                     return Err(format!("expected value but found {} instead", quote(word)));
                 }
@@ -387,5 +432,7 @@ fn date(word: &str) -> Option<time::Time> {
         "2006-01-02",
         "15:04:05",
     ];
-    layouts.iter().find_map(|layout| time::parse(layout, word).ok())
+    layouts
+        .iter()
+        .find_map(|layout| time::parse(layout, word).ok())
 }

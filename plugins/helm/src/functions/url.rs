@@ -12,16 +12,30 @@ use crate::semver::{Constraint, Version};
 const S: Param = Param::String;
 
 pub(super) const TABLE: &[(&str, Function)] = &[
-    ("urlParse", fixed(&[S], |_, a| {
-        let url = Url::parse(text_of(&a[0])).map_err(|told| format!("unable to parse url: {told}"))?;
-        Ok(url.to_value())
-    })),
+    (
+        "urlParse",
+        fixed(&[S], |_, a| {
+            let url = Url::parse(text_of(&a[0]))
+                .map_err(|told| format!("unable to parse url: {told}"))?;
+            Ok(url.to_value())
+        }),
+    ),
     ("urlJoin", fixed(&[Param::Map], join)),
-    ("semver", fixed(&[S], |_, a| Ok(Value::Object(Rc::new(Semver(Version::parse(text_of(&a[0]))?)))))),
-    ("semverCompare", fixed(&[S, S], |_, a| {
-        let constraint = Constraint::parse(text_of(&a[0]))?;
-        Ok(constraint.check(&Version::parse(text_of(&a[1]))?).into())
-    })),
+    (
+        "semver",
+        fixed(&[S], |_, a| {
+            Ok(Value::Object(Rc::new(Semver(Version::parse(text_of(
+                &a[0],
+            ))?))))
+        }),
+    ),
+    (
+        "semverCompare",
+        fixed(&[S, S], |_, a| {
+            let constraint = Constraint::parse(text_of(&a[0]))?;
+            Ok(constraint.check(&Version::parse(text_of(&a[1]))?).into())
+        }),
+    ),
 ];
 
 #[derive(Debug, Default)]
@@ -59,7 +73,9 @@ fn unescape(text: &str, part: Part) -> Result<String, String> {
             at += 1;
             continue;
         }
-        let hex = data.get(at + 1..at + 3).and_then(|hex| std::str::from_utf8(hex).ok());
+        let hex = data
+            .get(at + 1..at + 3)
+            .and_then(|hex| std::str::from_utf8(hex).ok());
         let byte = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok());
         let byte = byte.filter(|byte| part != Part::Host || *byte >= 0x80 || *byte == b'%');
         let Some(byte) = byte else {
@@ -153,9 +169,8 @@ impl Url {
         let host = match authority.rsplit_once('@') {
             None => authority,
             Some((user, host)) => {
-                let is_plain = |c: char| {
-                    c.is_ascii_alphanumeric() || "-._:~!$&'()*+,;=%@".contains(c)
-                };
+                let is_plain =
+                    |c: char| c.is_ascii_alphanumeric() || "-._:~!$&'()*+,;=%@".contains(c);
                 if !user.chars().all(is_plain) {
                     return Err("net/url: invalid userinfo".to_owned());
                 }
@@ -175,12 +190,20 @@ impl Url {
             None => host.rfind(':').map_or("", |colon| &host[colon..]),
         };
         let is_port = port.is_empty()
-            || port.strip_prefix(':').is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()));
+            || port
+                .strip_prefix(':')
+                .is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()));
         if !is_port {
             return Err(format!("invalid port {} after host", quote(port)));
         }
-        if let Some(bad) = host.chars().find(|c| matches!(c, ' ' | '<' | '>' | '"') && *c == ' ') {
-            return Err(format!("invalid character {} in host name", quote(&bad.to_string())));
+        if let Some(bad) = host
+            .chars()
+            .find(|c| matches!(c, ' ' | '<' | '>' | '"') && *c == ' ')
+        {
+            return Err(format!(
+                "invalid character {} in host name",
+                quote(&bad.to_string())
+            ));
         }
         self.host = unescape(host, Part::Host)?;
         Ok(())
@@ -201,7 +224,11 @@ impl Url {
             None => String::new(),
             Some((name, None)) => escape(name, Part::User),
             Some((name, Some(password))) => {
-                format!("{}:{}", escape(name, Part::User), escape(password, Part::User))
+                format!(
+                    "{}:{}",
+                    escape(name, Part::User),
+                    escape(password, Part::User)
+                )
             }
         }
     }
@@ -242,7 +269,12 @@ impl Url {
             if !path.is_empty() && !path.starts_with('/') && !self.host.is_empty() {
                 out.push('/');
             }
-            if out.is_empty() && path.split('/').next().is_some_and(|first| first.contains(':')) {
+            if out.is_empty()
+                && path
+                    .split('/')
+                    .next()
+                    .is_some_and(|first| first.contains(':'))
+            {
                 out.push_str("./");
             }
             out.push_str(&path);
@@ -310,9 +342,8 @@ impl Object for Semver {
         Some(match name {
             "Major" | "Minor" | "Patch" | "Prerelease" | "Metadata" | "Original" | "String"
             | "IncMajor" | "IncMinor" | "IncPatch" => &[],
-            "Compare" | "Equal" | "LessThan" | "GreaterThan" | "LessThanEqual" | "GreaterThanEqual" => {
-                &[Param::Object("*semver.Version")]
-            }
+            "Compare" | "Equal" | "LessThan" | "GreaterThan" | "LessThanEqual"
+            | "GreaterThanEqual" => &[Param::Object("*semver.Version")],
             _ => return None,
         })
     }
@@ -321,7 +352,11 @@ impl Object for Semver {
         let version = &self.0;
         let number = |number: u64| Value::Int(number as i64, IntType::Uint64);
         let next = |major, minor, patch| {
-            let prefix = if version.original.starts_with('v') { "v" } else { "" };
+            let prefix = if version.original.starts_with('v') {
+                "v"
+            } else {
+                ""
+            };
             let original = format!("{prefix}{major}.{minor}.{patch}");
             Value::Object(Rc::new(Self(Version {
                 major,

@@ -8,31 +8,74 @@ const S: Param = Param::String;
 const I: Param = Param::Int;
 
 pub(super) const TABLE: &[(&str, Function)] = &[
-    ("abbrev", fixed(&[I, S], |_, a| Ok(abbreviate(0, int_of(&a[0]), text_of(&a[1])).into()))),
-    ("abbrevboth", fixed(&[I, I, S], |_, a| {
-        let (left, right) = (int_of(&a[0]), int_of(&a[1]));
-        if right < 4 || left > 0 && right < 7 {
-            return Ok(a[2].clone());
-        }
-        Ok(abbreviate(left, right, text_of(&a[2])).into())
-    })),
-    ("initials", fixed(&[S], |_, a| Ok(initials(text_of(&a[0])).into()))),
-    ("title", fixed(&[S], |_, a| Ok(title(text_of(&a[0])).into()))),
-    ("untitle", fixed(&[S], |_, a| Ok(untitle(text_of(&a[0])).into()))),
-    ("nospace", fixed(&[S], |_, a| Ok(nospace(text_of(&a[0])).into()))),
-    ("swapcase", fixed(&[S], |_, a| Ok(swapcase(text_of(&a[0])).into()))),
+    (
+        "abbrev",
+        fixed(&[I, S], |_, a| {
+            Ok(abbreviate(0, int_of(&a[0]), text_of(&a[1])).into())
+        }),
+    ),
+    (
+        "abbrevboth",
+        fixed(&[I, I, S], |_, a| {
+            let (left, right) = (int_of(&a[0]), int_of(&a[1]));
+            if right < 4 || left > 0 && right < 7 {
+                return Ok(a[2].clone());
+            }
+            Ok(abbreviate(left, right, text_of(&a[2])).into())
+        }),
+    ),
+    (
+        "initials",
+        fixed(&[S], |_, a| Ok(initials(text_of(&a[0])).into())),
+    ),
+    (
+        "title",
+        fixed(&[S], |_, a| Ok(title(text_of(&a[0])).into())),
+    ),
+    (
+        "untitle",
+        fixed(&[S], |_, a| Ok(untitle(text_of(&a[0])).into())),
+    ),
+    (
+        "nospace",
+        fixed(&[S], |_, a| Ok(nospace(text_of(&a[0])).into())),
+    ),
+    (
+        "swapcase",
+        fixed(&[S], |_, a| Ok(swapcase(text_of(&a[0])).into())),
+    ),
     ("shuffle", fixed(&[S], shuffle)),
-    ("snakecase", fixed(&[S], |_, a| Ok(lower_words(text_of(&a[0]), '_').into()))),
-    ("kebabcase", fixed(&[S], |_, a| Ok(lower_words(text_of(&a[0]), '-').into()))),
-    ("camelcase", fixed(&[S], |_, a| Ok(pascal(text_of(&a[0])).into()))),
-    ("wrap", fixed(&[I, S], |_, a| Ok(wrap(text_of(&a[1]), int_of(&a[0]), "\n", false).into()))),
-    ("wrapWith", fixed(&[I, S, S], |_, a| {
-        Ok(wrap(text_of(&a[2]), int_of(&a[0]), text_of(&a[1]), true).into())
-    })),
+    (
+        "snakecase",
+        fixed(&[S], |_, a| Ok(lower_words(text_of(&a[0]), '_').into())),
+    ),
+    (
+        "kebabcase",
+        fixed(&[S], |_, a| Ok(lower_words(text_of(&a[0]), '-').into())),
+    ),
+    (
+        "camelcase",
+        fixed(&[S], |_, a| Ok(pascal(text_of(&a[0])).into())),
+    ),
+    (
+        "wrap",
+        fixed(&[I, S], |_, a| {
+            Ok(wrap(text_of(&a[1]), int_of(&a[0]), "\n", false).into())
+        }),
+    ),
+    (
+        "wrapWith",
+        fixed(&[I, S, S], |_, a| {
+            Ok(wrap(text_of(&a[2]), int_of(&a[0]), text_of(&a[1]), true).into())
+        }),
+    ),
 ];
 
 /// One character for one, as Go maps case.
 fn to_upper(c: char) -> char {
+    if bytes::stands_for(c).is_some() {
+        return '\u{fffd}';
+    }
     let mut mapped = c.to_uppercase();
     match (mapped.next(), mapped.next()) {
         (Some(upper), None) => upper,
@@ -41,6 +84,9 @@ fn to_upper(c: char) -> char {
 }
 
 fn to_lower(c: char) -> char {
+    if bytes::stands_for(c).is_some() {
+        return '\u{fffd}';
+    }
     if c == 'İ' {
         return 'i';
     }
@@ -102,7 +148,10 @@ fn abbreviate_full(offset: i64, width: i64, text: &str) -> String {
 
 /// Go reads these texts byte by byte: each byte is a character.
 fn latin(text: &str) -> Vec<char> {
-    bytes::of(text).iter().map(|byte| char::from(*byte)).collect()
+    bytes::of(text)
+        .iter()
+        .map(|byte| char::from(*byte))
+        .collect()
 }
 
 fn initials(text: &str) -> String {
@@ -124,7 +173,10 @@ fn nospace(text: &str) -> String {
     if !chars.iter().any(|c| super::text::is_space(*c)) {
         return text.to_owned();
     }
-    chars.into_iter().filter(|c| !super::text::is_space(*c)).collect()
+    chars
+        .into_iter()
+        .filter(|c| !super::text::is_space(*c))
+        .collect()
 }
 
 fn title(text: &str) -> String {
@@ -149,7 +201,11 @@ fn untitle(text: &str) -> String {
             at_start = true;
             return c;
         }
-        if std::mem::take(&mut at_start) { to_lower(c) } else { c }
+        if std::mem::take(&mut at_start) {
+            to_lower(c)
+        } else {
+            c
+        }
     };
     text.chars().map(change).collect()
 }
@@ -291,9 +347,8 @@ fn next_word(text: &str) -> (Word, &str, &str) {
     } else if first.is_numeric() {
         (Word::Number, take(&char::is_numeric))
     } else {
-        let other = |c: char| {
-            !(is_connector(c) || is_alphabet(c) || c.is_numeric() || is_punctuation(c))
-        };
+        let other =
+            |c: char| !(is_connector(c) || is_alphabet(c) || c.is_numeric() || is_punctuation(c));
         (Word::Other, take(&other))
     };
     (kind, word, rest)
@@ -370,7 +425,11 @@ fn lower_words(text: &str, connector: char) -> String {
 
 fn wrap(text: &str, width: i64, line_break: &str, cuts_words: bool) -> String {
     let data = bytes::of(text);
-    let line_break = if line_break.is_empty() { "\n" } else { line_break };
+    let line_break = if line_break.is_empty() {
+        "\n"
+    } else {
+        line_break
+    };
     let width = usize::try_from(width).unwrap_or(1).max(1);
     let mut out: Vec<u8> = Vec::new();
     let mut at = 0;

@@ -84,7 +84,9 @@ pub(crate) struct P256Key {
 impl P256Key {
     pub(super) fn generate(random: &mut Random) -> Self {
         let last = p256().n - 1u8;
-        Self { secret: BigUint::from_bytes_be(&random.bytes(40)) % last + 1u8 }
+        Self {
+            secret: BigUint::from_bytes_be(&random.bytes(40)) % last + 1u8,
+        }
     }
 
     fn public(&self) -> Vec<u8> {
@@ -127,7 +129,9 @@ impl P256Key {
         seed.update(message);
         let mut k = BigUint::from_bytes_be(&seed.finalize()) % (&curve.n - 1u8) + 1u8;
         loop {
-            let r = curve.multiply(&k).map_or_else(BigUint::default, |(x, _)| x % &curve.n);
+            let r = curve
+                .multiply(&k)
+                .map_or_else(BigUint::default, |(x, _)| x % &curve.n);
             let inverse = k.modinv(&curve.n).unwrap_or_default();
             let s = inverse * (&digest + &r * &self.secret) % &curve.n;
             if r != BigUint::default() && s != BigUint::default() {
@@ -205,7 +209,10 @@ fn expand(seed: &[u8; 32]) -> (BigUint, [u8; 32]) {
 
 pub(super) fn ed25519_public_info(seed: &[u8; 32]) -> Vec<u8> {
     let public = edwards().multiply(&expand(seed).0);
-    der::sequence(&[der::sequence(&[der::oid(&[1, 3, 101, 112])]), der::bits(&public)])
+    der::sequence(&[
+        der::sequence(&[der::oid(&[1, 3, 101, 112])]),
+        der::bits(&public),
+    ])
 }
 
 pub(super) fn ed25519_to_der(seed: &[u8; 32]) -> Vec<u8> {
@@ -220,9 +227,8 @@ pub(super) fn ed25519_sign(seed: &[u8; 32], message: &[u8]) -> Vec<u8> {
     let curve = edwards();
     let (scalar, prefix) = expand(seed);
     let public = curve.multiply(&scalar);
-    let hashed = |parts: &[&[u8]]| {
-        BigUint::from_bytes_le(&Sha512::digest(parts.concat())) % &curve.order
-    };
+    let hashed =
+        |parts: &[&[u8]]| BigUint::from_bytes_le(&Sha512::digest(parts.concat())) % &curve.order;
     let r = hashed(&[&prefix, message]);
     let point = curve.multiply(&r);
     let s = (r + hashed(&[&point, &public, message]) * scalar) % &curve.order;

@@ -8,7 +8,11 @@ pub(super) fn value(tag: u8, content: &[u8]) -> Vec<u8> {
         out.push(length as u8);
     } else {
         let bytes = length.to_be_bytes();
-        let bytes: Vec<u8> = bytes.iter().copied().skip_while(|byte| *byte == 0).collect();
+        let bytes: Vec<u8> = bytes
+            .iter()
+            .copied()
+            .skip_while(|byte| *byte == 0)
+            .collect();
         out.push(0x80 | bytes.len() as u8);
         out.extend(bytes);
     }
@@ -30,7 +34,10 @@ pub(super) fn boolean() -> Vec<u8> {
 
 /// A positive number, from its bytes.
 pub(super) fn integer(bytes: &[u8]) -> Vec<u8> {
-    let start = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len().saturating_sub(1));
+    let start = bytes
+        .iter()
+        .position(|byte| *byte != 0)
+        .unwrap_or(bytes.len().saturating_sub(1));
     let mut content = Vec::with_capacity(bytes.len() + 1);
     if bytes.get(start).is_none_or(|byte| byte & 0x80 != 0) {
         content.push(0);
@@ -85,8 +92,16 @@ impl<'a> Reader<'a> {
             (usize::from(first), 2)
         } else {
             let count = usize::from(first & 0x7f);
-            let bytes = self.rest.get(2..2 + count).filter(|bytes| bytes.len() <= 4)?;
-            (bytes.iter().fold(0, |length, byte| length << 8 | usize::from(*byte)), 2 + count)
+            let bytes = self
+                .rest
+                .get(2..2 + count)
+                .filter(|bytes| bytes.len() <= 4)?;
+            (
+                bytes
+                    .iter()
+                    .fold(0, |length, byte| length << 8 | usize::from(*byte)),
+                2 + count,
+            )
         };
         let whole = self.rest.get(..header.checked_add(length)?)?;
         self.rest = &self.rest[whole.len()..];

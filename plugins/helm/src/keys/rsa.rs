@@ -27,7 +27,9 @@ fn small_primes() -> Vec<u32> {
     for number in 2..SIEVE {
         if is_prime[number as usize] {
             primes.push(number);
-            (number * number..SIEVE).step_by(number as usize).for_each(|at| is_prime[at as usize] = false);
+            (number * number..SIEVE)
+                .step_by(number as usize)
+                .for_each(|at| is_prime[at as usize] = false);
         }
     }
     primes
@@ -85,13 +87,22 @@ impl Key {
         let primes = small_primes();
         let e = BigUint::from(65_537u32);
         loop {
-            let (p, q) = (prime(bits / 2, random, &primes), prime(bits / 2, random, &primes));
+            let (p, q) = (
+                prime(bits / 2, random, &primes),
+                prime(bits / 2, random, &primes),
+            );
             let (p, q) = if p > q { (p, q) } else { (q, p) };
             let totient = (&p - one()) * (&q - one());
             if p != q
                 && let Some(d) = e.modinv(&totient)
             {
-                return Self { n: &p * &q, e, d, p, q };
+                return Self {
+                    n: &p * &q,
+                    e,
+                    d,
+                    p,
+                    q,
+                };
             }
         }
     }
@@ -119,7 +130,9 @@ impl Key {
         let mut number = || reader.take(0x02).map(BigUint::from_bytes_be);
         let (n, e, d, p, q) = (number()?, number()?, number()?, number()?, number()?);
         // Too short a key cannot hold a signature, too long a one takes for ever.
-        (1_024..=16_384).contains(&n.bits()).then_some(Self { n, e, d, p, q })
+        (1_024..=16_384)
+            .contains(&n.bits())
+            .then_some(Self { n, e, d, p, q })
     }
 
     pub(super) fn public_info(&self) -> Vec<u8> {
@@ -136,10 +149,15 @@ impl Key {
         let name = der::sequence(&[der::oid(&[2, 16, 840, 1, 101, 3, 4, 2, 1]), der::null()]);
         let info = der::sequence(&[name, der::octets(&Sha256::digest(message))]);
         let mut block = vec![0, 1];
-        block.extend(std::iter::repeat_n(0xff, size.saturating_sub(info.len() + 3)));
+        block.extend(std::iter::repeat_n(
+            0xff,
+            size.saturating_sub(info.len() + 3),
+        ));
         block.push(0);
         block.extend(info);
-        let signature = BigUint::from_bytes_be(&block).modpow(&self.d, &self.n).to_bytes_be();
+        let signature = BigUint::from_bytes_be(&block)
+            .modpow(&self.d, &self.n)
+            .to_bytes_be();
         let mut out = vec![0; size.saturating_sub(signature.len())];
         out.extend(signature);
         out

@@ -29,8 +29,9 @@ pub(crate) fn make(
     let (issuer, issuer_id, signing) = match signer {
         None => (subject.clone(), None, key),
         Some((certificate, signing)) => {
-            let (issuer, id) = subject_of(certificate)
-                .ok_or("error parsing certificate: decodedSignerCert.Bytes: x509: malformed certificate")?;
+            let (issuer, id) = subject_of(certificate).ok_or(
+                "error parsing certificate: decodedSignerCert.Bytes: x509: malformed certificate",
+            )?;
             (issuer, id, signing)
         }
     };
@@ -58,7 +59,11 @@ fn name(common: &str) -> Vec<u8> {
         return der::sequence(&[]);
     }
     let is_printable = |c: char| c.is_ascii_alphanumeric() || " '()+,-./:=?".contains(c);
-    let tag = if common.chars().all(is_printable) { 0x13 } else { 0x0c };
+    let tag = if common.chars().all(is_printable) {
+        0x13
+    } else {
+        0x0c
+    };
     let attribute = der::sequence(&[der::oid(&[2, 5, 4, 3]), der::value(tag, common.as_bytes())]);
     der::sequence(&[der::value(0x31, &attribute)])
 }
@@ -84,9 +89,17 @@ fn extension(id: &[u64], is_critical: bool, content: &[u8]) -> Vec<u8> {
 
 fn extensions(request: &Request<'_>, key: &PrivateKey, issuer_id: Option<Vec<u8>>) -> Vec<u8> {
     // Digital signature and key encipherment; for a CA also the signing of certificates.
-    let usage: &[u8] = if request.is_ca { &[2, 0xa4] } else { &[5, 0xa0] };
+    let usage: &[u8] = if request.is_ca {
+        &[2, 0xa4]
+    } else {
+        &[5, 0xa0]
+    };
     let extended = [1, 2].map(|last| der::oid(&[1, 3, 6, 1, 5, 5, 7, 3, last]));
-    let basic = if request.is_ca { der::sequence(&[der::boolean()]) } else { der::sequence(&[]) };
+    let basic = if request.is_ca {
+        der::sequence(&[der::boolean()])
+    } else {
+        der::sequence(&[])
+    };
     let mut all = vec![
         extension(&[2, 5, 29, 15], true, &der::value(0x03, usage)),
         extension(&[2, 5, 29, 37], false, &der::sequence(&extended)),
@@ -97,10 +110,17 @@ fn extensions(request: &Request<'_>, key: &PrivateKey, issuer_id: Option<Vec<u8>
         all.push(extension(&[2, 5, 29, 14], false, &der::octets(&id[..20])));
     }
     if let Some(id) = issuer_id {
-        all.push(extension(&[2, 5, 29, 35], false, &der::sequence(&[der::value(0x80, &id)])));
+        all.push(extension(
+            &[2, 5, 29, 35],
+            false,
+            &der::sequence(&[der::value(0x80, &id)]),
+        ));
     }
-    let mut names: Vec<Vec<u8>> =
-        request.dns_names.iter().map(|name| der::value(0x82, name.as_bytes())).collect();
+    let mut names: Vec<Vec<u8>> = request
+        .dns_names
+        .iter()
+        .map(|name| der::value(0x82, name.as_bytes()))
+        .collect();
     names.extend(request.addresses.iter().map(|address| match address {
         IpAddr::V4(address) => der::value(0x87, &address.octets()),
         IpAddr::V6(address) => der::value(0x87, &address.octets()),
@@ -130,7 +150,10 @@ fn subject_of(certificate: &[u8]) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
         };
         while let Some(mut one) = list.enter(0x30) {
             if one.take(0x06) == Some(&der::oid(&[2, 5, 29, 14])[2..]) {
-                id = one.take(0x04).and_then(|value| der::Reader::new(value).take(0x04)).map(<[u8]>::to_vec);
+                id = one
+                    .take(0x04)
+                    .and_then(|value| der::Reader::new(value).take(0x04))
+                    .map(<[u8]>::to_vec);
             }
         }
     }

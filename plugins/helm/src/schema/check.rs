@@ -15,7 +15,13 @@ const MAX_STEPS: usize = 2_000_000;
 /// Checks a value; returns what does not fit.
 pub(super) fn run(schema: &Value, value: &Value) -> Result<Vec<Misfit>, String> {
     let draft = get(schema, "$schema").map_or(2020, |draft| draft_of(&draft));
-    let mut checker = Checker { root: schema.clone(), draft, depth: 0, steps: 0, patterns: HashMap::new() };
+    let mut checker = Checker {
+        root: schema.clone(),
+        draft,
+        depth: 0,
+        steps: 0,
+        patterns: HashMap::new(),
+    };
     Ok(match checker.check(schema, value, "")? {
         None => Vec::new(),
         Some(misfit) if misfit.is_group => misfit.causes,
@@ -25,10 +31,15 @@ pub(super) fn run(schema: &Value, value: &Value) -> Result<Vec<Misfit>, String> 
 
 fn draft_of(schema: &Value) -> u32 {
     let url = schema.as_str().unwrap_or_default();
-    [("draft-04", 4), ("draft-06", 6), ("draft-07", 7), ("2019-09", 2019)]
-        .iter()
-        .find(|(name, _)| url.contains(name))
-        .map_or(2020, |(_, draft)| *draft)
+    [
+        ("draft-04", 4),
+        ("draft-06", 6),
+        ("draft-07", 7),
+        ("2019-09", 2019),
+    ]
+    .iter()
+    .find(|(name, _)| url.contains(name))
+    .map_or(2020, |(_, draft)| *draft)
 }
 
 struct Checker {
@@ -50,9 +61,12 @@ fn get(value: &Value, key: &str) -> Option<Value> {
 
 fn entries(value: Option<Value>) -> Vec<(String, Value)> {
     match value {
-        Some(Value::Map(map)) => {
-            map.entries.borrow().iter().map(|(k, v)| (k.to_string(), v.clone())).collect()
-        }
+        Some(Value::Map(map)) => map
+            .entries
+            .borrow()
+            .iter()
+            .map(|(k, v)| (k.to_string(), v.clone()))
+            .collect(),
         _ => Vec::new(),
     }
 }
@@ -139,7 +153,9 @@ impl Checker {
     fn check(&mut self, schema: &Value, value: &Value, at: &str) -> Checked {
         self.steps += 1;
         if self.steps > MAX_STEPS {
-            return Err(format!("the schema takes more than {MAX_STEPS} steps to check"));
+            return Err(format!(
+                "the schema takes more than {MAX_STEPS} steps to check"
+            ));
         }
         if self.depth >= MAX_DEPTH {
             return Err(format!("the schema nests deeper than {MAX_DEPTH}"));
@@ -153,7 +169,11 @@ impl Checker {
     fn check_inner(&mut self, schema: &Value, value: &Value, at: &str) -> Checked {
         let one = |text: String| Ok(Some(Misfit::new(at, text, Vec::new())));
         if let Value::Bool(fits) = schema {
-            return if *fits { Ok(None) } else { one("false schema".to_owned()) };
+            return if *fits {
+                Ok(None)
+            } else {
+                one("false schema".to_owned())
+            };
         }
         let has_ref = get(schema, "$ref");
         if let (Some(Value::String(target)), true) = (&has_ref, self.draft < 2019) {
@@ -173,7 +193,10 @@ impl Checker {
         if let Some(told) = not_in_enum(schema, value) {
             return one(told);
         }
-        let mut found = Found { at, misfits: Vec::new() };
+        let mut found = Found {
+            at,
+            misfits: Vec::new(),
+        };
         if let Some(Value::String(target)) = &has_ref {
             let misfit = self.reference(target, value, at)?;
             found.add(misfit);
@@ -196,7 +219,11 @@ impl Checker {
         let schema = self.resolve(target)?;
         let misfit = self.check(&schema, value, at)?;
         Ok(misfit.map(|misfit| {
-            let causes = if misfit.is_group { misfit.causes } else { vec![misfit] };
+            let causes = if misfit.is_group {
+                misfit.causes
+            } else {
+                vec![misfit]
+            };
             let mut reference = Misfit::new(at, "validation failed".to_owned(), causes);
             reference.is_reference = true;
             reference
@@ -204,34 +231,58 @@ impl Checker {
     }
 
     fn resolve(&self, target: &str) -> Result<Value, String> {
-        let missing = || format!("failing loading \"{target}\": other documents are not fetched: put the schema into `$defs`");
+        let missing = || {
+            format!(
+                "failing loading \"{target}\": other documents are not fetched: put the schema into `$defs`"
+            )
+        };
         let pointer = target.strip_prefix('#').ok_or_else(missing)?;
         let mut found = self.root.clone();
         if !pointer.is_empty() && !pointer.starts_with('/') {
             return anchor(&self.root, pointer, 0).ok_or_else(missing);
         }
         for part in pointer.split('/').skip(1) {
-            let name = part.replace("~1", "/").replace("~0", "~").replace("%25", "%");
+            let name = part
+                .replace("~1", "/")
+                .replace("~0", "~")
+                .replace("%25", "%");
             let next = match &found {
-                Value::List(list) => name.parse().ok().and_then(|at: usize| list.items.get(at).cloned()),
+                Value::List(list) => name
+                    .parse()
+                    .ok()
+                    .and_then(|at: usize| list.items.get(at).cloned()),
                 other => get(other, &name),
             };
-            found = next.ok_or_else(|| format!("json-pointer in \"file:///values.schema.json{target}\" not found"))?;
+            found = next.ok_or_else(|| {
+                format!("json-pointer in \"file:///values.schema.json{target}\" not found")
+            })?;
         }
         Ok(found)
     }
 
-    fn object(&mut self, schema: &Value, value: &Value, found: &mut Found<'_>) -> Result<(), String> {
+    fn object(
+        &mut self,
+        schema: &Value,
+        value: &Value,
+        found: &mut Found<'_>,
+    ) -> Result<(), String> {
         let members = entries(Some(value.clone()));
         let count = members.len() as f64;
         for (keyword, fails) in [
-            ("minProperties", (|count, limit| count < limit) as fn(f64, f64) -> bool),
+            (
+                "minProperties",
+                (|count, limit| count < limit) as fn(f64, f64) -> bool,
+            ),
             ("maxProperties", |count, limit| count > limit),
         ] {
             if let Some(limit) = get(schema, keyword).and_then(|limit| number(&limit))
                 && fails(count, limit)
             {
-                found.tell(format!("{keyword}: got {}, want {}", plain(count), plain(limit)));
+                found.tell(format!(
+                    "{keyword}: got {}, want {}",
+                    plain(count),
+                    plain(limit)
+                ));
             }
         }
         let missing = missing(value, get(schema, "required"));
@@ -248,7 +299,11 @@ impl Checker {
                 if let Value::List(_) = dependency {
                     let missing = self::missing(value, Some(dependency));
                     if !missing.is_empty() {
-                        found.tell(format!("properties {} required, if {} exists", joined(&missing), quoted(&name)));
+                        found.tell(format!(
+                            "properties {} required, if {} exists",
+                            joined(&missing),
+                            quoted(&name)
+                        ));
                     }
                 } else {
                     let misfit = self.check(&dependency, value, found.at)?;
@@ -260,7 +315,11 @@ impl Checker {
         if let Some(names) = get(schema, "propertyNames") {
             for (name, _) in &members {
                 if let Some(misfit) = self.check(&names, &name.as_str().into(), found.at)? {
-                    let causes = if misfit.is_group { misfit.causes } else { vec![misfit] };
+                    let causes = if misfit.is_group {
+                        misfit.causes
+                    } else {
+                        vec![misfit]
+                    };
                     let told = format!("invalid propertyName {}", quoted(name));
                     found.misfits.push(Misfit::new(found.at, told, causes));
                 }
@@ -269,7 +328,12 @@ impl Checker {
         Ok(())
     }
 
-    fn members(&mut self, schema: &Value, members: &[(String, Value)], found: &mut Found<'_>) -> Result<(), String> {
+    fn members(
+        &mut self,
+        schema: &Value,
+        members: &[(String, Value)],
+        found: &mut Found<'_>,
+    ) -> Result<(), String> {
         let properties = get(schema, "properties");
         let patterns = entries(get(schema, "patternProperties"));
         let additional = get(schema, "additionalProperties");
@@ -300,34 +364,51 @@ impl Checker {
             }
         }
         if !unwanted.is_empty() {
-            found.tell(format!("additional properties {} not allowed", joined(&unwanted)));
+            found.tell(format!(
+                "additional properties {} not allowed",
+                joined(&unwanted)
+            ));
         }
         Ok(())
     }
 
-    fn array(&mut self, schema: &Value, list: &[Value], found: &mut Found<'_>) -> Result<(), String> {
+    fn array(
+        &mut self,
+        schema: &Value,
+        list: &[Value],
+        found: &mut Found<'_>,
+    ) -> Result<(), String> {
         let count = list.len();
         let limit = |keyword: &str| get(schema, keyword).and_then(|limit| number(&limit));
         if let Some(least) = limit("minItems")
             && (count as f64) < least
         {
-            found.tell(format!("minItems: got {}, want {}", plain(count as f64), plain(least)));
+            found.tell(format!(
+                "minItems: got {}, want {}",
+                plain(count as f64),
+                plain(least)
+            ));
         }
         if let Some(most) = limit("maxItems")
             && count as f64 > most
         {
-            found.tell(format!("maxItems: got {}, want {}", plain(count as f64), plain(most)));
+            found.tell(format!(
+                "maxItems: got {}, want {}",
+                plain(count as f64),
+                plain(most)
+            ));
         }
         if matches!(get(schema, "uniqueItems"), Some(Value::Bool(true))) {
-            let twins = (0..count.min(2_000)).find_map(|b| {
-                (0..b).find(|a| equal(&list[*a], &list[b])).map(|a| (a, b))
-            });
+            let twins = (0..count.min(2_000))
+                .find_map(|b| (0..b).find(|a| equal(&list[*a], &list[b])).map(|a| (a, b)));
             if let Some((a, b)) = twins {
                 found.tell(format!("items at {a} and {b} are equal"));
             }
         }
         let (heads, rest) = match (get(schema, "items"), self.draft < 2020) {
-            (Some(Value::List(heads)), true) => (heads.items.to_vec(), get(schema, "additionalItems")),
+            (Some(Value::List(heads)), true) => {
+                (heads.items.to_vec(), get(schema, "additionalItems"))
+            }
             (rest, true) => (Vec::new(), rest),
             (rest, false) => (items(get(schema, "prefixItems")), rest),
         };
@@ -339,7 +420,10 @@ impl Checker {
                     found.add(misfit);
                 }
                 (None, Some(Value::Bool(false))) if self.draft < 2020 => {
-                    found.tell(format!("last {} additionalItem(s) not allowed", count - heads.len()));
+                    found.tell(format!(
+                        "last {} additionalItem(s) not allowed",
+                        count - heads.len()
+                    ));
                     break;
                 }
                 (None, Some(rest)) => {
@@ -367,17 +451,29 @@ impl Checker {
         if let Some(least) = limit("minLength")
             && (count as f64) < least
         {
-            found.tell(format!("minLength: got {}, want {}", plain(count as f64), plain(least)));
+            found.tell(format!(
+                "minLength: got {}, want {}",
+                plain(count as f64),
+                plain(least)
+            ));
         }
         if let Some(most) = limit("maxLength")
             && count as f64 > most
         {
-            found.tell(format!("maxLength: got {}, want {}", plain(count as f64), plain(most)));
+            found.tell(format!(
+                "maxLength: got {}, want {}",
+                plain(count as f64),
+                plain(most)
+            ));
         }
         if let Some(Value::String(pattern)) = get(schema, "pattern")
             && !self.pattern(&pattern)?.is_match(text)
         {
-            found.tell(format!("{} does not match pattern {}", quoted(text), quoted(&pattern)));
+            found.tell(format!(
+                "{} does not match pattern {}",
+                quoted(text),
+                quoted(&pattern)
+            ));
         }
         Ok(())
     }
@@ -399,7 +495,9 @@ impl Checker {
             ("maximum", |got, want| got > want),
             ("exclusiveMinimum", |got, want| got <= want),
             ("exclusiveMaximum", |got, want| got >= want),
-            ("multipleOf", |got, want| want != 0.0 && ((got / want).round() * want - got).abs() > 1e-9),
+            ("multipleOf", |got, want| {
+                want != 0.0 && ((got / want).round() * want - got).abs() > 1e-9
+            }),
         ] {
             let Some(want) = get(schema, keyword).and_then(|want| number(&want)) else {
                 continue;
@@ -407,36 +505,50 @@ impl Checker {
             let is_exclusive = (keyword == "minimum" && legacy("exclusiveMinimum"))
                 || (keyword == "maximum" && legacy("exclusiveMaximum"));
             if fails(got, want) || (is_exclusive && got == want) {
-                found.tell(format!("{keyword}: got {}, want {}", plain(got), plain(want)));
+                found.tell(format!(
+                    "{keyword}: got {}, want {}",
+                    plain(got),
+                    plain(want)
+                ));
             }
         }
     }
 
-    fn combined(&mut self, schema: &Value, value: &Value, found: &mut Found<'_>) -> Result<(), String> {
+    fn combined(
+        &mut self,
+        schema: &Value,
+        value: &Value,
+        found: &mut Found<'_>,
+    ) -> Result<(), String> {
         if let Some(not) = get(schema, "not")
             && self.check(&not, value, found.at)?.is_none()
         {
             found.tell("'not' failed".to_owned());
         }
-        let tried = |checker: &mut Self, keyword: &str| -> Result<(Vec<usize>, Vec<Misfit>), String> {
-            let (mut fits, mut misfits) = (Vec::new(), Vec::new());
-            for (index, option) in items(get(schema, keyword)).iter().enumerate() {
-                match checker.check(option, value, found.at)? {
-                    None => fits.push(index),
-                    Some(misfit) => misfits.push(misfit),
+        let tried =
+            |checker: &mut Self, keyword: &str| -> Result<(Vec<usize>, Vec<Misfit>), String> {
+                let (mut fits, mut misfits) = (Vec::new(), Vec::new());
+                for (index, option) in items(get(schema, keyword)).iter().enumerate() {
+                    match checker.check(option, value, found.at)? {
+                        None => fits.push(index),
+                        Some(misfit) => misfits.push(misfit),
+                    }
                 }
-            }
-            Ok((fits, misfits))
-        };
+                Ok((fits, misfits))
+            };
         let (_, all) = tried(self, "allOf")?;
         let (any, none_of_any) = tried(self, "anyOf")?;
         let (one, none_of_one) = tried(self, "oneOf")?;
         let at = found.at;
         if !all.is_empty() {
-            found.misfits.push(Misfit::new(at, "'allOf' failed".to_owned(), all));
+            found
+                .misfits
+                .push(Misfit::new(at, "'allOf' failed".to_owned(), all));
         }
         if any.is_empty() && !none_of_any.is_empty() {
-            found.misfits.push(Misfit::new(at, "'anyOf' failed".to_owned(), none_of_any));
+            found
+                .misfits
+                .push(Misfit::new(at, "'anyOf' failed".to_owned(), none_of_any));
         }
         match one.as_slice() {
             [] if !none_of_one.is_empty() => {
@@ -461,13 +573,22 @@ fn anchor(schema: &Value, name: &str, depth: usize) -> Option<Value> {
     if depth > 32 {
         return None;
     }
-    let is_named = |keyword: &str, want: &str| get(schema, keyword).is_some_and(|id| id.as_str() == Some(want));
+    let is_named = |keyword: &str, want: &str| {
+        get(schema, keyword).is_some_and(|id| id.as_str() == Some(want))
+    };
     if is_named("$anchor", name) || is_named("$id", &format!("#{name}")) {
         return Some(schema.clone());
     }
     match schema {
-        Value::Map(map) => map.entries.borrow().values().find_map(|inner| anchor(inner, name, depth + 1)),
-        Value::List(list) => list.items.iter().find_map(|inner| anchor(inner, name, depth + 1)),
+        Value::Map(map) => map
+            .entries
+            .borrow()
+            .values()
+            .find_map(|inner| anchor(inner, name, depth + 1)),
+        Value::List(list) => list
+            .items
+            .iter()
+            .find_map(|inner| anchor(inner, name, depth + 1)),
         _ => None,
     }
 }
@@ -475,13 +596,20 @@ fn anchor(schema: &Value, name: &str, depth: usize) -> Option<Value> {
 fn missing(value: &Value, wanted: Option<Value>) -> Vec<String> {
     let wanted = items(wanted);
     let names = wanted.iter().filter_map(Value::as_str);
-    names.filter(|name| get(value, name).is_none()).map(str::to_owned).collect()
+    names
+        .filter(|name| get(value, name).is_none())
+        .map(str::to_owned)
+        .collect()
 }
 
 fn wrong_type(schema: &Value, value: &Value) -> Option<String> {
     let types = match get(schema, "type")? {
         Value::String(name) => vec![name.to_string()],
-        list => items(Some(list)).iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        list => items(Some(list))
+            .iter()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect(),
     };
     let is_whole = number(value).is_some_and(|number| number.fract() == 0.0);
     let fits = |name: &String| name == kind(value) || (name == "integer" && is_whole);
@@ -489,7 +617,9 @@ fn wrong_type(schema: &Value, value: &Value) -> Option<String> {
         return None;
     }
     // The original names them in an order of its own.
-    const ORDER: [&str; 7] = ["null", "boolean", "number", "integer", "string", "array", "object"];
+    const ORDER: [&str; 7] = [
+        "null", "boolean", "number", "integer", "string", "array", "object",
+    ];
     let mut types = types;
     types.sort_by_key(|name| ORDER.iter().position(|known| known == name));
     Some(format!("got {}, want {}", kind(value), types.join(" or ")))
@@ -500,7 +630,10 @@ fn not_in_enum(schema: &Value, value: &Value) -> Option<String> {
     if wanted.is_empty() || wanted.iter().any(|one| equal(one, value)) {
         return None;
     }
-    if wanted.iter().any(|one| matches!(one, Value::List(_) | Value::Map(_))) {
+    if wanted
+        .iter()
+        .any(|one| matches!(one, Value::List(_) | Value::Map(_)))
+    {
         return Some("'enum' failed".to_owned());
     }
     let texts: Vec<String> = wanted.iter().map(shown).collect();
