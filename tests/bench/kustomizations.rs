@@ -33,7 +33,9 @@ const TICKS: f64 = 100.0;
 #[tokio::main]
 async fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let program = arguments.next().context("usage: kustomizations PATH [COUNT]")?;
+    let program = arguments
+        .next()
+        .context("usage: kustomizations PATH [COUNT]")?;
     let count: usize = arguments.next().map_or(Ok(300), |text| text.parse())?;
 
     let cluster = Cluster::start().await?;
@@ -49,7 +51,13 @@ async fn main() -> Result<()> {
     let revision = format!("main@sha1:{}", repository.head()?);
     wait(&cluster, count, &revision, started, &mut manager).await?;
     let first = manager.usage()?;
-    report("first convergence", count, started, &first, &difference(&cluster, &requests).await?);
+    report(
+        "first convergence",
+        count,
+        started,
+        &first,
+        &difference(&cluster, &requests).await?,
+    );
 
     tokio::time::sleep(Duration::from_secs(3)).await;
     let requests = counted(&cluster).await?;
@@ -61,15 +69,33 @@ async fn main() -> Result<()> {
     let revision = format!("main@sha1:{}", repository.head()?);
     wait(&cluster, count, &revision, started, &mut manager).await?;
     let after = manager.usage()?;
-    let used = Usage { cpu: after.cpu - before.cpu, ..after };
-    report("commit that touches one", count, started, &used, &difference(&cluster, &requests).await?);
+    let used = Usage {
+        cpu: after.cpu - before.cpu,
+        ..after
+    };
+    report(
+        "commit that touches one",
+        count,
+        started,
+        &used,
+        &difference(&cluster, &requests).await?,
+    );
 
     tokio::time::sleep(Duration::from_secs(3)).await;
     let (requests, before, started) = (counted(&cluster).await?, manager.usage()?, Instant::now());
     tokio::time::sleep(Duration::from_secs(20)).await;
     let after = manager.usage()?;
-    let used = Usage { cpu: after.cpu - before.cpu, ..after };
-    report("idle for 20 s", count, started, &used, &difference(&cluster, &requests).await?);
+    let used = Usage {
+        cpu: after.cpu - before.cpu,
+        ..after
+    };
+    report(
+        "idle for 20 s",
+        count,
+        started,
+        &used,
+        &difference(&cluster, &requests).await?,
+    );
     Ok(())
 }
 
@@ -89,7 +115,11 @@ impl Manager {
             .arg("run")
             .arg(format!("--kubeconfig={}", cluster.kubeconfig().display()))
             .arg(format!("--storage-path={}", storage.display()))
-            .args(["--storage-addr=127.0.0.1:0", "--health-addr=127.0.0.1:0", "--metrics-addr=127.0.0.1:0"])
+            .args([
+                "--storage-addr=127.0.0.1:0",
+                "--health-addr=127.0.0.1:0",
+                "--metrics-addr=127.0.0.1:0",
+            ])
             .arg("--log-level=error")
             .stdout(Stdio::null())
             .stderr(Stdio::inherit())
@@ -104,9 +134,16 @@ impl Manager {
             std::fs::read_to_string(&path).with_context(|| format!("failed to read {path}"))
         };
         let stat = of("stat")?;
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
+        let fields: Vec<&str> = stat
+            .rsplit(')')
+            .next()
+            .unwrap_or("")
+            .split_whitespace()
+            .collect();
         // utime, stime, and those of children that ended: the compile worker.
-        let ticks: f64 = (11..15).filter_map(|index| fields.get(index)?.parse::<f64>().ok()).sum();
+        let ticks: f64 = (11..15)
+            .filter_map(|index| fields.get(index)?.parse::<f64>().ok())
+            .sum();
         let status = of("status")?;
         let kib = |name: &str| {
             let line = status.lines().find(|line| line.starts_with(name))?;
@@ -127,7 +164,13 @@ impl Drop for Manager {
     }
 }
 
-fn report(case: &str, count: usize, started: Instant, usage: &Usage, requests: &BTreeMap<String, i64>) {
+fn report(
+    case: &str,
+    count: usize,
+    started: Instant,
+    usage: &Usage,
+    requests: &BTreeMap<String, i64>,
+) {
     let round = |value: f64| (value * 100.0).round() / 100.0;
     println!(
         "{}",
@@ -144,10 +187,20 @@ fn report(case: &str, count: usize, started: Instant, usage: &Usage, requests: &
 }
 
 async fn install(program: &str, cluster: &Cluster) -> Result<()> {
-    let output = Command::new(program).args(["install", "--export", "--output=json"]).output()?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new(program)
+        .args(["install", "--export", "--output=json"])
+        .output()?;
+    ensure!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let mut definitions: Vec<CustomResourceDefinition> = Vec::new();
-    for line in output.stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+    for line in output
+        .stdout
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+    {
         let object: Value = serde_json::from_slice(line)?;
         if object["kind"] == "CustomResourceDefinition" {
             definitions.push(serde_json::from_value(object)?);
@@ -159,13 +212,19 @@ async fn install(program: &str, cluster: &Cluster) -> Result<()> {
 /// A base, and an overlay an application that changes it by a patch of its own.
 fn repository(count: usize) -> Result<Repository> {
     let repository = Repository::new()?;
-    repository.write("base/kustomization.yaml", "resources: [deployment.yaml, service.yaml, config.yaml]\n")?;
+    repository.write(
+        "base/kustomization.yaml",
+        "resources: [deployment.yaml, service.yaml, config.yaml]\n",
+    )?;
     repository.write(
         "base/deployment.yaml",
         "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\nspec:\n  replicas: 1\n  selector:\n    matchLabels: {app: web}\n  template:\n    metadata:\n      labels: {app: web}\n    spec:\n      containers:\n        - name: web\n          image: nginx:1.29\n",
     )?;
     repository.write("base/service.yaml", "apiVersion: v1\nkind: Service\nmetadata:\n  name: web\nspec:\n  selector: {app: web}\n  ports: [{port: 80}]\n")?;
-    repository.write("base/config.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: web\ndata:\n  level: info\n")?;
+    repository.write(
+        "base/config.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: web\ndata:\n  level: info\n",
+    )?;
     for index in 0..count {
         repository.write(
             &format!("apps/app-{index}/kustomization.yaml"),
@@ -178,25 +237,36 @@ fn repository(count: usize) -> Result<Repository> {
 }
 
 fn patch(index: usize, version: usize) -> String {
-    format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: web\ndata:\n  app: \"{index}\"\n  version: \"{version}\"\n")
+    format!(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: web\ndata:\n  app: \"{index}\"\n  version: \"{version}\"\n"
+    )
 }
 
 fn api(cluster: &Cluster, group: &str, kind: &str) -> Result<Api<DynamicObject>> {
     let kind = GroupVersionKind::gvk(group, "v1", kind);
-    Ok(Api::namespaced_with(cluster.client()?, NAMESPACE, &ApiResource::from_gvk(&kind)))
+    Ok(Api::namespaced_with(
+        cluster.client()?,
+        NAMESPACE,
+        &ApiResource::from_gvk(&kind),
+    ))
 }
 
 async fn create(cluster: &Cluster, server: &HttpServer, count: usize) -> Result<()> {
-    let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": NAMESPACE } });
+    let namespace =
+        json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": NAMESPACE } });
     let namespaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(cluster.client()?);
-    namespaces.create(&PostParams::default(), &serde_json::from_value(namespace)?).await?;
+    namespaces
+        .create(&PostParams::default(), &serde_json::from_value(namespace)?)
+        .await?;
     let source = json!({
         "apiVersion": "source.toolkit.fluxcd.io/v1", "kind": "GitRepository",
         "metadata": { "name": "apps", "namespace": NAMESPACE },
         "spec": { "interval": "10m", "url": server.url(), "ref": { "branch": "main" } },
     });
     let sources = api(cluster, "source.toolkit.fluxcd.io", "GitRepository")?;
-    sources.create(&PostParams::default(), &serde_json::from_value(source)?).await?;
+    sources
+        .create(&PostParams::default(), &serde_json::from_value(source)?)
+        .await?;
     let kustomizations = api(cluster, "kustomize.toolkit.fluxcd.io", "Kustomization")?;
     for index in 0..count {
         let object = json!({
@@ -207,7 +277,9 @@ async fn create(cluster: &Cluster, server: &HttpServer, count: usize) -> Result<
                 "sourceRef": { "kind": "GitRepository", "name": "apps" },
             },
         });
-        kustomizations.create(&PostParams::default(), &serde_json::from_value(object)?).await?;
+        kustomizations
+            .create(&PostParams::default(), &serde_json::from_value(object)?)
+            .await?;
     }
     Ok(())
 }
@@ -215,8 +287,11 @@ async fn create(cluster: &Cluster, server: &HttpServer, count: usize) -> Result<
 /// Asks for the source to be fetched now, as `flux reconcile source git` does.
 async fn request(cluster: &Cluster) -> Result<()> {
     let sources = api(cluster, "source.toolkit.fluxcd.io", "GitRepository")?;
-    let patch = json!({ "metadata": { "annotations": { "reconcile.fluxcd.io/requestedAt": "bench" } } });
-    sources.patch("apps", &Default::default(), &kube::api::Patch::Merge(patch)).await?;
+    let patch =
+        json!({ "metadata": { "annotations": { "reconcile.fluxcd.io/requestedAt": "bench" } } });
+    sources
+        .patch("apps", &Default::default(), &kube::api::Patch::Merge(patch))
+        .await?;
     Ok(())
 }
 
@@ -231,14 +306,21 @@ async fn wait(
     let kustomizations = api(cluster, "kustomize.toolkit.fluxcd.io", "Kustomization")?;
     loop {
         let list = kustomizations.list(&ListParams::default()).await?;
-        let done = list.items.iter().filter(|object| is_at(object, revision)).count();
+        let done = list
+            .items
+            .iter()
+            .filter(|object| is_at(object, revision))
+            .count();
         if done == count {
             return Ok(());
         }
         if let Some(status) = manager.0.try_wait()? {
             bail!("the controllers ended: {status}");
         }
-        ensure!(started.elapsed() < LIMIT, "only {done} of {count} are at {revision} after {LIMIT:?}");
+        ensure!(
+            started.elapsed() < LIMIT,
+            "only {done} of {count} are at {revision} after {LIMIT:?}"
+        );
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
 }
@@ -246,7 +328,9 @@ async fn wait(
 fn is_at(object: &DynamicObject, revision: &str) -> bool {
     let status = &object.data["status"];
     let ready = status["conditions"].as_array().is_some_and(|conditions| {
-        conditions.iter().any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
+        conditions
+            .iter()
+            .any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
     });
     ready && status["lastAppliedRevision"] == revision
 }
@@ -256,13 +340,23 @@ async fn counted(cluster: &Cluster) -> Result<BTreeMap<String, i64>> {
     let request = http::Request::get("/metrics").body(Vec::new())?;
     let text = cluster.client()?.request_text(request).await?;
     let mut counts = BTreeMap::new();
-    for line in text.lines().filter(|line| line.starts_with("apiserver_request_total{")) {
+    for line in text
+        .lines()
+        .filter(|line| line.starts_with("apiserver_request_total{"))
+    {
         let label = |name: &str| {
             let start = line.find(&format!("{name}=\""))? + name.len() + 2;
             Some(&line[start..start + line[start..].find('"')?])
         };
-        let value: f64 = line.rsplit(' ').next().unwrap_or("0").parse().unwrap_or(0.0);
-        let (Some(verb), Some(dry)) = (label("verb"), label("dry_run")) else { continue };
+        let value: f64 = line
+            .rsplit(' ')
+            .next()
+            .unwrap_or("0")
+            .parse()
+            .unwrap_or(0.0);
+        let (Some(verb), Some(dry)) = (label("verb"), label("dry_run")) else {
+            continue;
+        };
         let subresource = label("subresource").filter(|name| !name.is_empty());
         let mut name = verb.to_owned();
         if let Some(subresource) = subresource {

@@ -345,6 +345,15 @@ impl Printer<'_> {
         }
     }
 
+    /// Writes what a list or a map holds: nil is `<nil>` there, whatever the verb.
+    fn nested(&mut self, value: &Value, verb: char, flags: Flags) {
+        if value.is_nil() && verb != 'v' {
+            self.out.push_str("<nil>");
+        } else {
+            self.value(value, verb, flags);
+        }
+    }
+
     fn value(&mut self, value: &Value, verb: char, flags: Flags) {
         if verb == 'T' {
             return self.pad(&value.type_name(), flags);
@@ -412,7 +421,7 @@ impl Printer<'_> {
                     }
                     self.value(&Value::String(key.clone()), verb, flags);
                     self.out.push(':');
-                    self.value(item, verb, flags);
+                    self.nested(item, verb, flags);
                 }
                 self.out.push(']');
             }
@@ -439,7 +448,7 @@ impl Printer<'_> {
             if index > 0 {
                 self.out.push(' ');
             }
-            self.value(item, verb, flags);
+            self.nested(item, verb, flags);
         }
         self.out.push(']');
     }
