@@ -3,6 +3,8 @@
 //! Text between actions comes out with its trim markers already applied. The lexer is asked for one
 //! token at a time and never looks back.
 
+use std::borrow::Cow;
+
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -69,21 +71,21 @@ impl Kind {
 
 /// One token.
 #[derive(Clone, Debug)]
-pub(crate) struct Token {
+pub(crate) struct Token<'a> {
     pub kind: Kind,
     /// Byte offset of its start.
     pub at: usize,
-    pub text: String,
+    pub text: Cow<'a, str>,
     /// Line of its start, counted from 1.
     pub line: usize,
 }
 
-impl Token {
+impl Token<'_> {
     /// Writes the token as Go's messages do.
     pub(crate) fn describe(&self) -> String {
         match self.kind {
             Kind::Eof => "EOF".to_owned(),
-            Kind::Error => self.text.clone(),
+            Kind::Error => self.text.to_string(),
             kind if kind.is_keyword() => format!("<{}>", self.text),
             _ if self.text.len() > 10 => {
                 let start: String = self.text.chars().take(10).collect();
@@ -132,7 +134,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Returns the next token; after the end, and after a mistake, always the end.
-    pub(crate) fn next(&mut self) -> Token {
+    pub(crate) fn next(&mut self) -> Token<'a> {
         if self.failed {
             return self.token(Kind::Eof);
         }
@@ -160,11 +162,11 @@ impl<'a> Lexer<'a> {
         Some(c)
     }
 
-    fn token(&mut self, kind: Kind) -> Token {
+    fn token(&mut self, kind: Kind) -> Token<'a> {
         let token = Token {
             kind,
             at: self.start,
-            text: self.input[self.start..self.at].to_owned(),
+            text: Cow::Borrowed(&self.input[self.start..self.at]),
             line: self.start_line,
         };
         self.start = self.at;
@@ -172,12 +174,12 @@ impl<'a> Lexer<'a> {
         token
     }
 
-    fn error(&mut self, message: impl Into<String>) -> Token {
+    fn error(&mut self, message: impl Into<String>) -> Token<'a> {
         self.failed = true;
         let token = Token {
             kind: Kind::Error,
             at: self.start,
-            text: message.into(),
+            text: Cow::Owned(message.into()),
             line: self.start_line,
         };
         self.at = self.input.len();
@@ -193,7 +195,7 @@ impl<'a> Lexer<'a> {
         self.start_line = self.line;
     }
 
-    fn text(&mut self) -> Token {
+    fn text(&mut self) -> Token<'a> {
         loop {
             let Some(offset) = self.rest().find(LEFT) else {
                 self.line += self.rest().matches('\n').count();
@@ -267,7 +269,7 @@ impl<'a> Lexer<'a> {
         rest.starts_with(RIGHT).then_some(false)
     }
 
-    fn close(&mut self, trim: bool) -> Token {
+    fn close(&mut self, trim: bool) -> Token<'a> {
         if trim {
             self.skip(2);
         }
@@ -280,7 +282,7 @@ impl<'a> Lexer<'a> {
         token
     }
 
-    fn inside_action(&mut self) -> Token {
+    fn inside_action(&mut self) -> Token<'a> {
         if let Some(trim) = self.right_delim() {
             if self.parens == 0 {
                 return self.close(trim);
@@ -332,7 +334,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn space(&mut self) -> Token {
+    fn space(&mut self) -> Token<'a> {
         let mut count = 1;
         while self.peek().is_some_and(is_space) {
             self.bump();
@@ -355,7 +357,7 @@ impl<'a> Lexer<'a> {
         self.token(Kind::Space)
     }
 
-    fn identifier(&mut self) -> Token {
+    fn identifier(&mut self) -> Token<'a> {
         while self.peek().is_some_and(is_alphanumeric) {
             self.bump();
         }
@@ -370,7 +372,7 @@ impl<'a> Lexer<'a> {
         self.token(kind)
     }
 
-    fn field_or_variable(&mut self, kind: Kind) -> Token {
+    fn field_or_variable(&mut self, kind: Kind) -> Token<'a> {
         if self.at_terminator() {
             return self.token(if kind == Kind::Variable {
                 kind
@@ -388,7 +390,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn bad_character(&mut self) -> Token {
+    fn bad_character(&mut self) -> Token<'a> {
         let c = crate::quote::code_point(self.peek());
         self.error(format!("bad character {c}"))
     }
@@ -401,7 +403,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn quoted(&mut self, end: char, kind: Kind, unterminated: &str) -> Token {
+    fn quoted(&mut self, end: char, kind: Kind, unterminated: &str) -> Token<'a> {
         loop {
             match self.bump() {
                 Some('\\') => {
@@ -416,7 +418,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn raw_string(&mut self) -> Token {
+    fn raw_string(&mut self) -> Token<'a> {
         loop {
             match self.bump() {
                 None => return self.error("unterminated raw quoted string"),
@@ -426,7 +428,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn number(&mut self) -> Token {
+    fn number(&mut self) -> Token<'a> {
         let mut good = self.scan_number();
         let complex = good && matches!(self.peek(), Some('+' | '-'));
         if complex {

@@ -83,7 +83,7 @@ struct Parser<'a> {
     text: Rc<str>,
     lexer: Lexer<'a>,
     /// Tokens that were pushed back, last first.
-    pending: Vec<Token>,
+    pending: Vec<Token<'a>>,
     current_line: usize,
     action_line: usize,
     variables: Vec<Rc<str>>,
@@ -107,8 +107,8 @@ enum Item {
 
 type Parsed<T> = Result<T, ParseError>;
 
-impl Parser<'_> {
-    fn next(&mut self) -> Token {
+impl<'a> Parser<'a> {
+    fn next(&mut self) -> Token<'a> {
         self.pending.pop().unwrap_or_else(|| {
             let token = self.lexer.next();
             self.current_line = token.line;
@@ -116,11 +116,11 @@ impl Parser<'_> {
         })
     }
 
-    fn back(&mut self, token: Token) {
+    fn back(&mut self, token: Token<'a>) {
         self.pending.push(token);
     }
 
-    fn peek(&mut self) -> &Token {
+    fn peek(&mut self) -> &Token<'a> {
         if self.pending.is_empty() {
             let token = self.next();
             self.pending.push(token);
@@ -128,7 +128,7 @@ impl Parser<'_> {
         &self.pending[self.pending.len() - 1]
     }
 
-    fn next_non_space(&mut self) -> Token {
+    fn next_non_space(&mut self) -> Token<'a> {
         loop {
             let token = self.next();
             if token.kind != Kind::Space {
@@ -137,7 +137,7 @@ impl Parser<'_> {
         }
     }
 
-    fn peek_non_space(&mut self) -> &Token {
+    fn peek_non_space(&mut self) -> &Token<'a> {
         let token = self.next_non_space();
         self.pending.push(token);
         &self.pending[self.pending.len() - 1]
@@ -150,7 +150,7 @@ impl Parser<'_> {
         )))
     }
 
-    fn unexpected<T>(&self, token: &Token, context: &str) -> Parsed<T> {
+    fn unexpected<T>(&self, token: &Token<'a>, context: &str) -> Parsed<T> {
         if token.kind != Kind::Error {
             return self.error(format!("unexpected {} in {context}", token.describe()));
         }
@@ -166,7 +166,7 @@ impl Parser<'_> {
         self.error(format!("{}{extra}", token.text))
     }
 
-    fn expect(&mut self, kind: Kind, context: &str) -> Parsed<Token> {
+    fn expect(&mut self, kind: Kind, context: &str) -> Parsed<Token<'a>> {
         let token = self.next_non_space();
         if token.kind == kind {
             Ok(token)
@@ -388,7 +388,7 @@ impl Parser<'_> {
         }))
     }
 
-    fn template_name(&mut self, token: &Token, context: &str) -> Parsed<Rc<str>> {
+    fn template_name(&mut self, token: &Token<'a>, context: &str) -> Parsed<Rc<str>> {
         match token.kind {
             Kind::String | Kind::RawString => Ok(self.string(token)?.into()),
             _ => self.unexpected(token, context),
@@ -458,7 +458,7 @@ impl Parser<'_> {
             } else {
                 after.clone()
             };
-            let name: Rc<str> = variable.text.as_str().into();
+            let name: Rc<str> = variable.text.as_ref().into();
             match next.kind {
                 Kind::Assign | Kind::Declare => {
                     pipe.is_assign = next.kind == Kind::Assign;
