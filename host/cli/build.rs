@@ -1,8 +1,15 @@
 //! Embeds the guests that `make plugins` built, and their compiled forms where `make build` made
 //! them. A guest that is not there is embedded as empty: the command that needs it says so.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a build script is told by its environment and writes where cargo says"
+)]
+
 use std::fmt::Write as _;
 use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
 
 /// The default set: every plugin that works without being installed.
 const BUILT_IN: [&str; 3] = ["kustomize", "notify-discord", "notify-slack"];
@@ -14,7 +21,9 @@ fn main() {
     let mut code =
         String::from("/// The guests of this build.\npub(crate) const BUILT_IN: &[BuiltIn] = &[\n");
     for name in BUILT_IN {
-        let wasm = embedded(&root.join(format!("{name}.wasm")));
+        let wasm = root.join(format!("{name}.wasm"));
+        let digest: [u8; 32] = Sha256::digest(std::fs::read(&wasm).unwrap_or_default()).into();
+        let wasm = embedded(&wasm);
         // Compiled forms are made by the release binary: others would not load them.
         let compiled = root.join(format!("{name}.cwasm"));
         let compiled = if release {
@@ -24,7 +33,7 @@ fn main() {
         };
         let _ = writeln!(
             code,
-            "    BuiltIn {{ name: {name:?}, wasm: {wasm}, compiled: {compiled} }},"
+            "    BuiltIn {{ name: {name:?}, wasm: {wasm}, digest: {digest:?}, compiled: {compiled} }},"
         );
     }
     code.push_str("];\n");

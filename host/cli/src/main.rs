@@ -1,6 +1,11 @@
 //! The `bulkhead` command. Reads flags and the environment, calls the crates, prints what they
 //! return, and tells by its exit status how it went.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the one crate that reads the environment, and the files that a user names"
+)]
+
 mod args;
 mod install;
 mod output;

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use bulkhead_wasm::{Compiler, Host, HostConfig, Plugin, PluginId};
+use bulkhead_api::Digest;
+use bulkhead_wasm::{Compiler, Embedded, Host, HostConfig, Plugin, PluginId};
 
 use crate::output::{CliError, Progress};
 
@@ -13,6 +14,8 @@ pub(crate) struct BuiltIn {
     name: &'static str,
     /// The component; empty when the build lacked it.
     wasm: &'static [u8],
+    /// Its SHA-256.
+    digest: [u8; 32],
     /// Its compiled form; empty when the build lacked it.
     compiled: &'static [u8],
 }
@@ -52,10 +55,14 @@ pub(crate) async fn built_in(host: &Host, name: &str) -> Result<Plugin, CliError
         ))
         .hint("run `make plugins`, then build again"));
     };
-    let compiled = Some(plugin.compiled).filter(|compiled| !compiled.is_empty());
     let progress = Progress::start(&format!("loading plugin {name}"));
     let id = PluginId::new(name.trim_start_matches("notify-"), VERSION);
-    let loaded = host.load_embedded(id, plugin.wasm, compiled).await;
+    let embedded = Embedded {
+        wasm: plugin.wasm,
+        digest: Digest::from_bytes(plugin.digest),
+        compiled: plugin.compiled,
+    };
+    let loaded = host.load_embedded(id, embedded).await;
     drop(progress);
     loaded.map_err(|error| {
         let hint = error.advice().hint;

@@ -27,7 +27,7 @@ pub use compile::{CompileLimits, Compiler, compile_worker};
 pub use error::{HostError, LoadError, NotifyError, Refusal, RenderError, RunError};
 pub use host::{Lookup, LookupAnswer, LookupError, LookupQuery};
 pub use limits::{Limit, LimitHit, Limits, Usage};
-pub use load::{Host, HostConfig};
+pub use load::{Embedded, Host, HostConfig};
 pub use memory_tree::MemoryTree;
 pub use plugin::{Plugin, PluginId, PluginKind};
 pub use read_set::{Access, Operation, ReadSet};

@@ -79,6 +79,48 @@ struct Known {
     failed: HashMap<Digest, (Instant, LoadError)>,
 }
 
+/// A component that is part of this binary.
+#[derive(Clone, Copy, Debug)]
+pub struct Embedded {
+    /// The component.
+    pub wasm: &'static [u8],
+    /// Its digest, computed when the binary was built: that takes longer than all else at a start.
+    pub digest: Digest,
+    /// Code compiled from it ahead; empty where there is none.
+    pub compiled: &'static [u8],
+}
+
+/// Where the bytes of a component are.
+enum Wasm<'a> {
+    Given(&'a [u8]),
+    Embedded(&'static [u8]),
+}
+
+/// The same, held for as long as it takes.
+enum Held {
+    Shared(Arc<[u8]>),
+    Embedded(&'static [u8]),
+}
+
+impl Wasm<'_> {
+    fn held(self) -> Held {
+        match self {
+            Self::Given(bytes) => Held::Shared(bytes.into()),
+            Self::Embedded(bytes) => Held::Embedded(bytes),
+        }
+    }
+}
+
+impl Held {
+    /// Copies what is embedded only when it has to be compiled.
+    fn shared(self) -> Arc<[u8]> {
+        match self {
+            Self::Shared(bytes) => bytes,
+            Self::Embedded(bytes) => bytes.into(),
+        }
+    }
+}
+
 /// Native code that this process may run: its own compiler made it, or it is part of the binary.
 struct Trusted<'a>(&'a [u8]);
 
@@ -125,7 +167,9 @@ impl Host {
     /// # Errors
     /// See [`LoadError`]. That a component does not compile is remembered for five minutes.
     pub async fn load(&self, id: PluginId, bytes: &[u8]) -> Result<Plugin, LoadError> {
-        self.load_with(id, bytes, None).await
+        let component = Wasm::Given(bytes);
+        precheck(&id, bytes, &self.shared.compile_limits)?;
+        self.load_with(id, Digest::of(bytes), component, &[]).await
     }
 
     /// Loads a component that is part of this binary, with the code compiled from it ahead, if
@@ -136,10 +180,16 @@ impl Host {
     pub async fn load_embedded(
         &self,
         id: PluginId,
-        bytes: &'static [u8],
-        compiled: Option<&'static [u8]>,
+        embedded: Embedded,
     ) -> Result<Plugin, LoadError> {
-        self.load_with(id, bytes, compiled).await
+        let Embedded {
+            wasm,
+            digest,
+            compiled,
+        } = embedded;
+        precheck(&id, wasm, &self.shared.compile_limits)?;
+        self.load_with(id, digest, Wasm::Embedded(wasm), compiled)
+            .await
     }
 
     /// Compiles a component for this engine in this process: for embedding what comes out.
@@ -162,12 +212,11 @@ impl Host {
     async fn load_with(
         &self,
         id: PluginId,
-        bytes: &[u8],
-        compiled: Option<&'static [u8]>,
+        digest: Digest,
+        wasm: Wasm<'_>,
+        compiled: &'static [u8],
     ) -> Result<Plugin, LoadError> {
         let shared = &self.shared;
-        precheck(&id, bytes, &shared.compile_limits)?;
-        let digest = Digest::of(bytes);
         if let Some(known) = shared.known(&id, digest) {
             return known;
         }
@@ -177,8 +226,8 @@ impl Host {
             return known;
         }
         let (this, name) = (Arc::clone(shared), id.clone());
-        let bytes: Arc<[u8]> = bytes.into();
-        let work = move || this.make(&name, digest, bytes, compiled);
+        let wasm = wasm.held();
+        let work = move || this.make(&name, digest, wasm, compiled);
         let loaded = shared.guests.block(work).await.map_err(|_| down(&id))?;
         shared.remember(digest, &loaded);
         loaded.map(|inner| Plugin { inner })
@@ -235,10 +284,10 @@ impl Shared {
         &self,
         id: &PluginId,
         digest: Digest,
-        bytes: Arc<[u8]>,
-        compiled: Option<&'static [u8]>,
+        wasm: Held,
+        compiled: &'static [u8],
     ) -> Result<Arc<Inner>, LoadError> {
-        let component = self.component(id, digest, bytes, compiled)?;
+        let component = self.component(id, digest, wasm, compiled)?;
         let Shape { kind, imports } = audit::audit(&self.guests.engine, &component, id)?;
         let linked = self
             .link(kind, &component)
@@ -261,10 +310,10 @@ impl Shared {
         &self,
         id: &PluginId,
         digest: Digest,
-        bytes: Arc<[u8]>,
-        compiled: Option<&'static [u8]>,
+        wasm: Held,
+        compiled: &'static [u8],
     ) -> Result<Component, LoadError> {
-        if let Some(compiled) = compiled {
+        if !compiled.is_empty() {
             match self.deserialize(&Trusted(compiled)) {
                 Ok(component) => return Ok(component),
                 Err(error) => {
@@ -281,7 +330,7 @@ impl Shared {
         let engine = &self.guests.engine;
         let artifact = self
             .compiler
-            .compile(engine, self.meter, bytes, &self.compile_limits)
+            .compile(engine, self.meter, wasm.shared(), &self.compile_limits)
             .map_err(|error| failed(id, error))?;
         let component = self.deserialize(&Trusted(&artifact)).map_err(|error| {
             let message = format!("wrote code that does not load: {error:#}");

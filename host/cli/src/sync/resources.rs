@@ -3,11 +3,6 @@
 //! Kinds that `sync` does not know are named in a warning and left alone; a mistake in one that it
 //! knows is an error with file and line.
 
-#![allow(
-    clippy::disallowed_methods,
-    reason = "reads the files that the user named on the command line"
-)]
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

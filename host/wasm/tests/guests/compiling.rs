@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use bulkhead_api::Digest;
 use bulkhead_wasm::{
-    CompileLimits, Compiler, Host, HostConfig, LoadError, PluginId, compile_worker,
+    CompileLimits, Compiler, Embedded, Host, HostConfig, LoadError, PluginId, compile_worker,
 };
 use cap_std::fs::Dir;
 
@@ -81,9 +82,14 @@ async fn embedded_code_is_used_where_it_fits() {
     let host = Host::new(HostConfig::default()).unwrap();
     let bytes: &'static [u8] = Box::leak(renderer(HELLO).into_boxed_slice());
     let code: &'static [u8] = Box::leak(host.precompile(&id(), bytes).unwrap().into_boxed_slice());
+    let embedded = Embedded {
+        wasm: bytes,
+        digest: Digest::of(bytes),
+        compiled: code,
+    };
     let folder = tempfile::tempdir().unwrap();
     let other = without_compiler(&folder);
-    let plugin = other.load_embedded(id(), bytes, Some(code)).await.unwrap();
+    let plugin = other.load_embedded(id(), embedded).await.unwrap();
     assert_eq!(text(&plugin.render(request()).await.unwrap()), "kind: A");
     // Code of an engine that meters does not fit one that does not: compiled here instead.
     let metered = Host::new(HostConfig {
@@ -91,7 +97,7 @@ async fn embedded_code_is_used_where_it_fits() {
         ..HostConfig::default()
     })
     .unwrap();
-    assert!(metered.load_embedded(id(), bytes, Some(code)).await.is_ok());
+    assert!(metered.load_embedded(id(), embedded).await.is_ok());
 }
 
 #[tokio::test]
