@@ -106,9 +106,14 @@ impl ResMap {
         Ok(())
     }
 
-    /// Adds all objects of another list.
+    /// Adds all objects of another list. Objects of that list may have become doubles by a change
+    /// of names.
     pub(crate) fn add_all(&mut self, world: &World<'_>, other: ResMap) -> Outcome<()> {
-        if self.list.is_empty() {
+        let has_no_doubles = other
+            .index
+            .as_ref()
+            .is_some_and(|index| index.len() == other.list.len());
+        if self.list.is_empty() && has_no_doubles {
             *self = other;
             return Ok(());
         }
