@@ -1,6 +1,8 @@
 //! Names of objects in other objects: after names have changed, every field that names one is set
 //! to its new name. In: all objects and the table of who may name whom.
 
+mod referrer;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
@@ -25,7 +27,9 @@ pub(crate) fn apply(world: &mut World<'_>, map: &mut ResMap, config: &Config) ->
         let Some(object) = map.list[referrer].node else {
             continue;
         };
-        let allowed = account_namespaces(&world.tree, object, &references.ids[referrer].now)?;
+        let now = &references.ids[referrer].now;
+        referrer::check_kind(&world.tree, object, now)?;
+        let allowed = referrer::account_namespaces(&world.tree, object, now)?;
         let scope = Scope {
             references: &references,
             referrer,
@@ -338,34 +342,6 @@ impl Scope<'_> {
         }
         fail!(ReferenceAmbiguous, "{message}")
     }
-}
-
-/// The namespaces of the service accounts that a role binding names.
-fn account_namespaces(tree: &Tree, object: Id, id: &ResId) -> Outcome<HashSet<Rc<str>>> {
-    let mut namespaces = HashSet::new();
-    if id.cluster_scoped || &*id.gvk.kind != "RoleBinding" {
-        return Ok(namespaces);
-    }
-    let Some((_, subjects)) = tree.field(object, "subjects") else {
-        return Ok(namespaces);
-    };
-    for &subject in &tree[subjects].content {
-        let field = |name| tree.field(subject, name).map(|(_, value)| value);
-        let is_account = field("kind").is_some_and(|kind| &*tree[kind].value == "ServiceAccount");
-        let Some(namespace) = field("namespace").filter(|_| is_account) else {
-            continue;
-        };
-        if !tree[namespace].is_string() {
-            let text = crate::error::go_quote(&id.to_string());
-            let error = fail!(
-                ObjectInvalid,
-                "Invalid Input: namespace is blank for resource {text}\n"
-            );
-            return Err(name_object(error, id));
-        }
-        namespaces.insert(tree[namespace].value.clone());
-    }
-    Ok(namespaces)
 }
 
 /// Whether the shorter list is the end of the longer; of an empty one only an empty one is.
