@@ -243,6 +243,7 @@ impl Tree {
             content.push(new);
         }
         self[id].content = content;
+        self[id].emptied = false;
         Ok(())
     }
 
@@ -282,6 +283,7 @@ impl Tree {
         Ok(found.map(|i| {
             let removed = self[id].content[2 * i + 1];
             self[id].content.drain(2 * i..2 * i + 2);
+            self[id].emptied = self[id].content.is_empty();
             removed
         }))
     }

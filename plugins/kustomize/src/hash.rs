@@ -100,7 +100,7 @@ fn node_text(tree: &Tree, id: Id) -> String {
         .iter()
         .map(|child| node_text(tree, *child))
         .collect();
-    let content = if content.is_empty() {
+    let content = if content.is_empty() && !node.emptied {
         "null".to_owned()
     } else {
         format!("[{}]", content.join(","))

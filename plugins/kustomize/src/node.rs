@@ -122,6 +122,8 @@ pub(crate) struct Node {
     pub(crate) column: u32,
     /// Kept by a merge although it is null.
     pub(crate) keep: bool,
+    /// Its last field was removed: Go encodes that differently from never having had one.
+    pub(crate) emptied: bool,
 }
 
 impl Node {
