@@ -15,6 +15,9 @@ pub(crate) enum Mode {
     Exact,
     /// Unknown names are ignored; a number may stand for a string: configurations of plugins.
     Plugin,
+    /// As `Plugin`, but read by Go's YAML decoder: names match exactly, a number may stand for any
+    /// string, `yes` for true, and a null in a list is dropped.
+    Yaml,
 }
 
 /// Where the reading is: the mode, the outermost type and the fields that led here.
@@ -52,6 +55,7 @@ pub(crate) fn from_value<T: Decode>(value: &Value, root: &'static str, mode: Mod
     );
     result.map_err(|error| match mode {
         Mode::File => error,
+        Mode::Yaml => error.wrap("yaml: unmarshal errors"),
         _ => error.wrap("error unmarshaling JSON: while decoding JSON"),
     })
 }
@@ -168,20 +172,21 @@ impl Decoder {
                 .iter()
                 .find(|known| *known != name && known.eq_ignore_ascii_case(name));
             let known = match folded {
-                Some(known) => field(known, value, &self.below(known))?,
-                None => false,
+                Some(known) if self.mode != Mode::Yaml => field(known, value, &self.below(known))?,
+                _ => false,
             };
-            if !known && self.mode != Mode::Plugin {
+            if !known && !matches!(self.mode, Mode::Plugin | Mode::Yaml) {
                 return Err(self.unknown(name));
             }
         }
         Ok(())
     }
 
-    /// The same place in a struct that Go embeds: there a number is never taken for a string.
+    /// The same place in a struct that Go embeds: there its JSON decoder never takes a number for a
+    /// string.
     pub(crate) fn embedded(&self) -> Decoder {
         Decoder {
-            converts: false,
+            converts: self.mode == Mode::Yaml,
             ..self.clone()
         }
     }
@@ -268,8 +273,20 @@ impl Decode for bool {
         match value {
             Value::Bool(flag) => Ok(*flag),
             Value::Null => Ok(false),
+            Value::String(text) if at.mode == Mode::Yaml => {
+                bool_of_word(text).ok_or_else(|| at.mismatch(value, "bool"))
+            }
             other => Err(at.mismatch(other, "bool")),
         }
+    }
+}
+
+/// The words that YAML 1.1 has for a bool and YAML 1.2 has not.
+fn bool_of_word(text: &str) -> Option<bool> {
+    match text {
+        "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Some(true),
+        "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => Some(false),
+        _ => None,
     }
 }
 
@@ -287,7 +304,11 @@ impl<T: Decode> Decode for Vec<T> {
     fn decode(value: &Value, at: &Decoder) -> Outcome<Self> {
         match value {
             Value::Null => Ok(Vec::new()),
-            Value::Array(items) => items.iter().map(|item| T::decode(item, at)).collect(),
+            Value::Array(items) => items
+                .iter()
+                .filter(|item| at.mode != Mode::Yaml || !item.is_null())
+                .map(|item| T::decode(item, at))
+                .collect(),
             other => Err(at.mismatch(other, "[]string")),
         }
     }

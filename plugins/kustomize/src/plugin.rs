@@ -7,7 +7,6 @@ use crate::fieldspec::{FieldSpec, Specs};
 use crate::generate::{self, Made};
 use crate::kustomization::{Generator, Image, Metadata, Patch, PatchOptions, Replica, Texts};
 use crate::load::Loader;
-use crate::node::{Kind, Node, Tag};
 use crate::replacement::ReplacementField;
 use crate::resid::ResId;
 use crate::resmap::{ResMap, name_object};
@@ -73,33 +72,18 @@ impl IamPolicy {
                 self.cloud
             ));
         }
-        let tree = &mut world.tree;
-        let object = tree.add(Node {
-            tag: Tag::Map,
-            ..Node::of(Kind::Mapping)
-        });
-        let account = format!(
-            "{}@{}.iam.gserviceaccount.com",
-            self.account.name, self.account.project
+        // Through text, as upstream: a name like `{}` is read as YAML.
+        let mut text = format!(
+            "apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  annotations:\n    \
+             iam.gke.io/gcp-service-account: {}@{}.iam.gserviceaccount.com\n  name: {}\n",
+            self.account.name, self.account.project, self.service.name
         );
-        for (path, text) in [
-            (&["apiVersion"][..], "v1"),
-            (&["kind"], "ServiceAccount"),
-            (
-                &["metadata", "annotations", "iam.gke.io/gcp-service-account"],
-                &account,
-            ),
-            (&["metadata", "name"], &self.service.name),
-            (&["metadata", "namespace"], &self.service.namespace),
-        ] {
-            if !text.is_empty() {
-                let value = tree.add(Node {
-                    tag: yaml::plain_tag(text),
-                    ..Node::scalar(text)
-                });
-                tree.set_at(object, path, value)?;
-            }
+        if !self.service.namespace.is_empty() {
+            text.push_str(&format!("\n  namespace: {}", self.service.namespace));
         }
+        let object = yaml::parse_one(&mut world.tree, &text)?
+            .ok_or_else(|| fail!(GeneratorFailed, "IAMPolicyGenerator made no object"))?;
+        let object = world.tree.unwrap(object);
         Ok(Resource::new(object))
     }
 }
@@ -323,21 +307,25 @@ fn read_transformer(
     Ok(vec![one])
 }
 
+/// A setting of the two plugins whose settings upstream reads with another decoder.
+fn exact_member<T: Decode>(value: &Value, name: &str) -> Outcome<T> {
+    let found = value.get(name).unwrap_or(&Value::Null);
+    decode::from_value(found, "plugin", Mode::Yaml)
+}
+
 fn affixes(kind: &str, value: &Value) -> Outcome<Vec<Transformer>> {
-    let specs = specs(value)?;
-    if specs.is_empty() {
-        return Err(no_field_specs());
-    }
+    let specs: Option<Vec<FieldSpec>> = exact_member(value, "fieldSpecs")?;
+    let specs: Specs = specs.ok_or_else(no_field_specs)?.into();
     let mut all = Vec::new();
     if kind != "SuffixTransformer" {
         all.push(Transformer::Prefix {
-            prefix: member(value, "prefix")?,
+            prefix: exact_member(value, "prefix")?,
             specs: specs.clone(),
         });
     }
     if kind != "PrefixTransformer" {
         all.push(Transformer::Suffix {
-            suffix: member(value, "suffix")?,
+            suffix: exact_member(value, "suffix")?,
             specs,
         });
     }

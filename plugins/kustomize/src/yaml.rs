@@ -382,11 +382,6 @@ fn is_one_word(text: &str) -> bool {
         })
 }
 
-/// The tag and text of a scalar, as the YAML crate finds the tag of plain text.
-pub(crate) fn plain_tag(text: &str) -> Tag {
-    resolve("", text, Dialect::V3).map_or(Tag::Empty, |(tag, _)| Tag::from_text(tag))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
