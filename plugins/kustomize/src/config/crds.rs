@@ -13,6 +13,29 @@ use crate::yaml;
 /// Deepest chain of references that is followed.
 const DEPTH: usize = 64;
 
+/// Fails unless a file holds definitions by name: what upstream cannot decode is an error there.
+fn check(document: Value) -> Outcome<Value> {
+    let is_map = |value: Option<&Value>| value.is_none_or(|v| v.is_null() || v.is_object());
+    let is_list = |value: Option<&Value>| value.is_none_or(|v| v.is_null() || v.is_array());
+    let fits = |definition: &Value| {
+        is_map(Some(definition))
+            && is_map(definition.get("Schema"))
+            && is_map(definition.pointer("/Schema/properties"))
+            && is_list(definition.get("Dependencies"))
+    };
+    let mut definitions = document.as_object().into_iter().flatten();
+    let message = if !is_map(Some(&document)) {
+        "it is no mapping of definitions".to_owned()
+    } else if let Some((name, _)) = definitions.find(|(_, definition)| !fits(definition)) {
+        format!("'{name}' is no definition with a Schema")
+    } else {
+        return Ok(document);
+    };
+    Err(fail!(YamlInvalid, "{message}").advise(
+        "`crds` takes OpenAPI definitions: list a CustomResourceDefinition under `resources`",
+    ))
+}
+
 /// Reads the files of `crds`.
 pub(crate) fn load_crds(loader: &Loader<'_>, paths: &[String]) -> Outcome<Config> {
     let mut config = Config::default();
@@ -23,7 +46,7 @@ pub(crate) fn load_crds(loader: &Loader<'_>, paths: &[String]) -> Outcome<Config
         } else {
             yaml::to_json(&bytes, false)
         };
-        let document = parsed.map_err(|error| {
+        let document = parsed.and_then(check).map_err(|error| {
             error
                 .wrap(format!("unable to parse open API definition from '{path}'"))
                 .in_file(&loader.display(path))
