@@ -191,7 +191,7 @@ async fn a_child_has_a_processor_limit() {
     };
     let error = Host::new(config)
         .unwrap()
-        .load(id(), &large(10_000))
+        .load(id(), &large(50_000))
         .await
         .unwrap_err();
     assert_eq!(
