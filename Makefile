@@ -29,8 +29,8 @@ build: plugins ## Build the release binary: target/release/bulkhead
 
 .PHONY: demo
 demo: plugins ## Run the main job end to end, without a cluster
-	$(CARGO) build --release --locked -p bulkhead-cli -p bulkhead-testing --bin bulkhead --example receiver
-	@sh examples/demo.sh $(RELEASE)/bulkhead $(RELEASE)/examples/receiver
+	$(CARGO) build --release --locked -p bulkhead-cli
+	@sh examples/demo.sh $(RELEASE)/bulkhead
 
 .PHONY: cluster-programs
 cluster-programs:

@@ -1,11 +1,9 @@
 #!/bin/sh
 # The main job end to end, without a cluster: commit -> fetch -> render in the sandbox -> files,
-# prune and a chat message. Usage: demo.sh path/to/bulkhead path/to/receiver
+# prune and a chat message. Usage: demo.sh path/to/bulkhead
 set -eu
 
-absolute() { echo "$(cd "$(dirname "$1")" && pwd)/$(basename "$1")"; }
-bulkhead=$(absolute "$1")
-receive=$(absolute "$2")
+bulkhead=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d "${TMPDIR:-/tmp}/bulkhead-demo.XXXXXX")
 receiver=""
@@ -45,7 +43,8 @@ quiet_git commit --quiet -m "add a web server"
 (cd "$work/repository" && find base overlays -type f | sort)
 
 say "A receiver that plays Discord"
-"$receive" "$work/address" >"$work/messages" &
+rustc --edition 2024 -o "$work/receive" "$here/receiver.rs"
+"$work/receive" "$work/address" >"$work/messages" &
 receiver=$!
 await "the receiver" test -s "$work/address"
 echo "listening at $(cat "$work/address")"
