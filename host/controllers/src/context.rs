@@ -22,7 +22,7 @@ use crate::report::Reporter;
 use crate::trees::Trees;
 use crate::watch::{Change, Store, key_of};
 use crate::worker::Failures;
-use crate::{gitrepository, kustomization};
+use crate::{gitrepository, kind, kustomization};
 
 /// The queues, one a kind.
 #[derive(Clone, Debug, Default)]
@@ -174,7 +174,7 @@ fn repositories(shared: &Shared, queues: &Queues, index: &Arc<Index>) -> Store<G
         }
         match &change {
             Change::Put { now, .. } => {
-                if let Some(class) = gitrepository::wake(&change) {
+                if let Some(class) = kind::wake(&change) {
                     queues.repositories.add(key_of(&**now), class);
                 }
             }
@@ -202,7 +202,7 @@ fn kustomizations(
             Change::Put { now, .. } => {
                 let key = key_of(&**now);
                 index.set_source(&key, kustomization::source_key(now));
-                if let Some(class) = kustomization::wake(&change) {
+                if let Some(class) = kind::wake(&change) {
                     queue.add(key.clone(), class);
                 }
                 key

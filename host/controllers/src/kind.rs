@@ -1,12 +1,15 @@
 //! What the reconciled kinds have in common, for the code that writes their status and reports.
 
 use bulkhead_api::kustomize::{Kustomization, KustomizationStatus};
-use bulkhead_api::meta::Condition;
+use bulkhead_api::meta::{Condition, is_requested, requested_at};
 use bulkhead_api::names::{controller, manager};
 use bulkhead_api::source::{GitRepository, GitRepositoryStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use crate::queue::Class;
+use crate::watch::Change;
 
 /// A kind with a status that a controller of this crate writes.
 pub trait Kind:
@@ -82,3 +85,24 @@ kind!(
     manager::KUSTOMIZE_STATUS,
     controller::KUSTOMIZE
 );
+
+/// Says why a change of the object makes a reconciliation necessary; `None` if it does not.
+pub fn wake<T: Kind>(change: &Change<T>) -> Option<Class> {
+    let Change::Put { before, now } = change else {
+        return None;
+    };
+    let Some(before) = before else {
+        return Some(Class::Spec);
+    };
+    let (was, is) = (before.meta(), now.meta());
+    let requested =
+        requested_at(is) != requested_at(was) && is_requested(is, T::last_handled(now.status()));
+    let deleted = is.deletion_timestamp.is_some() && was.deletion_timestamp.is_none();
+    if requested || deleted {
+        Some(Class::Request)
+    } else if is.generation != was.generation {
+        Some(Class::Spec)
+    } else {
+        None
+    }
+}

@@ -10,7 +10,6 @@ mod status;
 
 use std::sync::Arc;
 
-use bulkhead_api::meta::{is_requested, requested_at};
 use bulkhead_api::source::GitRepository;
 
 use crate::clock;
@@ -39,30 +38,6 @@ pub async fn reconcile(
     let next = status::next(&repository, &outcome, &context.archives, clock::now());
     let written = report::publish(&context, &key, &repository, next, &outcome).await?;
     Ok(report::again(&context, &key, &written, &outcome))
-}
-
-/// Says why a change of the object makes a reconciliation necessary; `None` if it does not.
-pub fn wake(change: &Change<GitRepository>) -> Option<Class> {
-    let Change::Put { before, now } = change else {
-        return None;
-    };
-    let Some(before) = before else {
-        return Some(Class::Spec);
-    };
-    let requested = requested_at(&now.metadata) != requested_at(&before.metadata)
-        && is_requested(
-            &now.metadata,
-            now.status.last_handled_reconcile_at.as_deref(),
-        );
-    let deleted =
-        now.metadata.deletion_timestamp.is_some() && before.metadata.deletion_timestamp.is_none();
-    if requested || deleted {
-        Some(Class::Request)
-    } else if now.metadata.generation != before.metadata.generation {
-        Some(Class::Spec)
-    } else {
-        None
-    }
 }
 
 /// Tells whether a change is one that consumers of the artifact must see.

@@ -16,7 +16,6 @@ mod status;
 use std::sync::Arc;
 
 use bulkhead_api::kustomize::Kustomization;
-use bulkhead_api::meta::{is_requested, requested_at};
 
 use crate::context::Context;
 use crate::queue::{Again, Class, Key};
@@ -68,30 +67,6 @@ fn is_due(
 /// Names the GitRepository of a Kustomization; `None` for a source of another kind.
 pub fn source_key(object: &Kustomization) -> Option<Key> {
     load::source_key(object)
-}
-
-/// Says why a change of the object makes a reconciliation necessary; `None` if it does not.
-pub fn wake(change: &Change<Kustomization>) -> Option<Class> {
-    let Change::Put { before, now } = change else {
-        return None;
-    };
-    let Some(before) = before else {
-        return Some(Class::Spec);
-    };
-    let requested = requested_at(&now.metadata) != requested_at(&before.metadata)
-        && is_requested(
-            &now.metadata,
-            now.status.last_handled_reconcile_at.as_deref(),
-        );
-    let deleted =
-        now.metadata.deletion_timestamp.is_some() && before.metadata.deletion_timestamp.is_none();
-    if requested || deleted {
-        Some(Class::Request)
-    } else if now.metadata.generation != before.metadata.generation {
-        Some(Class::Spec)
-    } else {
-        None
-    }
 }
 
 /// Tells whether a change is one that dependents may wait for.
