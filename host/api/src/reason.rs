@@ -93,6 +93,8 @@ pub mod own {
     pub const PLUGIN_LIMIT_EXCEEDED: &str = "PluginLimitExceeded";
     /// The spec asks for what this version does not do.
     pub const NOT_SUPPORTED: &str = "NotSupported";
-    /// The plugin is not installed, or could not be pulled.
+    /// The plugin is not installed.
     pub const PLUGIN_NOT_FOUND: &str = "PluginNotFound";
+    /// The plugin is installed, and does not run: its own conditions say why.
+    pub const PLUGIN_NOT_READY: &str = "PluginNotReady";
 }

@@ -3,6 +3,7 @@
 pub mod alert;
 pub mod archives;
 pub mod backoff;
+pub mod catalogue;
 pub mod client;
 pub mod clock;
 pub mod config;
