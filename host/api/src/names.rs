@@ -43,6 +43,16 @@ pub mod condition {
     pub const BUILD_FAILED: &str = "BuildFailed";
     /// A reference into another namespace was refused; present only when True.
     pub const ACCESS_DENIED: &str = "AccessDenied";
+    /// Plugin: the image was resolved and pulled, digests and sizes as its manifest says.
+    pub const FETCHED: &str = "Fetched";
+    /// Plugin: the image is signed by whom the spec trusts; present only when one is asked for.
+    pub const VERIFIED: &str = "Verified";
+    /// Plugin: it is a component of a known world that imports nothing that it does not get.
+    pub const COMPATIBLE: &str = "Compatible";
+    /// Plugin: it is compiled for this machine.
+    pub const COMPILED: &str = "Compiled";
+    /// Plugin: its imports and requests are no more than what was approved.
+    pub const APPROVED: &str = "Approved";
 }
 
 /// Annotations on custom resources and on applied objects.
@@ -55,6 +65,15 @@ pub mod annotation {
     pub const RESET_REQUESTED_AT: &str = "reconcile.fluxcd.io/resetAt";
     /// `disabled`: the object is neither applied nor pruned. Read from the live object too.
     pub const RECONCILE: &str = "kustomize.toolkit.fluxcd.io/reconcile";
+    /// Names the plugin that renders a Kustomization, in place of kustomize.
+    pub const RENDERER: &str = "bulkhead.dev/renderer";
+    /// What the renderer is told: one YAML or JSON object.
+    pub const CONFIG: &str = "bulkhead.dev/config";
+    /// Names the plugins that change the objects of a Kustomization, in order, joined by commas;
+    /// what one is told is in `bulkhead.dev/config.<name>`.
+    pub const TRANSFORMERS: &str = "bulkhead.dev/transformers";
+    /// Names the notifier that serves a Provider, in place of the one of its type.
+    pub const PLUGIN: &str = "bulkhead.dev/plugin";
     /// `Override`, `Merge`, `IfNotPresent` or `Ignore`: how the object is applied.
     pub const SSA: &str = "kustomize.toolkit.fluxcd.io/ssa";
     /// `enabled`: the object is made again when an immutable field changes.
@@ -93,6 +112,10 @@ pub mod label {
     pub const KUSTOMIZATION_NAME: &str = "kustomize.toolkit.fluxcd.io/name";
     /// Namespace of the Kustomization that owns the object.
     pub const KUSTOMIZATION_NAMESPACE: &str = "kustomize.toolkit.fluxcd.io/namespace";
+    /// Name of the Delivery that owns the object.
+    pub const DELIVERY_NAME: &str = "bulkhead.dev/name";
+    /// Namespace of the Delivery that owns the object.
+    pub const DELIVERY_NAMESPACE: &str = "bulkhead.dev/namespace";
     /// Name of the HelmRelease that owns the object.
     pub const HELM_RELEASE_NAME: &str = "helm.toolkit.fluxcd.io/name";
     /// Namespace of the HelmRelease that owns the object.
@@ -130,6 +153,8 @@ pub mod manager {
     pub const SOURCE: &str = "source-controller";
     /// Writes the status of Receivers.
     pub const NOTIFICATION: &str = "notification-controller";
+    /// Writes the status of Plugins and ClusterPlugins.
+    pub const PLUGIN: &str = "bulkhead-plugin-controller";
     /// Reserved for people: its fields are kept.
     pub const CLIENT_SIDE: &str = "flux-client-side-apply";
 }
@@ -144,4 +169,6 @@ pub mod controller {
     pub const HELM: &str = "helm-controller";
     /// Reports on Alerts, Providers and Receivers.
     pub const NOTIFICATION: &str = "notification-controller";
+    /// Reports on Plugins and ClusterPlugins.
+    pub const PLUGIN: &str = "bulkhead-plugin-controller";
 }

@@ -2,9 +2,27 @@
 //! kube must know of it. By hand, because kube's derive makes `status` an option and cannot read it
 //! leniently.
 
-/// Declares a namespaced kind with `metadata`, `spec` and, where the kind has one, `status`.
+/// Declares a kind with `metadata`, `spec` and, where the kind has one, `status`: namespaced, or with
+/// the word `cluster` before its name for the whole cluster.
 macro_rules! custom_resource {
     (
+        $(#[$doc:meta])*
+        cluster $name:ident $($rest:tt)+
+    ) => {
+        crate::resource::custom_resource! {
+            @in kube::core::ClusterResourceScope; $(#[$doc])* $name $($rest)+
+        }
+    };
+    (
+        $(#[$doc:meta])*
+        $name:ident $($rest:tt)+
+    ) => {
+        crate::resource::custom_resource! {
+            @in kube::core::NamespaceResourceScope; $(#[$doc])* $name $($rest)+
+        }
+    };
+    (
+        @in $scope:ty;
         $(#[$doc:meta])*
         $name:ident($group:expr, $version:literal, $plural:literal) {
             spec: $spec:ty $(, status: $status:ty)? $(,)?
@@ -35,11 +53,11 @@ macro_rules! custom_resource {
             /// Plural, as in URLs of the API.
             pub const PLURAL: &'static str = $plural;
 
-            /// Makes one in a namespace, with a default status.
+            /// Makes one in a namespace, or in none if that is blank, with a default status.
             pub fn new(namespace: &str, name: &str, spec: $spec) -> Self {
                 Self {
                     metadata: k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta {
-                        namespace: Some(namespace.to_owned()),
+                        namespace: (!namespace.is_empty()).then(|| namespace.to_owned()),
                         name: Some(name.to_owned()),
                         ..Default::default()
                     },
@@ -61,7 +79,7 @@ macro_rules! custom_resource {
 
         impl kube::Resource for $name {
             type DynamicType = ();
-            type Scope = kube::core::NamespaceResourceScope;
+            type Scope = $scope;
 
             fn kind((): &()) -> std::borrow::Cow<'_, str> {
                 Self::KIND.into()

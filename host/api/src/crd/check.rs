@@ -9,6 +9,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::all;
+use super::schema::PRESERVE;
 
 /// One field that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -215,6 +216,7 @@ fn visit_fields(
             .or_else(|| schema.get("additionalProperties"));
         match known {
             Some(schema) => visit(&path, field, schema, violations),
+            None if schema[PRESERVE] == true => {}
             None => violations.push(Violation {
                 path,
                 problem: Problem::Unknown,

@@ -64,12 +64,7 @@ fn rendering(schema: Schema) -> Schema {
                     .one_of(BuildMetadataOption::KNOWN),
             ),
         )
-        .optional(
-            "commonMetadata",
-            object("Labels and annotations for every object; they win over its own.")
-                .optional("annotations", map("Annotations to add."))
-                .optional("labels", map("Labels to add.")),
-        )
+        .optional("commonMetadata", common_metadata())
         .optional(
             "components",
             texts("Directories of kustomize components to add."),
@@ -140,15 +135,7 @@ fn applying(schema: Schema) -> Schema {
             "healthChecks",
             list("Objects whose health is waited for.", health_reference()),
         )
-        .optional(
-            "ignore",
-            list(
-                "Changes in the cluster that are left alone.",
-                object("Fields of some objects.")
-                    .required("paths", texts("JSON pointers to the fields."))
-                    .optional("target", selector("The objects; all of them when not set.")),
-            ),
-        )
+        .optional("ignore", ignore_rules())
         .optional("kubeConfig", kube_config())
         .required(
             "prune",
@@ -161,7 +148,7 @@ fn applying(schema: Schema) -> Schema {
         )
 }
 
-fn source_reference() -> Schema {
+pub(super) fn source_reference() -> Schema {
     object("Source of the files.")
         .optional("apiVersion", text("Group and version of the source."))
         .required(
@@ -193,7 +180,7 @@ fn image() -> Schema {
         .optional("newTag", text("Tag to write."))
 }
 
-fn post_build() -> Schema {
+pub(super) fn post_build() -> Schema {
     let reference = object("A ConfigMap or Secret whose keys are variables.")
         .required(
             "kind",
@@ -238,7 +225,7 @@ fn dependency() -> Schema {
         )
 }
 
-fn health_reference() -> Schema {
+pub(super) fn health_reference() -> Schema {
     object("An object whose health is waited for.")
         .optional(
             "apiVersion",
@@ -252,7 +239,7 @@ fn health_reference() -> Schema {
         )
 }
 
-fn health_expression() -> Schema {
+pub(super) fn health_expression() -> Schema {
     object("CEL expressions for one kind.")
         .required("apiVersion", text("Group and version of the kind."))
         .required("current", text("True when the object is as wanted."))
@@ -261,7 +248,7 @@ fn health_expression() -> Schema {
         .optional("kind", text("Kind; all of the group when not set."))
 }
 
-fn kube_config() -> Schema {
+pub(super) fn kube_config() -> Schema {
     let message = "exactly one of spec.kubeConfig.configMapRef or spec.kubeConfig.secretRef must be \
                    specified";
     object("Another cluster to apply to.")
@@ -282,19 +269,33 @@ fn kube_config() -> Schema {
         .rule("!has(self.configMapRef) || !has(self.secretRef)", message)
 }
 
-fn kustomization_status() -> Schema {
+pub(super) fn common_metadata() -> Schema {
+    object("Labels and annotations for every object; they win over its own.")
+        .optional("annotations", map("Annotations to add."))
+        .optional("labels", map("Labels to add."))
+}
+
+pub(super) fn ignore_rules() -> Schema {
+    let rule = object("Fields of some objects.")
+        .required("paths", texts("JSON pointers to the fields."))
+        .optional("target", selector("The objects; all of them when not set."));
+    list("Changes in the cluster that are left alone.", rule)
+}
+
+pub(super) fn inventory() -> Schema {
     let entry = object("An object.")
         .required(
             "id",
             text("Identity, as `<namespace>_<name>_<group>_<kind>`."),
         )
         .required("v", text("Version of its API group."));
+    object("Objects that were applied.").required("entries", list("The objects.", entry))
+}
+
+fn kustomization_status() -> Schema {
     status("What the controller saw and did last.")
         .optional("history", list("Last outcomes, newest first.", snapshot()))
-        .optional(
-            "inventory",
-            object("Objects that were applied.").required("entries", list("The objects.", entry)),
-        )
+        .optional("inventory", inventory())
         .optional(
             "lastAppliedOriginRevision",
             text("Revision that the applied artifact was made from, where upstream tells it."),
@@ -310,7 +311,7 @@ fn kustomization_status() -> Schema {
         .optional("lastHandledReconcileAt", last_handled())
 }
 
-fn snapshot() -> Schema {
+pub(super) fn snapshot() -> Schema {
     object("An outcome, and how often it was the same.")
         .required(
             "digest",

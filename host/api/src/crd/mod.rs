@@ -4,9 +4,11 @@
 //! Flux 2.9, so that either engine can read what was written for the other. Descriptions are ours.
 
 mod check;
+mod delivery;
 mod gitrepository;
 mod kustomization;
 mod notification;
+mod plugin;
 mod schema;
 mod shared;
 
@@ -15,13 +17,17 @@ use serde_json::{Map, Value, json};
 pub use self::check::{Problem, Violation, check};
 use self::schema::{Schema, object, text};
 use crate::names::annotation;
+use crate::plugin::ClusterPlugin;
 
 /// Returns the definitions of all kinds, sorted by name.
 pub fn all() -> Vec<Value> {
     [
         notification::alert(),
+        plugin::cluster_plugin(),
+        delivery::definition(),
         gitrepository::definition(),
         kustomization::definition(),
+        plugin::plugin(),
         notification::provider(),
     ]
     .into_iter()
@@ -63,7 +69,7 @@ impl Kind {
             "spec": {
                 "group": self.group,
                 "names": names,
-                "scope": "Namespaced",
+                "scope": if self.kind == ClusterPlugin::KIND { "Cluster" } else { "Namespaced" },
                 "versions": versions,
             },
         })

@@ -11,6 +11,9 @@ pub(super) const DURATION: &str = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$";
 /// Pattern of a duration that is too short to need hours.
 pub(super) const SHORT_DURATION: &str = r"^([0-9]+(\.[0-9]+)?(ms|s|m))+$";
 
+/// Keyword of an object whose fields are not described.
+pub(super) const PRESERVE: &str = "x-kubernetes-preserve-unknown-fields";
+
 /// A schema that is being built.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Schema {
@@ -76,6 +79,11 @@ pub(super) fn object(description: &str) -> Schema {
     typed("object", description)
 }
 
+/// An object of any fields: what only its reader understands.
+pub(super) fn free(description: &str) -> Schema {
+    typed("object", description).with(PRESERVE, json!(true))
+}
+
 impl Schema {
     fn with(mut self, keyword: &str, value: Value) -> Self {
         self.keywords.insert(keyword.to_owned(), value);
@@ -112,6 +120,11 @@ impl Schema {
     /// Refuses texts with more characters.
     pub(super) fn at_most(self, characters: u32) -> Self {
         self.with("maxLength", json!(characters))
+    }
+
+    /// Refuses lists with more items.
+    pub(super) fn at_most_items(self, items: u32) -> Self {
+        self.with("maxItems", json!(items))
     }
 
     /// Refuses negative numbers.

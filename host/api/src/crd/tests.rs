@@ -7,7 +7,9 @@ use serde::de::{Deserializer, Visitor, value::Error};
 use serde_json::{Map, Value, json};
 
 use super::all;
-use crate::{kustomize as k, meta as m, notification as n, source as s};
+use crate::{
+    delivery as d, kustomize as k, meta as m, notification as n, plugin as p, source as s,
+};
 
 /// Names of the fields that a type reads: a deserializer that looks at nothing else.
 struct FieldNames<'a>(&'a mut Vec<String>);
@@ -81,6 +83,8 @@ fn properties(schema: &Value) -> Vec<String> {
 fn every_type_has_the_fields_of_its_schema() {
     let ks = "Kustomization";
     let git = "GitRepository";
+    let dlv = "Delivery";
+    let plg = "Plugin";
     for (kind, path, names) in [
         (git, "spec", fields::<s::GitRepositorySpec>()),
         (git, "spec.ref", fields::<s::GitRepositoryRef>()),
@@ -129,6 +133,22 @@ fn every_type_has_the_fields_of_its_schema() {
             fields::<m::InventoryEntry>(),
         ),
         (ks, "status.history.*", fields::<m::Snapshot>()),
+        (plg, "spec", fields::<p::PluginSpec>()),
+        (plg, "spec.verify", fields::<p::PluginVerification>()),
+        (plg, "spec.verify.keyless.*", fields::<p::KeylessIdentity>()),
+        (plg, "spec.grants", fields::<p::PluginGrants>()),
+        (plg, "spec.limits", fields::<p::PluginLimits>()),
+        (plg, "status", fields::<p::PluginStatus>()),
+        (plg, "status.requests", fields::<p::PluginRequests>()),
+        (plg, "status.permissions", fields::<p::PluginPermissions>()),
+        (dlv, "spec", fields::<d::DeliverySpec>()),
+        (dlv, "spec.plugin", fields::<d::PluginReference>()),
+        (dlv, "spec.inputs.*", fields::<d::Input>()),
+        (dlv, "spec.inputs.*.from", fields::<d::InputSource>()),
+        (dlv, "spec.transformers.*", fields::<d::Transformer>()),
+        (dlv, "spec.dependsOn.*", fields::<d::Dependency>()),
+        (dlv, "status", fields::<d::DeliveryStatus>()),
+        (dlv, "status.render", fields::<d::Render>()),
         ("Alert", "spec", fields::<n::AlertSpec>()),
         ("Alert", "spec.eventSources.*", fields::<n::EventSource>()),
         ("Provider", "spec", fields::<n::ProviderSpec>()),
@@ -181,6 +201,10 @@ fn objects_with_every_field_come_back_whole() {
     round_trip::<s::GitRepositoryStatus>("GitRepository", "status");
     round_trip::<k::KustomizationSpec>("Kustomization", "spec");
     round_trip::<k::KustomizationStatus>("Kustomization", "status");
+    round_trip::<d::DeliverySpec>("Delivery", "spec");
+    round_trip::<d::DeliveryStatus>("Delivery", "status");
+    round_trip::<p::PluginSpec>("Plugin", "spec");
+    round_trip::<p::PluginStatus>("ClusterPlugin", "status");
     round_trip::<n::AlertSpec>("Alert", "spec");
     round_trip::<n::ProviderSpec>("Provider", "spec");
 }
