@@ -1,4 +1,4 @@
-//! Fetches Git repositories into a verified, content-addressed store.
+//! Fetches Git repositories into a verified, content-addressed store, and artifacts from registries.
 //!
 //! In: a [`GitRequest`]. Out: an [`Artifact`] whose tree is read straight from the store's objects.
 //! Nothing is ever checked out, no program is run, and no credential leaves for another host.
@@ -11,6 +11,7 @@ mod fetch;
 pub mod ignore;
 mod limits;
 mod location;
+pub mod oci;
 mod refs;
 mod request;
 mod secret;

@@ -7,7 +7,7 @@ pub(crate) mod http;
 pub(crate) mod known_hosts;
 pub(crate) mod local;
 pub(crate) mod ssh;
-mod tls;
+pub(crate) mod tls;
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
