@@ -1,10 +1,16 @@
 //! The flags of every command. Only this crate reads flags and the environment.
 
+mod helm;
+mod render;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use helm::HelmArguments;
+pub(crate) use render::{KustomizeArguments, LoadRestrictor, RenderCommand, Reorder};
 
 /// A GitOps engine for Kubernetes that renders in a sandbox.
 #[derive(Debug, Parser)]
@@ -87,69 +93,6 @@ pub(crate) struct CacheArguments {
     /// Folder for fetched sources and compiled plugins; private to the user
     #[arg(long, value_name = "DIR", env = "BULKHEAD_CACHE_DIR")]
     pub cache_dir: Option<PathBuf>,
-}
-
-/// Flags of `render`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum RenderCommand {
-    /// Print what `kustomize build DIR` prints
-    Kustomize(KustomizeArguments),
-}
-
-/// Flags of `render kustomize`: those of `kustomize build` that change the output.
-#[derive(Debug, Args)]
-pub(crate) struct KustomizeArguments {
-    /// Directory with a kustomization file
-    #[arg(default_value = ".")]
-    pub directory: PathBuf,
-    /// File, or existing directory for one file an object; standard output if absent
-    #[arg(short, long, value_name = "PATH")]
-    pub output: Option<PathBuf>,
-    /// Order of the objects: `legacy` sorts by kind, `none` keeps the order of the resources
-    #[arg(long, value_enum)]
-    pub reorder: Option<Reorder>,
-    /// Whether files may lie outside the directory of their kustomization
-    #[arg(long, value_enum, default_value_t)]
-    pub load_restrictor: LoadRestrictor,
-    /// Allow built-in plugins named by `generators`, `transformers` and `validators`
-    #[arg(long)]
-    pub enable_alpha_plugins: bool,
-    /// Label every object with `app.kubernetes.io/managed-by`
-    #[arg(long)]
-    pub enable_managedby_label: bool,
-    /// Ignored: kept so that a `kustomize build` command line works unchanged
-    #[arg(long, hide = true)]
-    pub enable_helm: bool,
-    /// Folder that the renderer may read; by default the Git checkout around DIR, else everything,
-    /// as for kustomize
-    #[arg(long, value_name = "DIR")]
-    pub root: Option<PathBuf>,
-    /// Generate the kustomization that is not there, as for a Flux Kustomization
-    #[arg(long)]
-    pub generate: bool,
-    #[command(flatten)]
-    pub cache: CacheArguments,
-}
-
-/// Order of the objects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Reorder {
-    /// Namespaces and CRDs first, webhooks last
-    Legacy,
-    /// As the resources are listed
-    None,
-}
-
-/// Which files a kustomization may read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum LoadRestrictor {
-    /// Those in its own directory and below
-    #[default]
-    #[value(name = "LoadRestrictionsRootOnly")]
-    RootOnly,
-    /// All of the tree
-    #[value(name = "LoadRestrictionsNone")]
-    None,
 }
 
 /// Flags of `install`.

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use bulkhead_apply::parse::{self, Text};
 use bulkhead_source::DirTree;
-use bulkhead_wasm::{Diagnostic, Document, Limits, RenderError, RenderRequest};
+use bulkhead_wasm::{Document, Limits, RenderRequest};
 use serde_json::json;
 
+use super::{failure, joined, line};
 use crate::args::{KustomizeArguments, LoadRestrictor, Reorder};
 use crate::output::{self, CliError, Progress};
 use crate::plugins;
@@ -93,17 +94,6 @@ fn config(arguments: &KustomizeArguments) -> String {
     .to_string()
 }
 
-fn joined(documents: &[Document]) -> String {
-    let mut text = String::with_capacity(documents.iter().map(|d| d.text.len() + 4).sum());
-    for (index, document) in documents.iter().enumerate() {
-        if index > 0 {
-            text.push_str("---\n");
-        }
-        text.push_str(&document.text);
-    }
-    text
-}
-
 /// Writes one file an object, named as kustomize names them: `apps_v1_deployment_web.yaml`, with the
 /// namespace first where there are several.
 fn write_each(documents: &[Document], to: &Path) -> anyhow::Result<()> {
@@ -137,45 +127,9 @@ fn write_each(documents: &[Document], to: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Tells a person what a renderer said, with the help that it gave.
-pub(crate) fn failure(error: RenderError) -> CliError {
-    let hint = match &error {
-        RenderError::Refused(refusal) => refusal
-            .diagnostics
-            .iter()
-            .find_map(|diagnostic| diagnostic.help.clone()),
-        _ => None,
-    };
-    let hint = hint.or_else(|| error.advice().hint);
-    CliError {
-        hint,
-        ..CliError::from(error)
-    }
-}
-
-fn line(diagnostic: &Diagnostic) -> String {
-    let at = diagnostic.at.as_ref().map(|at| match at.line {
-        Some(line) => format!("{}:{line}: ", at.path),
-        None => format!("{}: ", at.path),
-    });
-    format!("warning: {}{}", at.unwrap_or_default(), diagnostic.message)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn documents_are_joined_as_kustomize_does() {
-        let document = |text: &str| Document {
-            text: text.to_owned(),
-            origin: None,
-        };
-        assert_eq!(
-            joined(&[document("a: 1\n"), document("b: 2\n")]),
-            "a: 1\n---\nb: 2\n"
-        );
-    }
 
     #[test]
     fn a_root_must_hold_the_directory() {
