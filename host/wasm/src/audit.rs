@@ -1,48 +1,13 @@
 //! What a component exports and imports, judged before it is linked, so that a refusal can say what
 //! is missing and what to do.
 
-use semver::Version;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::error::LoadError;
 use crate::host;
-use crate::plugin::{PluginId, PluginKind};
-
-/// An interface's name and version: `bulkhead:base/log@0.1.0`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Interface<'a> {
-    name: &'a str,
-    version: Option<Version>,
-}
-
-impl<'a> Interface<'a> {
-    fn parse(text: &'a str) -> Self {
-        match text.split_once('@') {
-            Some((name, version)) => Self {
-                name,
-                version: Version::parse(version).ok(),
-            },
-            None => Self {
-                name: text,
-                version: None,
-            },
-        }
-    }
-
-    /// Tells whether one may stand for the other, as component linking has it: the same major
-    /// version, or minor below 1.0.0; exactly the same below 0.1.0 and for pre-releases.
-    fn fits(&self, other: &Self) -> bool {
-        let track = |version: &Version| match version {
-            v if !v.pre.is_empty() => (v.major, v.minor, v.patch, v.pre.to_string()),
-            v if v.major > 0 => (v.major, 0, 0, String::new()),
-            v if v.minor > 0 => (0, v.minor, 0, String::new()),
-            v => (0, 0, v.patch, String::new()),
-        };
-        self.name == other.name
-            && self.version.as_ref().map(track) == other.version.as_ref().map(track)
-    }
-}
+use crate::interface::Interface;
+use crate::names::{PluginId, PluginKind};
 
 /// What a component offers and asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,26 +104,6 @@ fn kind(exports: &[String], plugin: &PluginId) -> Result<PluginKind, LoadError> 
     })
 }
 
-/// Says what an author can do about imports that nothing answers.
-pub(crate) fn advice(kind: PluginKind, imports: &[String]) -> String {
-    let starts = |prefix: &str| imports.iter().any(|import| import.starts_with(prefix));
-    if starts("wasi:http") {
-        return format!(
-            "{kind}s get no `wasi:http`; if componentize-js built it, pass `--disable http --disable fetch-event`"
-        );
-    }
-    if starts("wasi:sockets") {
-        return format!("{kind}s get no network; if componentize-py built it, pass `--stub-wasi`");
-    }
-    if starts("bulkhead:base/tree") || starts("bulkhead:base/cluster") {
-        return format!("only renderers read files and the cluster; this is a {kind}");
-    }
-    if starts("wasi:") {
-        return "only the sealed part of WASI 0.2 exists here: cli, io, clocks, random, and a filesystem without files".to_owned();
-    }
-    "build the plugin for one of the published worlds, without further imports".to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may")]
@@ -176,18 +121,6 @@ mod tests {
             &owned(exports),
             &PluginId::new("test", "1.0.0"),
         )
-    }
-
-    #[test]
-    fn versions_match_as_component_linking_has_it() {
-        let fits = |a, b| Interface::parse(a).fits(&Interface::parse(b));
-        assert!(fits("a:b/c@0.1.0", "a:b/c@0.1.7"));
-        assert!(fits("a:b/c@1.0.0", "a:b/c@1.9.0"));
-        assert!(!fits("a:b/c@0.1.0", "a:b/c@0.2.0"));
-        assert!(!fits("a:b/c@0.0.1", "a:b/c@0.0.2"));
-        assert!(!fits("a:b/c@0.1.0", "a:b/c@0.1.0-rc"));
-        assert!(!fits("a:b/c@0.1.0", "a:b/d@0.1.0"));
-        assert!(!fits("a:b/c@0.1.0", "a:b/c"));
     }
 
     #[test]

@@ -9,7 +9,8 @@ use crate::bindings::transformer::exports::bulkhead::renderer::transform;
 use crate::error::{NotifyError, Refusal, RenderError, RunError};
 use crate::host::{Grants, log::clean, tree::Handle};
 use crate::limits::{Limit, LimitHit, Limits, Usage};
-use crate::plugin::{Linked, Plugin, PluginId, PluginKind};
+use crate::names::{PluginId, PluginKind};
+use crate::plugin::{Linked, Plugin};
 use crate::request::{
     Diagnostic, Outcome, RenderRequest, Rendered, ResumeRequest, Severity, StartRequest,
     TransformRequest,

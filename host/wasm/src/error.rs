@@ -14,7 +14,7 @@ pub use run::RunError;
 pub(crate) use run::{Circumstances, Stop};
 
 use crate::host::log::clean;
-use crate::plugin::{PluginId, PluginKind};
+use crate::names::{PluginId, PluginKind};
 
 /// Why the host itself could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -168,7 +168,7 @@ impl LoadError {
                 "use a release of the plugin and one of Bulkhead that share a version of the interface",
             ),
             Self::ForeignImport { kind, imports, .. } => {
-                incompatible.hint(crate::audit::advice(*kind, imports))
+                incompatible.hint(crate::interface::advice(*kind, imports))
             }
             Self::Incompatible { .. } => incompatible.hint(
                 "the plugin was built from a changed or newer WIT: build it from the published one, or update Bulkhead",

@@ -20,7 +20,7 @@ use wasmtime::component::{HasSelf, Linker, ResourceTable};
 
 use crate::bindings::renderer::bulkhead::base as base_wit;
 use crate::limits::{Limit, LimitHit, Limiter, Limits};
-use crate::plugin::PluginKind;
+use crate::names::PluginKind;
 use crate::read_set::Recorder;
 
 pub use cluster::{Lookup, LookupAnswer, LookupError, LookupQuery};

@@ -6,7 +6,9 @@
 
 pub mod bindings;
 pub mod error;
+pub mod inspect;
 pub mod limits;
+pub mod manifest;
 pub mod plugin;
 pub mod read_set;
 pub mod request;
@@ -19,17 +21,23 @@ mod compile;
 mod engine;
 mod glob;
 mod host;
+mod interface;
 mod load;
 mod memory_tree;
+mod names;
 mod runtime;
+mod sections;
 
 pub use compile::{CompileLimits, Compiler, compile_worker};
 pub use error::{HostError, LoadError, NotifyError, Refusal, RenderError, RunError};
 pub use host::{Lookup, LookupAnswer, LookupError, LookupQuery};
+pub use inspect::{HOST_VERSION, InspectError, Inspection, inspect};
 pub use limits::{Limit, LimitHit, Limits, Usage};
 pub use load::{Embedded, Host, HostConfig};
+pub use manifest::{ConfigError, Effective, FileRules, Grants, Manifest, ManifestError, Requests};
 pub use memory_tree::MemoryTree;
-pub use plugin::{Plugin, PluginId, PluginKind};
+pub use names::{PluginId, PluginKind};
+pub use plugin::Plugin;
 pub use read_set::{Access, Operation, ReadSet};
 pub use request::{
     Diagnostic, Document, Event, Header, Hmac, Location, ObjectRef, Outcome, Part, RenderRequest,

@@ -9,6 +9,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use wasmtime::ResourceLimiter;
 
+use crate::names::PluginKind;
+
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 
@@ -85,6 +87,14 @@ impl Limits {
             log_bytes: 16 * KIB,
             stdio_bytes: 64 * KIB,
             fuel: None,
+        }
+    }
+
+    /// Returns the defaults for plugins of `kind`.
+    pub fn of(kind: PluginKind) -> Self {
+        match kind {
+            PluginKind::Renderer | PluginKind::Transformer => Self::renderer(),
+            PluginKind::Notifier => Self::notifier(),
         }
     }
 

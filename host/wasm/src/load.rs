@@ -17,7 +17,8 @@ use crate::compile::{CompileError, CompileLimits, Compiler};
 use crate::engine::engine;
 use crate::error::{HostError, LoadError};
 use crate::host::{self, State};
-use crate::plugin::{Inner, Linked, Plugin, PluginId, PluginKind};
+use crate::names::{PluginId, PluginKind};
+use crate::plugin::{Inner, Linked, Plugin};
 use crate::runtime::{Guests, Threads};
 
 /// How long it is remembered that a component does not compile.

@@ -16,7 +16,7 @@ use crate::engine::Ticker;
 use crate::error::{Circumstances, HostError, RunError};
 use crate::host::{Grants, State};
 use crate::limits::Usage;
-use crate::plugin::PluginId;
+use crate::names::PluginId;
 use crate::read_set::ReadSet;
 
 /// Runs guests. Cheap to clone; does not keep the threads alive.

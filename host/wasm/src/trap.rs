@@ -7,7 +7,7 @@ use wasmtime::{FrameInfo, WasmBacktrace};
 
 use crate::error::Circumstances;
 use crate::host::log::clean;
-use crate::plugin::PluginId;
+use crate::names::PluginId;
 
 /// Functions shown of a call stack.
 const FRAMES: usize = 16;

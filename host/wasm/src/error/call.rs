@@ -7,7 +7,7 @@ use bulkhead_api::{Advice, Retry};
 use super::RunError;
 use crate::bindings::renderer::bulkhead::base::types::{Diagnostic, Severity};
 use crate::limits::{LimitHit, Usage};
-use crate::plugin::PluginId;
+use crate::names::PluginId;
 use crate::read_set::ReadSet;
 
 /// A guest's own "no": what is wrong with its input, in its own words.

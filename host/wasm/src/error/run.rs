@@ -6,7 +6,7 @@ use bulkhead_api::{Advice, Digest, Retry, TreeError};
 
 use crate::host::log::clean;
 use crate::limits::{Limit, LimitHit, Limits, MachineRefused};
-use crate::plugin::{PluginId, PluginKind};
+use crate::names::{PluginId, PluginKind};
 use crate::trap::Trap;
 
 /// How a call ended without an answer.

@@ -2,10 +2,14 @@
 //!
 //! Only the directories that a pattern can reach are listed.
 
-use std::collections::BTreeSet;
+mod part;
+mod walk;
+
 use std::fmt;
 
-use bulkhead_api::{Entry, EntryKind, SourceTree, TreeError, TreePath};
+use bulkhead_api::TreePath;
+
+use part::{Token, matches, tokens};
 
 /// A pattern, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,17 +25,6 @@ enum Part {
     Pattern(String, Vec<Token>),
     /// `**`.
     Any,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Token {
-    Character(char),
-    One,
-    Many,
-    Class {
-        negated: bool,
-        ranges: Vec<(char, char)>,
-    },
 }
 
 /// Why a pattern is none.
@@ -96,34 +89,42 @@ impl Glob {
         names[..names.len() - usize::from(whole && !names.is_empty())].join("/")
     }
 
-    /// Lists the files below `root` that match, sorted by the bytes of their paths, which start at
-    /// the tree's root. Each entry that is looked at takes one from `budget`; at 0 the walk ends.
-    pub(crate) fn list(
-        &self,
-        tree: &dyn SourceTree,
-        root: &TreePath,
-        budget: &mut u64,
-    ) -> Result<Vec<Entry>, TreeError> {
-        let mut walk = Walk {
-            tree,
-            parts: &self.parts,
-            found: Vec::new(),
-            todo: Vec::new(),
-        };
-        let mut seen = BTreeSet::new();
-        walk.todo.push((root.clone(), 0));
-        while let Some((dir, at)) = walk.todo.pop() {
-            if *budget == 0 {
-                break;
+    /// Tells whether the file at `path` matches.
+    pub(crate) fn matches(&self, path: &TreePath) -> bool {
+        let names: Vec<&str> = path.parts().collect();
+        // Row by row, which of the pattern's first parts match the path's first names.
+        let mut fits = vec![false; names.len() + 1];
+        fits[0] = true;
+        for part in &self.parts {
+            let mut next = vec![false; names.len() + 1];
+            match part {
+                Part::Any => {
+                    let mut reached = false;
+                    for (index, fit) in fits.iter().enumerate() {
+                        reached |= fit;
+                        next[index] = reached;
+                    }
+                }
+                _ => {
+                    for (index, name) in names.iter().enumerate() {
+                        next[index + 1] = fits[index] && part.fits(name);
+                    }
+                }
             }
-            if seen.insert((dir.clone(), at)) {
-                walk.step(&dir, at, budget)?;
-            }
+            fits = next;
         }
-        let mut found = walk.found;
-        found.sort_unstable_by(|a, b| a.path.as_str().as_bytes().cmp(b.path.as_str().as_bytes()));
-        found.dedup_by(|a, b| a.path == b.path);
-        Ok(found)
+        fits[names.len()] && !names.is_empty()
+    }
+}
+
+impl Part {
+    /// Tells whether it matches one name.
+    fn fits(&self, name: &str) -> bool {
+        match self {
+            Self::Name(own) => own == name,
+            Self::Pattern(_, tokens) => matches(tokens, name),
+            Self::Any => true,
+        }
     }
 }
 
@@ -153,148 +154,6 @@ fn escaped(name: &str) -> String {
             }
         })
         .collect()
-}
-
-/// A walk with its own stack: a tree may be deeper than the host's.
-struct Walk<'a> {
-    tree: &'a dyn SourceTree,
-    parts: &'a [Part],
-    found: Vec<Entry>,
-    /// Directories, and the part of the pattern that their entries must match.
-    todo: Vec<(TreePath, usize)>,
-}
-
-impl Walk<'_> {
-    /// Matches the entries of `dir` against part `at`. What is missing, or is a file where a
-    /// directory should be, matches nothing.
-    fn step(&mut self, dir: &TreePath, at: usize, budget: &mut u64) -> Result<(), TreeError> {
-        let Some(part) = self.parts.get(at) else {
-            return Ok(());
-        };
-        let last = at + 1 == self.parts.len();
-        if let Part::Name(name) = part {
-            *budget -= 1;
-            let Ok(path) = dir.join(name) else {
-                return Ok(());
-            };
-            if let Some(entry) = absent_is_none(self.tree.stat(&path))? {
-                self.visit(Entry { path, ..entry }, at + 1, last);
-            }
-            return Ok(());
-        }
-        let Some(entries) = absent_is_none(self.tree.read_dir(dir))? else {
-            return Ok(());
-        };
-        if *part == Part::Any && !last {
-            self.todo.push((dir.clone(), at + 1));
-        }
-        for entry in entries {
-            if *budget == 0 {
-                return Ok(());
-            }
-            *budget -= 1;
-            let Some(name) = entry.path.name() else {
-                continue;
-            };
-            let Ok(path) = dir.join(name) else { continue };
-            let next = match part {
-                Part::Pattern(_, tokens) if !matches(tokens, name) => continue,
-                Part::Any => at,
-                _ => at + 1,
-            };
-            self.visit(Entry { path, ..entry }, next, last);
-        }
-        Ok(())
-    }
-
-    /// Keeps a file that the last part matched, enters a directory.
-    fn visit(&mut self, entry: Entry, next: usize, last: bool) {
-        match entry.kind {
-            EntryKind::File if last => self.found.push(entry),
-            EntryKind::File => {}
-            EntryKind::Directory => self.todo.push((entry.path, next)),
-        }
-    }
-}
-
-fn absent_is_none<T>(answer: Result<T, TreeError>) -> Result<Option<T>, TreeError> {
-    match answer {
-        Ok(value) => Ok(Some(value)),
-        Err(error @ TreeError::Store { .. }) => Err(error),
-        Err(_) => Ok(None),
-    }
-}
-
-/// Reads one part of a pattern; `None` when a class is not closed.
-fn tokens(part: &str) -> Option<Vec<Token>> {
-    let mut tokens = Vec::new();
-    let mut rest = part.chars().peekable();
-    while let Some(character) = rest.next() {
-        tokens.push(match character {
-            '*' if tokens.last() == Some(&Token::Many) => continue,
-            '*' => Token::Many,
-            '?' => Token::One,
-            '[' => {
-                let negated = rest.next_if(|&c| c == '!' || c == '^').is_some();
-                let mut ranges = Vec::new();
-                loop {
-                    let low = rest.next()?;
-                    if low == ']' && !ranges.is_empty() {
-                        break;
-                    }
-                    let mut ahead = rest.clone();
-                    let range =
-                        ahead.next() == Some('-') && ahead.peek().is_some_and(|&c| c != ']');
-                    let high = if range {
-                        rest.next();
-                        rest.next()?
-                    } else {
-                        low
-                    };
-                    ranges.push((low, high));
-                }
-                Token::Class { negated, ranges }
-            }
-            other => Token::Character(other),
-        });
-    }
-    Some(tokens)
-}
-
-/// Tells whether `name` matches; backs up to the last `*` only, so in at most |tokens| × |name|.
-fn matches(tokens: &[Token], name: &str) -> bool {
-    let name: Vec<char> = name.chars().collect();
-    let (mut token, mut at) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while at < name.len() {
-        let fits = match tokens.get(token) {
-            Some(Token::Many) => {
-                star = Some((token, at));
-                token += 1;
-                continue;
-            }
-            Some(Token::One) => true,
-            Some(Token::Character(character)) => *character == name[at],
-            Some(Token::Class { negated, ranges }) => {
-                let inside = ranges
-                    .iter()
-                    .any(|(low, high)| (low..=high).contains(&&name[at]));
-                inside != *negated
-            }
-            None => false,
-        };
-        if fits {
-            token += 1;
-            at += 1;
-        } else if let Some((many, from)) = star {
-            token = many + 1;
-            at = from + 1;
-            star = Some((many, at));
-        } else {
-            return false;
-        }
-    }
-    tokens[token..].iter().all(|token| *token == Token::Many)
 }
 
 #[cfg(test)]
