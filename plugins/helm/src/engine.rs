@@ -14,6 +14,8 @@ use crate::coalesce::new_map;
 use crate::dependencies::table;
 use crate::functions::{self, Context, WARN_END, WARN_START, without_no_value};
 use crate::objects::ChartFiles;
+use crate::options::Options;
+use crate::secrets::Secrets;
 
 /// Longest texts of all templates together, in bytes.
 pub(crate) const MAX_OUTPUT_BYTES: usize = 64 << 20;
@@ -163,12 +165,13 @@ fn collect(
 }
 
 /// Makes the context of a run.
-pub(crate) fn context(seed: [u8; 32], now: i128, lookup: Option<functions::Lookup>) -> Context {
+pub(crate) fn context(seed: [u8; 32], options: &Options, secrets: &Rc<Secrets>) -> Context {
     Context {
         included: RefCell::new(HashMap::new()),
         random: RefCell::new(crate::random::Random::new(seed)),
-        now,
-        lookup,
+        now: options.now,
+        lookup: options.lookup,
+        secrets: Rc::clone(secrets),
         patterns: RefCell::new(HashMap::new()),
     }
 }

@@ -2,12 +2,13 @@
 //! time. In: [`Files`], the path of a chart, [`Options`]. Out: manifests and hooks in the order of
 //! installation, or what Helm 4.3 says is wrong.
 //!
-//! What Sprig takes from chance or the clock comes from [`Options::seed`] and [`Options::now`]: the
-//! same input renders the same.
+//! What Sprig takes from chance or the clock comes from the release, the chart, the values and
+//! [`Options::now`]: the same input renders the same.
 
 mod archive;
 mod chart;
 mod coalesce;
+mod config;
 mod decimal;
 mod dependencies;
 mod encoding;
@@ -25,10 +26,14 @@ mod objects;
 mod options;
 mod paths;
 mod plugin;
+mod problem;
 mod random;
+mod release;
 mod render;
 mod schema;
+mod secrets;
 mod semver;
+mod show_only;
 mod strvals;
 mod time;
 mod yaml;

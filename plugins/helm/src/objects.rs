@@ -187,6 +187,13 @@ impl Object for Struct {
         self.text.clone()
     }
 
+    fn shown(&self) -> String {
+        match self.type_name {
+            "common.KubeVersion" => self.text.clone(),
+            _ => self.print(),
+        }
+    }
+
     fn plain(&self) -> Plain {
         Plain::Struct(self.json.clone().unwrap_or_else(|| self.fields.clone()))
     }

@@ -4,6 +4,7 @@ use bulkhead_template::{Entries, Limits};
 
 use crate::functions::Lookup;
 use crate::load::{load_values, merge_maps};
+use crate::secrets::Secrets;
 use crate::strvals::{SetKind, parse_into};
 
 /// A text of values, with the name of where it comes from.
@@ -47,8 +48,12 @@ pub struct Options {
     pub revision: i64,
     /// Whether values.schema.json is left alone.
     pub skip_schema: bool,
-    /// Where random functions start.
-    pub seed: [u8; 32],
+    /// What `--set-file` names, by name.
+    pub set_files: Vec<(String, Vec<u8>)>,
+    /// Names of those `values` that came from Secrets: no message shows what is in them.
+    pub secret_values: Vec<String>,
+    /// Further texts that no message shows.
+    pub secret_texts: Vec<String>,
     /// What `now` tells: nanoseconds since 1970.
     pub now: i128,
     /// Answers `lookup`; without it, nothing is found.
@@ -70,7 +75,9 @@ impl Default for Options {
             is_upgrade: false,
             revision: 1,
             skip_schema: false,
-            seed: [0; 32],
+            set_files: Vec::new(),
+            secret_values: Vec::new(),
+            secret_texts: Vec::new(),
             now: 0,
             lookup: None,
             limits: Limits::default(),
@@ -79,24 +86,54 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Puts all values together.
-    pub(crate) fn merged_values(&self) -> Result<Entries, String> {
+    /// Puts all values together, and learns which of them are secret.
+    pub(crate) fn merged_values(&self, secrets: &Secrets) -> Result<Entries, String> {
+        for text in &self.secret_texts {
+            secrets.learn_text(text);
+            text.split(['=', ',', '{', '}', '"'])
+                .for_each(|part| secrets.learn_text(part));
+        }
         let mut values = Entries::new();
         for one in &self.values {
-            let read = load_values(&one.text)
-                .map_err(|error| format!("failed to parse {}: {error}", one.name))?;
+            let is_secret = self.secret_values.contains(&one.name);
+            let read = load_values(&one.text).map_err(|error| {
+                let error = if is_secret { hidden(&error) } else { error };
+                format!("failed to parse {}: {error}", one.name)
+            })?;
+            if is_secret {
+                read.values().for_each(|value| secrets.learn(value));
+            }
             values = merge_maps(values, read);
         }
+        let read = |name: &str| self.set_file(name);
         for kind in [
             SetKind::Json,
             SetKind::Typed,
             SetKind::Text,
+            SetKind::File,
             SetKind::Literal,
         ] {
             for set in self.sets.iter().filter(|set| set.kind == kind) {
-                parse_into(&set.text, kind, &mut values)?;
+                parse_into(&set.text, kind, &read, &mut values)?;
             }
         }
         Ok(values)
+    }
+
+    fn set_file(&self, name: &str) -> Result<String, String> {
+        let found = self.set_files.iter().find(|(known, _)| known == name);
+        found
+            .map(|(_, data)| bulkhead_template::bytes::to_text(data).into_owned())
+            .ok_or_else(|| format!("open {name}: no such file or directory"))
+    }
+}
+
+/// Says where a secret text is wrong, and not what stands there.
+fn hidden(error: &str) -> String {
+    let line = error.split_once("line ").map(|(_, rest)| rest);
+    let line = line.map(|rest| rest.split(|c: char| !c.is_ascii_digit()).next());
+    match line.flatten().filter(|digits| !digits.is_empty()) {
+        Some(line) => format!("line {line} is not as it should be; not shown, since it is secret"),
+        None => "it is no map of values; not shown, since it is secret".to_owned(),
     }
 }

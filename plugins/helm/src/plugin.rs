@@ -1,126 +1,81 @@
 //! The guest: reads a request of the host's, renders, and returns documents. What is random in a
-//! chart is seeded by the release, the chart's path and the values, so that nothing drifts.
+//! chart is seeded by the release, the chart and the values, so that nothing drifts.
 
+use bulkhead_plugin::Diagnostic;
 use bulkhead_plugin::render::{Document, Error, Files, Output, Renderer, Request};
-use bulkhead_plugin::{Diagnostic, Location};
-use bulkhead_template::Limits;
-use serde::Deserialize;
-use sha2::{Digest, Sha256};
+use bulkhead_template::bytes;
 
-use crate::functions::Lookup;
-use crate::options::{Options, Set, Values};
-use crate::render::{render, render_raw};
-use crate::strvals::SetKind;
-use crate::time;
-
-/// Deepest chain of templates that include templates: what fits on a guest's stack.
-const MAX_DEPTH: usize = 200;
+use crate::config::Config;
+use crate::manifests::Manifest;
+use crate::options::Options;
+use crate::problem::told;
+use crate::render::{self, render, render_raw};
+use crate::show_only;
 
 /// The plugin.
 pub struct Helm;
 
-/// What the user configures.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Config {
-    release_name: Option<String>,
-    release_namespace: Option<String>,
-    values_files: Vec<String>,
-    values_inputs: Vec<String>,
-    values: Option<serde_json::Value>,
-    set: Vec<ConfigSet>,
-    kube_version: Option<String>,
-    api_versions: Vec<String>,
-    include_crds: bool,
-    no_hooks: bool,
-    is_upgrade: bool,
-    revision: Option<i64>,
-    skip_schema_validation: bool,
-    raw: bool,
-}
-
-#[derive(Debug, Deserialize)]
-struct ConfigSet {
-    #[serde(default)]
-    kind: ConfigSetKind,
-    text: String,
-}
-
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum ConfigSetKind {
-    #[default]
-    Typed,
-    String,
-    Json,
-    Literal,
-}
-
 impl Renderer for Helm {
     fn render(source: &dyn Files, request: &Request) -> Result<Output, Error> {
-        let config: Config = serde_json::from_str(&request.config).map_err(|error| {
-            invalid(
-                "ConfigInvalid",
-                format!("failed to read the configuration: {error}"),
-            )
-        })?;
-        let options = options(source, request, &config)?;
-        let path = if request.path.is_empty() {
-            "."
-        } else {
-            &request.path
+        let config = Config::of(request)?;
+        let options = config.options(source, request)?;
+        let path = match request.path.as_str() {
+            "" => ".",
+            path => path,
         };
         if config.raw {
             return raw(source, path, &options);
         }
-        let rendered = render(source, path, &options).map_err(told)?;
+        let mut rendered = render(source, path, &options).map_err(told)?;
+        rendered.hooks.retain(|hook| !is_left_out(hook, &config));
         let mut output = Output::default();
-        let hooks = if config.no_hooks {
-            &[][..]
-        } else {
-            &rendered.hooks[..]
-        };
-        for manifest in rendered.manifests.iter().chain(hooks) {
-            let text = bulkhead_template::bytes::lossy(&manifest.text).into_owned();
-            output
-                .documents
-                .push(Document::new(text).from_file(&manifest.source));
-        }
+        let hooks = rendered.hooks.len().to_string();
         output
             .attributes
-            .push(("helm.hooks".to_owned(), hooks.len().to_string()));
+            .push(("helm.release".to_owned(), options.name));
+        output.attributes.push(("helm.hooks".to_owned(), hooks));
+        output.documents = if config.show_only.is_empty() {
+            let all = rendered.manifests.iter().chain(&rendered.hooks);
+            all.map(document).collect()
+        } else {
+            shown(&rendered, &config.show_only)?
+        };
+        let remark = |text: &String| Diagnostic::warning("ChartWarning", text.as_str());
+        output.diagnostics = rendered.warnings.iter().map(remark).collect();
         if !rendered.notes.is_empty() {
-            output
-                .attributes
-                .push(("render.notes".to_owned(), rendered.notes));
+            let notes = bytes::lossy(&rendered.notes).into_owned();
+            output.attributes.push(("render.notes".to_owned(), notes));
         }
-        let remark = |text: String| Diagnostic::warning("ChartWarning", text);
-        output.diagnostics = rendered.warnings.into_iter().map(remark).collect();
         Ok(output)
     }
 }
 
 bulkhead_plugin::renderer!(Helm);
 
-fn invalid(code: &str, message: String) -> Error {
-    Diagnostic::error(code, message).into()
+/// Tells whether a hook was not asked for.
+fn is_left_out(hook: &Manifest, config: &Config) -> bool {
+    let is_test = |hook: &Manifest| {
+        let events = hook.hook.as_ref().map(|hook| hook.events.as_slice());
+        events.is_some_and(|events| events.iter().any(|event| event.starts_with("test")))
+    };
+    config.no_hooks || (config.skip_tests && is_test(hook))
 }
 
-/// Finds the place in a message of Helm's: `… (chart/templates/x.yaml:3:5): …`.
-fn told(message: String) -> Error {
-    let place = message
-        .split(|c: char| c == '(' || c == ')' || c.is_whitespace())
-        .find_map(|word| {
-            let mut parts = word.trim_end_matches(':').split(':');
-            let path = parts.next().filter(|path| path.contains("/templates/"))?;
-            Some((path, parts.next().and_then(|line| line.parse().ok())))
-        });
-    let diagnostic = Diagnostic::error("RenderFailed", message.clone());
-    Error::from(match place {
-        Some((path, Some(line))) => diagnostic.at(Location::file(path).line(line)),
-        Some((path, None)) => diagnostic.at(Location::file(path)),
-        None => diagnostic,
-    })
+fn document(manifest: &Manifest) -> Document {
+    let text = bytes::lossy(&manifest.text).into_owned();
+    Document::new(text).from_file(&manifest.source)
+}
+
+fn shown(rendered: &render::Output, wanted: &[String]) -> Result<Vec<Document>, Error> {
+    let shown = show_only::pick(&rendered.to_text(), wanted).map_err(told)?;
+    let document = |one: show_only::Shown| {
+        let document = Document::new(bytes::lossy(&one.text).into_owned());
+        match one.source {
+            Some(source) => document.from_file(source),
+            None => document,
+        }
+    };
+    Ok(shown.into_iter().map(document).collect())
 }
 
 fn raw(source: &dyn Files, path: &str, options: &Options) -> Result<Output, Error> {
@@ -131,113 +86,6 @@ fn raw(source: &dyn Files, path: &str, options: &Options) -> Result<Output, Erro
     }
     Ok(output)
 }
-
-fn options(source: &dyn Files, request: &Request, config: &Config) -> Result<Options, Error> {
-    let given = |own: &Option<String>, target: &str, default: &str| match own {
-        Some(own) => own.clone(),
-        None if target.is_empty() => default.to_owned(),
-        None => target.to_owned(),
-    };
-    let mut values = Vec::new();
-    for path in &config.values_files {
-        values.push(Values {
-            name: path.clone(),
-            text: source.read_text(path)?,
-        });
-    }
-    for name in &config.values_inputs {
-        let data = request.input(name).ok_or_else(|| {
-            invalid(
-                "ConfigInvalid",
-                format!("failed to find the input `{name}`"),
-            )
-        })?;
-        values.push(Values {
-            name: name.clone(),
-            text: String::from_utf8_lossy(data).into_owned(),
-        });
-    }
-    if let Some(own) = &config.values {
-        values.push(Values {
-            name: "values".to_owned(),
-            text: own.to_string(),
-        });
-    }
-    let set = |one: &ConfigSet| Set {
-        kind: match one.kind {
-            ConfigSetKind::Typed => SetKind::Typed,
-            ConfigSetKind::String => SetKind::Text,
-            ConfigSetKind::Json => SetKind::Json,
-            ConfigSetKind::Literal => SetKind::Literal,
-        },
-        text: one.text.clone(),
-    };
-    let kube = &request.target.kube_version;
-    let mut options = Options {
-        name: given(&config.release_name, &request.target.name, "release-name"),
-        namespace: given(
-            &config.release_namespace,
-            &request.target.namespace,
-            "default",
-        ),
-        values,
-        sets: config.set.iter().map(set).collect(),
-        kube_version: config
-            .kube_version
-            .clone()
-            .or_else(|| (!kube.is_empty()).then(|| kube.clone())),
-        api_versions: [request.target.api_versions.as_slice(), &config.api_versions].concat(),
-        include_crds: config.include_crds,
-        is_upgrade: config.is_upgrade,
-        revision: config.revision.unwrap_or(1),
-        skip_schema: config.skip_schema_validation,
-        now: source_time(request),
-        lookup: LOOKUP,
-        limits: Limits {
-            depth: MAX_DEPTH,
-            ..Limits::default()
-        },
-        ..Options::default()
-    };
-    options.seed = seed(&options, &request.path);
-    Ok(options)
-}
-
-/// The time of the source's revision, where the host tells it; 1970 otherwise.
-fn source_time(request: &Request) -> i128 {
-    let text = request
-        .attributes
-        .iter()
-        .find(|(name, _)| name == "source.time");
-    let time = text.and_then(|(_, text)| time::parse("2006-01-02T15:04:05Z07:00", text).ok());
-    time.map_or(0, |time| time.nanoseconds)
-}
-
-fn seed(options: &Options, path: &str) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    let mut add = |text: &str| {
-        hash.update((text.len() as u64).to_le_bytes());
-        hash.update(text);
-    };
-    add(&options.name);
-    add(&options.namespace);
-    add(path);
-    options.values.iter().for_each(|values| add(&values.text));
-    options.sets.iter().for_each(|set| add(&set.text));
-    hash.finalize().into()
-}
-
-#[cfg(not(target_arch = "wasm32"))]
-const LOOKUP: Option<Lookup> = None;
-
-#[cfg(target_arch = "wasm32")]
-const LOOKUP: Option<Lookup> = Some(|api_version, kind, namespace, name| {
-    use bulkhead_plugin::cluster::{self, Error};
-    cluster::lookup(api_version, kind, namespace, name).map_err(|error| match error {
-        Error::Forbidden(why) | Error::Unavailable(why) | Error::Other(why) => why,
-        Error::TooMany(limit) => format!("more than {limit} look-ups"),
-    })
-});
 
 #[cfg(test)]
 mod tests {

@@ -2,6 +2,16 @@
 
 use sha2::{Digest, Sha256};
 
+/// Where the numbers of a render start: a digest of what they may depend on.
+pub(crate) fn seed(parts: &[&str]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    hash.finalize().into()
+}
+
 /// A stream of numbers from a seed: SHA-256 of the seed and a counter.
 #[derive(Debug)]
 pub(crate) struct Random {

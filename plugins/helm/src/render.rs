@@ -1,14 +1,18 @@
 //! From a chart to manifests: load, choose subcharts, put values together, check them, render, sort.
 
+use std::rc::Rc;
+
 use bulkhead_plugin::Files;
 use bulkhead_template::{Entries, IntType, Map, Value, bytes};
 
 use crate::chart::{Chart, map};
 use crate::coalesce::{Coalesce, new_map};
+use crate::json::{self, Style};
 use crate::manifests::{self, Manifest};
 use crate::objects::{self, KubeVersion};
 use crate::options::Options;
-use crate::{dependencies, engine, load, schema, semver};
+use crate::secrets::Secrets;
+use crate::{dependencies, engine, load, random, release, schema, semver};
 
 /// What a chart renders to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,8 +48,24 @@ impl Output {
 /// # Errors
 /// What Helm says, in its words.
 pub fn render(files: &dyn Files, path: &str, options: &Options) -> Result<Output, String> {
+    let secrets = Rc::new(Secrets::default());
     let mut output = Output::default();
-    let (chart, mut texts) = texts(files, path, options, &mut output.warnings)?;
+    let rendered = render_into(files, path, options, &secrets, &mut output);
+    for warning in &mut output.warnings {
+        *warning = secrets.mask(warning);
+    }
+    rendered.map_err(|error| secrets.mask(&error))?;
+    Ok(output)
+}
+
+fn render_into(
+    files: &dyn Files,
+    path: &str,
+    options: &Options,
+    secrets: &Rc<Secrets>,
+    output: &mut Output,
+) -> Result<(), String> {
+    let (chart, mut texts) = texts(files, path, options, secrets, &mut output.warnings)?;
     let notes = format!("{}/templates/NOTES.txt", chart.name());
     texts.retain(|(name, text)| {
         if *name == notes {
@@ -59,7 +79,7 @@ pub fn render(files: &dyn Files, path: &str, options: &Options) -> Result<Output
     }
     output.manifests.extend(manifests);
     output.hooks = hooks;
-    Ok(output)
+    Ok(())
 }
 
 /// Renders the chart at `path`; returns each template's text as it is, by the template's name.
@@ -71,7 +91,9 @@ pub fn render_raw(
     path: &str,
     options: &Options,
 ) -> Result<Vec<(String, Vec<u8>)>, String> {
-    let (_, texts) = texts(files, path, options, &mut Vec::new())?;
+    let secrets = Rc::new(Secrets::default());
+    let rendered = texts(files, path, options, &secrets, &mut Vec::new());
+    let (_, texts) = rendered.map_err(|error| secrets.mask(&error))?;
     Ok(texts
         .into_iter()
         .map(|(name, text)| (name, bytes::of(&text).into_owned()))
@@ -84,6 +106,7 @@ fn texts(
     files: &dyn Files,
     path: &str,
     options: &Options,
+    secrets: &Rc<Secrets>,
     warnings: &mut Vec<String>,
 ) -> Result<(Chart, Texts), String> {
     let kube = options
@@ -92,10 +115,18 @@ fn texts(
         .unwrap_or(objects::DEFAULT_KUBE_VERSION);
     let kube = KubeVersion::parse(kube)
         .map_err(|error| format!("invalid kube version '{kube}': {error}"))?;
-    let user = new_map(options.merged_values()?);
+    let user = new_map(options.merged_values(secrets)?);
     let mut chart = load::load(files, path, warnings)?;
     check_installable(&chart, warnings)?;
     dependencies::check(&chart)?;
+    release::check_name(&options.name)?;
+    let seed = random::seed(&[
+        &options.name,
+        &options.namespace,
+        chart.name(),
+        &chart.metadata.version,
+        &json::write(&Value::Map(user.clone()), Style::Compact)?,
+    ]);
     dependencies::process(&mut chart, &user, warnings)
         .map_err(|error| format!("chart dependencies processing failed: {error}"))?;
     let values = Coalesce {
@@ -116,7 +147,7 @@ fn texts(
         ));
     }
     let top = top(options, &kube, values);
-    let context = engine::context(options.seed, options.now, options.lookup);
+    let context = engine::context(seed, options, secrets);
     let texts = engine::render(&chart, &top, context, options.limits)?;
     Ok((chart, texts))
 }

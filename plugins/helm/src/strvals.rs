@@ -9,8 +9,10 @@ use bulkhead_template::{Entries, Value, quote::quote};
 pub enum SetKind {
     /// `--set`: true, false, null and whole numbers are what they look like.
     Typed,
-    /// `--set-string` and `--set-file` (whose text is the file's by then).
+    /// `--set-string`: all texts stay texts.
     Text,
+    /// `--set-file`: names of files, whose texts are the values.
+    File,
     /// `--set-json`: any JSON.
     Json,
     /// `--set-literal`: all that follows `=`, as it is.
@@ -22,8 +24,29 @@ const MAX_INDEX: i64 = 65_536;
 /// Most names that one path joins by dots.
 const MAX_NAMES: usize = 30;
 
+impl SetKind {
+    /// The flag that it is the kind of.
+    pub(crate) fn flag(self) -> &'static str {
+        match self {
+            Self::Typed => "--set",
+            Self::Text => "--set-string",
+            Self::File => "--set-file",
+            Self::Json => "--set-json",
+            Self::Literal => "--set-literal",
+        }
+    }
+}
+
+/// Finds the text of a file that `--set-file` names.
+pub(crate) type ReadFile<'a> = &'a dyn Fn(&str) -> Result<String, String>;
+
 /// Reads `text` over `values`.
-pub(crate) fn parse_into(text: &str, kind: SetKind, values: &mut Entries) -> Result<(), String> {
+pub(crate) fn parse_into(
+    text: &str,
+    kind: SetKind,
+    read: ReadFile<'_>,
+    values: &mut Entries,
+) -> Result<(), String> {
     if kind == SetKind::Json && text.trim().starts_with('{') {
         return match crate::json_read::parse(text.trim()) {
             Ok(Value::Map(map)) => {
@@ -33,7 +56,11 @@ pub(crate) fn parse_into(text: &str, kind: SetKind, values: &mut Entries) -> Res
             _ => Err(format!("failed parsing --set-json data JSON: {text}")),
         };
     }
-    let mut parser = Parser { rest: text, kind };
+    let mut parser = Parser {
+        rest: text,
+        kind,
+        read,
+    };
     loop {
         match parser.key(values, 0) {
             Ok(()) => {}
@@ -43,13 +70,7 @@ pub(crate) fn parse_into(text: &str, kind: SetKind, values: &mut Entries) -> Res
                 return Err(format!("failed parsing --set-json data {text}"));
             }
             Err(Stop::Error(error)) => {
-                let flag = match kind {
-                    SetKind::Typed => "--set",
-                    SetKind::Text => "--set-string",
-                    SetKind::Json => "--set-json",
-                    SetKind::Literal => "--set-literal",
-                };
-                return Err(format!("failed parsing {flag} data: {error}"));
+                return Err(format!("failed parsing {} data: {error}", kind.flag()));
             }
         }
     }
@@ -76,9 +97,18 @@ impl From<&str> for Stop {
 struct Parser<'a> {
     rest: &'a str,
     kind: SetKind,
+    read: ReadFile<'a>,
 }
 
 impl Parser<'_> {
+    /// What a text becomes.
+    fn meant(&self, text: &str) -> Result<Value, Stop> {
+        match self.kind {
+            SetKind::File => Ok((self.read)(text)?.into()),
+            kind => Ok(typed(text, kind)),
+        }
+    }
+
     fn next(&mut self) -> Option<char> {
         let mut chars = self.rest.chars();
         let c = chars.next()?;
@@ -181,12 +211,12 @@ impl Parser<'_> {
                 self.is_empty_value();
                 Ok((value, Ok(())))
             }
-            SetKind::Typed | SetKind::Text => match self.list() {
+            SetKind::Typed | SetKind::Text | SetKind::File => match self.list() {
                 Ok(list) => Ok((Value::list(list), Ok(()))),
                 Err(Stop::End) => Ok(("".into(), Err(Stop::End))),
                 Err(Stop::NotAList) => {
                     let (text, _) = self.until(&[',']);
-                    Ok((typed(&text, self.kind), Ok(())))
+                    Ok((self.meant(&text)?, Ok(())))
                 }
                 Err(other) => Err(other),
             },
@@ -226,10 +256,10 @@ impl Parser<'_> {
                     if self.rest.starts_with(',') {
                         self.next();
                     }
-                    items.push(typed(&text, self.kind));
+                    items.push(self.meant(&text)?);
                     return Ok(items);
                 }
-                Some(_) => items.push(typed(&text, self.kind)),
+                Some(_) => items.push(self.meant(&text)?),
             }
         }
     }
@@ -336,7 +366,11 @@ mod tests {
 
     fn parsed(text: &str, kind: SetKind) -> String {
         let mut values = Entries::new();
-        match parse_into(text, kind, &mut values) {
+        let read = |name: &str| match name {
+            "a.txt" => Ok("one, two".to_owned()),
+            _ => Err(format!("open {name}: no such file or directory")),
+        };
+        match parse_into(text, kind, &read, &mut values) {
             Ok(()) => crate::json::write(&Value::map(values), crate::json::Style::Compact)
                 .unwrap_or_else(|error| error),
             Err(error) => error,
@@ -364,6 +398,14 @@ mod tests {
             assert_eq!(parsed(text, SetKind::Typed), json, "{text}");
         }
         assert_eq!(parsed("a=1", SetKind::Text), r#"{"a":"1"}"#);
+        assert_eq!(
+            parsed("a=a.txt,b={a.txt,a.txt}", SetKind::File),
+            r#"{"a":"one, two","b":["one, two","one, two"]}"#
+        );
+        assert_eq!(
+            parsed("a=b.txt", SetKind::File),
+            "failed parsing --set-file data: open b.txt: no such file or directory"
+        );
         assert_eq!(
             parsed("a={\"b\":[1]},c=2", SetKind::Json),
             r#"{"a":{"b":[1]},"c":2}"#

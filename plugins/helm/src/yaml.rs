@@ -113,17 +113,27 @@ fn bad_key(key: yaml::Value, item: yaml::Value) -> String {
 
 /// Writes a value as `toYaml` does, the last line break included.
 pub(crate) fn write(value: &Value) -> Result<String, String> {
-    let plain = to_yaml(value, true)?;
+    let plain = to_yaml(value, true, 0)?;
     sigs::to_yaml(&plain).map_err(|error| error.to_string())
 }
 
 /// Writes a value as `toYamlPretty` does: go-yaml v3 with two columns.
 pub(crate) fn write_pretty(value: &Value) -> Result<String, String> {
-    let plain = to_yaml(value, false)?;
+    let plain = to_yaml(value, false, 0)?;
     Ok(yaml::emit_value(&plain, EmitOptions::kyaml_wide()))
 }
 
-fn to_yaml(value: &Value, is_json: bool) -> Result<yaml::Value, String> {
+/// Deepest nesting that is written: beyond, a map may hold itself.
+const MAX_DEPTH: usize = 1_000;
+
+fn to_yaml(value: &Value, is_json: bool, depth: usize) -> Result<yaml::Value, String> {
+    if depth > MAX_DEPTH {
+        let type_name = value.type_name();
+        return Err(format!(
+            "json: unsupported value: encountered a cycle via {type_name}"
+        ));
+    }
+    let inner = |item: &Value| to_yaml(item, is_json, depth + 1);
     Ok(match value {
         Value::Invalid | Value::Nil => yaml::Value::Null,
         Value::Bool(value) => yaml::Value::Bool(*value),
@@ -139,16 +149,13 @@ fn to_yaml(value: &Value, is_json: bool) -> Result<yaml::Value, String> {
                 .map(|byte| yaml::Value::Int(i64::from(*byte)))
                 .collect(),
         ),
-        Value::List(list) => yaml::Value::Sequence(
-            list.items
-                .iter()
-                .map(|item| to_yaml(item, is_json))
-                .collect::<Result<_, _>>()?,
-        ),
+        Value::List(list) => {
+            yaml::Value::Sequence(list.items.iter().map(inner).collect::<Result<_, _>>()?)
+        }
         Value::Map(map) => {
             let entry = |(key, item): (&std::rc::Rc<str>, &Value)| {
                 let key = yaml::Value::String(bytes::lossy(key).into_owned());
-                Ok((key, to_yaml(item, is_json)?))
+                Ok((key, inner(item)?))
             };
             yaml::Value::Mapping(
                 map.entries
@@ -159,7 +166,7 @@ fn to_yaml(value: &Value, is_json: bool) -> Result<yaml::Value, String> {
             )
         }
         Value::Object(object) => match object.plain() {
-            Plain::Value(value) => to_yaml(&value, is_json)?,
+            Plain::Value(value) => inner(&value)?,
             Plain::Struct(fields) => {
                 let entry = |(key, item): &(&str, Value)| {
                     // go-yaml names a field by its name in lower case.
@@ -168,7 +175,7 @@ fn to_yaml(value: &Value, is_json: bool) -> Result<yaml::Value, String> {
                     } else {
                         key.to_lowercase()
                     };
-                    Ok((yaml::Value::String(key), to_yaml(item, is_json)?))
+                    Ok((yaml::Value::String(key), inner(item)?))
                 };
                 yaml::Value::Mapping(fields.iter().map(entry).collect::<Result<_, String>>()?)
             }

@@ -287,6 +287,12 @@ impl<'t> Frame<'t, '_, '_> {
                 if pipe.variables.is_empty() {
                     crate::format::print(&value, out);
                 }
+                if crate::depth::was_cut() {
+                    return self.error(format!(
+                        "a value that holds itself, or is nested deeper than {}, cannot be printed",
+                        crate::depth::MAX_DEPTH
+                    ));
+                }
             }
             Node::If(branch) => self.walk_branch(dot, branch, false, out)?,
             Node::With(branch) => self.walk_branch(dot, branch, true, out)?,

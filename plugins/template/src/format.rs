@@ -1,5 +1,6 @@
 //! Go's `fmt` for the values of templates: `%v` and the other verbs, with their flags.
 
+use crate::depth::Level;
 use crate::quote::{escape, is_print, quote};
 use crate::value::{IntType, Value};
 
@@ -8,6 +9,7 @@ pub fn print(value: &Value, out: &mut String) {
     match value {
         Value::Invalid => out.push_str("<no value>"),
         Value::Nil => out.push_str("<nil>"),
+        Value::Object(object) => out.push_str(&object.shown()),
         _ => plain(value, out),
     }
 }
@@ -32,6 +34,9 @@ fn plain(value: &Value, out: &mut String) {
             out.push_str(&format!("[{}]", items.join(" ")));
         }
         Value::List(list) => {
+            let Some(_level) = Level::enter(out.len()) else {
+                return;
+            };
             out.push('[');
             for (index, item) in list.items.iter().enumerate() {
                 if index > 0 {
@@ -42,6 +47,9 @@ fn plain(value: &Value, out: &mut String) {
             out.push(']');
         }
         Value::Map(map) => {
+            let Some(_level) = Level::enter(out.len()) else {
+                return;
+            };
             out.push_str("map[");
             for (index, (key, item)) in map.entries.borrow().iter().enumerate() {
                 if index > 0 {
@@ -349,7 +357,7 @@ impl Printer<'_> {
     fn nested(&mut self, value: &Value, verb: char, flags: Flags) {
         if value.is_nil() && verb != 'v' {
             self.out.push_str("<nil>");
-        } else {
+        } else if let Some(_level) = Level::enter(self.out.len()) {
             self.value(value, verb, flags);
         }
     }
@@ -638,6 +646,9 @@ impl Printer<'_> {
 
 /// Writes a value as `%#v` does.
 fn go_syntax(value: &Value) -> String {
+    let Some(_level) = Level::enter(0) else {
+        return String::new();
+    };
     match value {
         Value::Invalid | Value::Nil => "interface {}(nil)".to_owned(),
         Value::String(text) => quote(text),

@@ -8,6 +8,7 @@ mod ast;
 pub mod builtin;
 pub mod bytes;
 mod call;
+mod depth;
 pub mod duration;
 mod error;
 mod eval;

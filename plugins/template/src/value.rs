@@ -149,6 +149,11 @@ pub trait Object: std::fmt::Debug {
     /// Writes it as `%v` does.
     fn print(&self) -> String;
 
+    /// Writes it as an action does: as `%v`, or by a method `String` of its pointer.
+    fn shown(&self) -> String {
+        self.print()
+    }
+
     /// Returns it as plain data, for `toYaml` and `toJson`.
     fn plain(&self) -> Plain {
         Plain::Value(Value::String(self.print().into()))

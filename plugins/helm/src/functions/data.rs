@@ -211,7 +211,8 @@ fn list_or_error(read: Result<Value, String>, is_yaml: bool) -> Value {
 }
 
 fn lookup(run: &mut Run<'_>, args: &[Value]) -> Answer {
-    let Some(lookup) = context(run)?.lookup else {
+    let context = context(run)?;
+    let Some(lookup) = context.lookup else {
         return Ok(Value::map(Entries::new()));
     };
     let found = lookup(
@@ -222,6 +223,12 @@ fn lookup(run: &mut Run<'_>, args: &[Value]) -> Answer {
     )?;
     match found {
         None => Ok(Value::map(Entries::new())),
-        Some(text) => Ok(json_read::parse(&text)?),
+        Some(text) => {
+            let object = json_read::parse(&text)?;
+            if text_of(&args[1]) == "Secret" {
+                context.secrets.learn_object(&object);
+            }
+            Ok(object)
+        }
     }
 }

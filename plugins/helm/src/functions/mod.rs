@@ -38,6 +38,8 @@ pub(crate) struct Context {
     /// The time that `now` tells, in nanoseconds since 1970.
     pub(crate) now: i128,
     pub(crate) lookup: Option<Lookup>,
+    /// What no message may show; `lookup` adds to it.
+    pub(crate) secrets: std::rc::Rc<crate::secrets::Secrets>,
     pub(crate) patterns: RefCell<HashMap<String, Result<::regex::Regex, String>>>,
 }
 
@@ -160,8 +162,19 @@ fn elements(value: &Value) -> Option<Vec<Value>> {
 /// What Go says where a type is asked of nil.
 const NIL_POINTER: &str = "runtime error: invalid memory address or nil pointer dereference";
 
+/// Deepest nesting that is compared: beyond, a map holds itself, which Go takes for equal.
+const MAX_EQUAL_DEPTH: usize = 1_000;
+
 /// `reflect.DeepEqual`.
 pub(crate) fn deep_equal(one: &Value, other: &Value) -> bool {
+    equal_at(one, other, 0)
+}
+
+fn equal_at(one: &Value, other: &Value, depth: usize) -> bool {
+    if depth > MAX_EQUAL_DEPTH {
+        return true;
+    }
+    let deep_equal = |one: &Value, other: &Value| equal_at(one, other, depth + 1);
     match (one, other) {
         (Value::Invalid | Value::Nil, Value::Invalid | Value::Nil) => true,
         (Value::Bool(a), Value::Bool(b)) => a == b,

@@ -1,6 +1,9 @@
 //! What the real Helm says of many expressions, and every limit at work.
 #![allow(clippy::disallowed_methods, reason = "a test reads its cases")]
 
+mod charts;
+mod secrets;
+
 use std::io::{Error, Result};
 
 use bulkhead_helm::{Options, render, render_raw};

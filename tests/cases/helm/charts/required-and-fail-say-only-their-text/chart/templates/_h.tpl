@@ -1,0 +1,1 @@
+{{ define "r" }}{{ required "set .Values.name, please" .Values.name }}{{ end }}
