@@ -72,6 +72,9 @@ pub mod annotation {
     /// Names the plugins that change the objects of a Kustomization, in order, joined by commas;
     /// what one is told is in `bulkhead.dev/config.<name>`.
     pub const TRANSFORMERS: &str = "bulkhead.dev/transformers";
+    /// In the history of a Kustomization: digest of the render, of which equal materials and equal
+    /// output have equal ones.
+    pub const RENDER: &str = "bulkhead.dev/render";
     /// Names the notifier that serves a Provider, in place of the one of its type.
     pub const PLUGIN: &str = "bulkhead.dev/plugin";
     /// `Override`, `Merge`, `IfNotPresent` or `Ignore`: how the object is applied.
@@ -153,6 +156,8 @@ pub mod manager {
     pub const SOURCE: &str = "source-controller";
     /// Writes the status of Receivers.
     pub const NOTIFICATION: &str = "notification-controller";
+    /// Writes the status of Deliveries.
+    pub const DELIVERY: &str = "bulkhead-delivery-controller";
     /// Writes the status of Plugins and ClusterPlugins.
     pub const PLUGIN: &str = "bulkhead-plugin-controller";
     /// Reserved for people: its fields are kept.
@@ -169,6 +174,8 @@ pub mod controller {
     pub const HELM: &str = "helm-controller";
     /// Reports on Alerts, Providers and Receivers.
     pub const NOTIFICATION: &str = "notification-controller";
+    /// Reports on Deliveries.
+    pub const DELIVERY: &str = "bulkhead-delivery-controller";
     /// Reports on Plugins and ClusterPlugins.
     pub const PLUGIN: &str = "bulkhead-plugin-controller";
 }

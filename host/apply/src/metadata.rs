@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 
 use crate::object::Object;
 
+const MANAGER: &str = "kustomize-controller";
+const KUSTOMIZE: &str = "kustomize.toolkit.fluxcd.io";
+
 /// Who applies: the field manager, and the labels by which its objects are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
@@ -14,6 +17,8 @@ pub struct Owner {
     pub manager: String,
     /// The prefix of owner labels and of steering annotations: `kustomize.toolkit.fluxcd.io`.
     pub group: String,
+    /// Another prefix under which steering annotations count.
+    pub other_group: Option<&'static str>,
     /// Name of the delivery.
     pub name: String,
     /// Namespace of the delivery.
@@ -24,8 +29,22 @@ impl Owner {
     /// Names a Kustomization, with Flux's manager and labels.
     pub fn kustomization(name: &str, namespace: &str) -> Self {
         Self {
-            manager: "kustomize-controller".to_owned(),
-            group: "kustomize.toolkit.fluxcd.io".to_owned(),
+            manager: MANAGER.to_owned(),
+            group: KUSTOMIZE.to_owned(),
+            other_group: None,
+            name: name.to_owned(),
+            namespace: namespace.to_owned(),
+        }
+    }
+
+    /// Names a Delivery: labels of our own, but Flux's manager, so that an object changes hands
+    /// between the two kinds without a field left behind, and Flux's steering annotations beside
+    /// our own, so that what was opted out stays so.
+    pub fn delivery(name: &str, namespace: &str) -> Self {
+        Self {
+            manager: MANAGER.to_owned(),
+            group: "bulkhead.dev".to_owned(),
+            other_group: Some(KUSTOMIZE),
             name: name.to_owned(),
             namespace: namespace.to_owned(),
         }
@@ -108,9 +127,9 @@ impl Intent {
         annotation: impl Fn(&str) -> Option<&'a str>,
     ) -> Self {
         let is = |name: &str, value: &str| {
-            let key = owner.key(name);
-            [label(&key), annotation(&key)]
-                .into_iter()
+            let other = owner.other_group.map(|group| format!("{group}/{name}"));
+            let keys = std::iter::once(owner.key(name)).chain(other);
+            keys.flat_map(|key| [label(&key), annotation(&key)])
                 .flatten()
                 .any(|found| found.eq_ignore_ascii_case(value))
         };

@@ -4,25 +4,29 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bulkhead_api::delivery::Delivery;
 use bulkhead_api::kustomize::Kustomization;
 use bulkhead_api::notification::{Alert, Provider};
 use bulkhead_api::source::GitRepository;
 use bulkhead_apply::target::cluster::Discovery;
 
+use crate::applier::memory::Memories;
+use crate::applier::{self, Face, Name, Raw};
 use crate::archives::Archives;
+use crate::catalogue::{Catalogue, Installed};
 use crate::client::Clients;
 use crate::config::RunConfig;
 use crate::delivery::Renderer;
 use crate::drift::Drift;
 use crate::index::{Awaited, Index};
-use crate::kustomization::memory::Memories;
+use crate::kind::Kind;
 use crate::metrics::Metrics;
 use crate::queue::{Class, Key, Queue};
 use crate::report::Reporter;
 use crate::trees::Trees;
 use crate::watch::{Change, Store, key_of};
 use crate::worker::Failures;
-use crate::{gitrepository, kind, kustomization};
+use crate::{gitrepository, kind};
 
 /// The queues, one a kind.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +35,23 @@ pub struct Queues {
     pub repositories: Queue,
     /// Kustomizations.
     pub kustomizations: Queue,
+    /// Deliveries.
+    pub deliveries: Queue,
+}
+
+impl Queues {
+    /// Returns the queue of what renders and applies.
+    pub fn of(&self, face: Face) -> &Queue {
+        match face {
+            Face::Kustomization => &self.kustomizations,
+            Face::Delivery => &self.deliveries,
+        }
+    }
+
+    /// Makes an object that renders and applies ready.
+    pub fn add(&self, name: Name, class: Class) {
+        self.of(name.face).add(name.key, class);
+    }
 }
 
 /// What the operator chose, as far as reconcilers ask.
@@ -80,6 +101,8 @@ pub struct Shared {
     pub source: Arc<bulkhead_source::Store>,
     /// Renders, and reuses what still holds.
     pub renderer: Arc<Renderer>,
+    /// The plugins of the binary.
+    pub built_in: Vec<Arc<Installed>>,
     /// What the API server serves.
     pub discovery: Discovery,
     /// What the operator chose.
@@ -110,7 +133,9 @@ pub struct Context {
     pub index: Arc<Index>,
     /// Loaded trees.
     pub trees: Trees,
-    /// What is remembered of Kustomizations.
+    /// Plugins by name.
+    pub catalogue: Arc<Catalogue>,
+    /// What is remembered of Kustomizations and Deliveries.
     pub memories: Arc<Memories>,
     /// Watches of what was applied.
     pub drift: Drift,
@@ -118,6 +143,8 @@ pub struct Context {
     pub repositories: Store<GitRepository>,
     /// Kustomizations as the API server shows them.
     pub kustomizations: Store<Kustomization>,
+    /// Deliveries as the API server shows them.
+    pub deliveries: Store<Delivery>,
     /// Alerts as the API server shows them.
     pub alerts: Store<Alert>,
     /// Providers as the API server shows them.
@@ -131,6 +158,15 @@ impl Context {
     pub fn new(shared: &Shared, reporter: Reporter) -> Self {
         let (queues, index) = (Queues::default(), Arc::new(Index::default()));
         let memories = Arc::new(Memories::default());
+        let catalogue = Arc::new(catalogue(shared, &queues));
+        let wiring = Wiring {
+            queues: queues.clone(),
+            index: index.clone(),
+            memories: memories.clone(),
+            catalogue: catalogue.clone(),
+            metrics: shared.metrics.clone(),
+            renderer: shared.renderer.clone(),
+        };
         Self {
             clients: shared.clients.clone(),
             metrics: shared.metrics.clone(),
@@ -141,22 +177,46 @@ impl Context {
             settings: shared.settings.clone(),
             reporter,
             repositories: repositories(shared, &queues, &index),
-            kustomizations: kustomizations(shared, &queues, &index, &memories),
+            kustomizations: appliers(
+                wiring.clone(),
+                |object| Raw::Kustomization(object.clone()),
+                Name::kustomization,
+            ),
+            deliveries: appliers(
+                wiring,
+                |object| Raw::Delivery(object.clone()),
+                Name::delivery,
+            ),
             alerts: Store::new(|_| {}),
             providers: Store::new(|_| {}),
             queues,
             index,
             trees: Trees::default(),
+            catalogue,
             memories,
             drift: Drift::default(),
             repository_failures: Failures::default(),
         }
     }
 
-    /// Starts the Kustomizations that wait for the artifact of the GitRepository `source`.
+    /// Starts what waits for the artifact of the GitRepository `source`.
     pub fn wake_consumers_waiting_for(&self, source: &Key) {
-        for key in self.index.take_waiting(&Awaited::Source(source.clone())) {
-            self.queues.kustomizations.add(key, Class::Dependency);
+        for name in self.index.take_waiting(&Awaited::Source(source.clone())) {
+            self.queues.add(name, Class::Dependency);
+        }
+    }
+
+    /// Returns all objects of a kind that renders and applies.
+    pub fn appliers(&self, face: Face) -> Vec<Raw> {
+        match face {
+            Face::Kustomization => {
+                let all = self.kustomizations.all().into_iter();
+                all.map(Raw::Kustomization).collect()
+            }
+            Face::Delivery => {
+                let all = self.deliveries.all().into_iter();
+                all.map(Raw::Delivery).collect()
+            }
         }
     }
 }
@@ -168,8 +228,8 @@ fn repositories(shared: &Shared, queues: &Queues, index: &Arc<Index>) -> Store<G
         if gitrepository::has_new_artifact(&change)
             && let Change::Put { now, .. } = &change
         {
-            for key in index.of_source(&key_of(&**now)) {
-                queues.kustomizations.add(key, Class::Artifact);
+            for name in index.of_source(&key_of(&**now)) {
+                queues.add(name, Class::Artifact);
             }
         }
         match &change {
@@ -187,43 +247,68 @@ fn repositories(shared: &Shared, queues: &Queues, index: &Arc<Index>) -> Store<G
     })
 }
 
-/// Connects changes of Kustomizations with the queue.
-fn kustomizations(
-    shared: &Shared,
-    queues: &Queues,
-    index: &Arc<Index>,
-    memories: &Arc<Memories>,
-) -> Store<Kustomization> {
-    let (queue, index) = (queues.kustomizations.clone(), index.clone());
-    let memories = memories.clone();
-    let (metrics, renderer) = (shared.metrics.clone(), shared.renderer.clone());
+/// Makes the catalogue of a term: what is built in, and a wake-up for those who use a name.
+fn catalogue(shared: &Shared, queues: &Queues) -> Catalogue {
+    let queues = queues.clone();
+    Catalogue::new(shared.built_in.clone(), move |user| {
+        if let Some(name) = Name::of_user(user) {
+            queues.add(name, Class::Dependency);
+        }
+    })
+}
+
+/// What changes of Kustomizations and Deliveries are told to.
+#[derive(Clone)]
+struct Wiring {
+    queues: Queues,
+    index: Arc<Index>,
+    memories: Arc<Memories>,
+    catalogue: Arc<Catalogue>,
+    metrics: Metrics,
+    renderer: Arc<Renderer>,
+}
+
+/// Connects changes of a kind that renders and applies with its queue.
+fn appliers<K: Kind>(wiring: Wiring, raw: fn(&Arc<K>) -> Raw, named: fn(Key) -> Name) -> Store<K> {
     Store::new(move |change| {
-        let key = match &change {
+        let Wiring { queues, index, .. } = &wiring;
+        let name = match &change {
             Change::Put { now, .. } => {
-                let key = key_of(&**now);
-                index.set_source(&key, kustomization::source_key(now));
+                let name = named(key_of(&**now));
+                index.set_source(&name, applier::source_key(&raw(now)));
                 if let Some(class) = kind::wake(&change) {
-                    queue.add(key.clone(), class);
+                    queues.add(name.clone(), class);
                 }
-                key
+                name
             }
             Change::Broken(broken) => {
-                queue.add(broken.key.clone(), Class::Spec);
-                broken.key.clone()
+                let name = named(broken.key.clone());
+                queues.add(name.clone(), Class::Spec);
+                name
             }
             Change::Deleted(key) => {
-                index.set_source(key, None);
-                queue.remove(key);
-                memories.remove(key);
-                metrics.forget(Kustomization::KIND, key);
-                renderer.forget(&key.namespace, &key.name);
-                key.clone()
+                let name = named(key.clone());
+                wiring.forget(&name);
+                name
             }
         };
-        if kustomization::may_free_dependents(&change) {
-            for waiting in index.take_waiting(&Awaited::Dependency(key)) {
-                queue.add(waiting, Class::Dependency);
+        if applier::may_free_dependents(&change) {
+            for waiting in index.take_waiting(&Awaited::Dependency(name)) {
+                queues.add(waiting, Class::Dependency);
             }
         }
     })
+}
+
+impl Wiring {
+    /// Forgets an object that is gone.
+    fn forget(&self, name: &Name) {
+        let (kind, key) = (name.face.kind(), &name.key);
+        self.index.set_source(name, None);
+        self.queues.of(name.face).remove(key);
+        self.memories.remove(name);
+        self.catalogue.set_uses(&name.user(), []);
+        self.metrics.forget(kind, key);
+        self.renderer.forget(kind, &key.namespace, &key.name);
+    }
 }

@@ -1,48 +1,49 @@
-//! Who must be told when something changes: Kustomizations by their source, and those that wait, by
-//! what they wait for.
+//! Who must be told when something changes: Kustomizations and Deliveries by their source, and those
+//! that wait, by what they wait for.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::applier::Name;
 use crate::queue::Key;
 
-/// What a Kustomization can wait for.
+/// What can be waited for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Awaited {
     /// The artifact of a GitRepository.
     Source(Key),
-    /// Another Kustomization.
-    Dependency(Key),
+    /// A Kustomization or Delivery.
+    Dependency(Name),
 }
 
 #[derive(Debug, Default)]
 struct Inner {
-    source_of: HashMap<Key, Key>,
-    by_source: HashMap<Key, HashSet<Key>>,
-    waiting: HashMap<Awaited, HashSet<Key>>,
+    source_of: HashMap<Name, Key>,
+    by_source: HashMap<Key, HashSet<Name>>,
+    waiting: HashMap<Awaited, HashSet<Name>>,
 }
 
-/// The index. It is told of every change of a Kustomization.
+/// The index. It is told of every change of a Kustomization or Delivery.
 #[derive(Debug, Default)]
 pub struct Index(Mutex<Inner>);
 
 impl Index {
-    /// Notes that the Kustomization `key` has `source`; `None` when it is gone, or has a source of
-    /// another kind.
-    pub fn set_source(&self, key: &Key, source: Option<Key>) {
+    /// Notes that the object `name` has `source`; `None` when it is gone, or has a source of another
+    /// kind.
+    pub fn set_source(&self, name: &Name, source: Option<Key>) {
         let mut inner = self.lock();
         let before = match &source {
-            Some(source) => inner.source_of.insert(key.clone(), source.clone()),
-            None => inner.source_of.remove(key),
+            Some(source) => inner.source_of.insert(name.clone(), source.clone()),
+            None => inner.source_of.remove(name),
         };
         if before == source {
             return;
         }
         if let Some(before) = before
-            && let Some(keys) = inner.by_source.get_mut(&before)
+            && let Some(names) = inner.by_source.get_mut(&before)
         {
-            keys.remove(key);
-            if keys.is_empty() {
+            names.remove(name);
+            if names.is_empty() {
                 inner.by_source.remove(&before);
             }
         }
@@ -51,12 +52,12 @@ impl Index {
                 .by_source
                 .entry(source)
                 .or_default()
-                .insert(key.clone());
+                .insert(name.clone());
         }
     }
 
-    /// Returns the Kustomizations that have `source`, in the order of their names.
-    pub fn of_source(&self, source: &Key) -> Vec<Key> {
+    /// Returns the objects that have `source`, in the order of their names.
+    pub fn of_source(&self, source: &Key) -> Vec<Name> {
         sorted(
             self.lock()
                 .by_source
@@ -66,17 +67,17 @@ impl Index {
         )
     }
 
-    /// Notes that the Kustomization `key` waits.
-    pub fn wait(&self, key: &Key, awaited: Awaited) {
+    /// Notes that the object `name` waits.
+    pub fn wait(&self, name: &Name, awaited: Awaited) {
         self.lock()
             .waiting
             .entry(awaited)
             .or_default()
-            .insert(key.clone());
+            .insert(name.clone());
     }
 
     /// Returns, once, those that wait for `awaited`.
-    pub fn take_waiting(&self, awaited: &Awaited) -> Vec<Key> {
+    pub fn take_waiting(&self, awaited: &Awaited) -> Vec<Name> {
         sorted(self.lock().waiting.remove(awaited).unwrap_or_default())
     }
 
@@ -85,10 +86,10 @@ impl Index {
     }
 }
 
-fn sorted(keys: HashSet<Key>) -> Vec<Key> {
-    let mut keys: Vec<Key> = keys.into_iter().collect();
-    keys.sort();
-    keys
+fn sorted(names: HashSet<Name>) -> Vec<Name> {
+    let mut names: Vec<Name> = names.into_iter().collect();
+    names.sort();
+    names
 }
 
 #[cfg(test)]
@@ -99,7 +100,7 @@ mod tests {
     fn a_kustomization_has_one_source_at_a_time() {
         let index = Index::default();
         let (apps, one, two) = (
-            Key::new("f", "apps"),
+            Name::kustomization(Key::new("f", "apps")),
             Key::new("f", "one"),
             Key::new("f", "two"),
         );
@@ -114,17 +115,18 @@ mod tests {
     #[test]
     fn those_who_wait_are_told_once() {
         let index = Index::default();
-        let (apps, base) = (Key::new("f", "apps"), Key::new("f", "base"));
-        index.wait(&apps, Awaited::Dependency(base.clone()));
+        let base = Key::new("f", "base");
+        let apps = Name::delivery(Key::new("f", "apps"));
+        let dependency = Awaited::Dependency(Name::kustomization(base.clone()));
+        index.wait(&apps, dependency.clone());
         assert!(
             index
                 .take_waiting(&Awaited::Source(base.clone()))
                 .is_empty()
         );
-        assert_eq!(
-            index.take_waiting(&Awaited::Dependency(base.clone())),
-            [apps]
-        );
-        assert!(index.take_waiting(&Awaited::Dependency(base)).is_empty());
+        let other = Awaited::Dependency(Name::delivery(base));
+        assert!(index.take_waiting(&other).is_empty(), "another kind");
+        assert_eq!(index.take_waiting(&dependency), [apps]);
+        assert!(index.take_waiting(&dependency).is_empty());
     }
 }

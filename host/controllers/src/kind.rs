@@ -1,5 +1,6 @@
 //! What the reconciled kinds have in common, for the code that writes their status and reports.
 
+use bulkhead_api::delivery::{Delivery, DeliveryStatus};
 use bulkhead_api::kustomize::{Kustomization, KustomizationStatus};
 use bulkhead_api::meta::{Condition, is_requested, requested_at};
 use bulkhead_api::names::{controller, manager};
@@ -84,6 +85,13 @@ kind!(
     KustomizationStatus,
     manager::KUSTOMIZE_STATUS,
     controller::KUSTOMIZE
+);
+
+kind!(
+    Delivery,
+    DeliveryStatus,
+    manager::DELIVERY,
+    controller::DELIVERY
 );
 
 /// Says why a change of the object makes a reconciliation necessary; `None` if it does not.

@@ -1,6 +1,7 @@
 //! Reconciles the custom resources: one folder a kind.
 
 pub mod alert;
+pub mod applier;
 pub mod archives;
 pub mod backoff;
 pub mod catalogue;
@@ -13,7 +14,6 @@ pub mod drift;
 pub mod gitrepository;
 pub mod index;
 pub mod kind;
-pub mod kustomization;
 pub mod leader;
 pub mod log;
 pub mod metrics;

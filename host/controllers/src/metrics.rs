@@ -35,6 +35,12 @@ struct VerbLabels {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct RenderLabels {
+    plugin: String,
+    result: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct ResultLabels {
     result: String,
 }
@@ -45,7 +51,7 @@ pub struct Metrics {
     registry: Arc<Registry>,
     durations: Family<ObjectLabels, Histogram, fn() -> Histogram>,
     requests: Family<VerbLabels, Counter>,
-    renders: Family<ResultLabels, Counter>,
+    renders: Family<RenderLabels, Counter>,
     drift: Family<ResultLabels, Counter>,
     notifications: Family<ResultLabels, Counter>,
     events_dropped: Counter,
@@ -101,7 +107,7 @@ impl Metrics {
         );
         let requests = "Requests to the Kubernetes API, by verb";
         named.register("bulkhead_api_requests", requests, self.requests.clone());
-        let renders = "Renders asked for: run, cached or failed";
+        let renders = "Calls of renderers and transformers asked for: run, cached or failed";
         named.register("bulkhead_renders", renders, self.renders.clone());
         let drift = "Applied objects that somebody else changed: suspect, healed";
         named.register("bulkhead_drift", drift, self.drift.clone());
@@ -145,9 +151,14 @@ impl Metrics {
             .inc();
     }
 
-    /// Counts a render: `run`, `cached` or `failed`.
-    pub fn rendered(&self, word: &str) {
-        self.renders.get_or_create(&result(word)).inc();
+    /// Counts the call of a renderer or transformer by the name it is installed under: `run`,
+    /// `cached` or `failed`.
+    pub fn rendered(&self, plugin: &str, word: &str) {
+        let labels = RenderLabels {
+            plugin: plugin.to_owned(),
+            result: word.to_owned(),
+        };
+        self.renders.get_or_create(&labels).inc();
     }
 
     /// Counts `many` objects that drifted: `suspect` or `healed`.

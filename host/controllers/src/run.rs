@@ -9,14 +9,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bulkhead_api::delivery::Delivery;
 use bulkhead_api::kustomize::Kustomization;
 use bulkhead_api::source::GitRepository;
 use bulkhead_apply::target::cluster::Discovery;
+use bulkhead_wasm::Limits;
 use cap_std::fs::Dir;
 use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 
+use crate::applier::{self, Name};
 use crate::archives::Archives;
+use crate::catalogue::Installed;
 use crate::client::{ClientError, Clients};
 use crate::config::RunConfig;
 use crate::context::{Context, Settings, Shared};
@@ -26,7 +30,7 @@ use crate::metrics::Metrics;
 use crate::report::{Outbox, Reporter};
 use crate::server::{self, Readiness, ServeError};
 use crate::watch::{self, Store, Target};
-use crate::{alert, backoff, gitrepository, kustomization, worker};
+use crate::{alert, backoff, gitrepository, worker};
 
 /// How long running reconciliations may take to end when the process is told to stop.
 const GRACE: Duration = Duration::from_secs(20);
@@ -76,18 +80,15 @@ pub async fn run(config: RunConfig, shutdown: impl Future<Output = ()>) -> Resul
             .unwrap_or_default(),
         api_versions: Vec::new(),
     };
-    let renderer = Renderer::new(
-        config.kustomize.clone(),
-        config.render_limits.clone(),
-        facts,
-    );
+    let renderer = Arc::new(Renderer::new(facts, metrics.clone()));
     let shared = Shared {
         discovery: Discovery::new(clients.own().clone()),
         clients,
         metrics,
         archives: Archives::new(directory, &advertised),
         source: Arc::new(source),
-        renderer: Arc::new(renderer),
+        renderer,
+        built_in: built_in(&config),
         settings: Arc::new(Settings::of(&config)),
     };
     match &config.election {
@@ -101,6 +102,18 @@ pub async fn run(config: RunConfig, shutdown: impl Future<Output = ()>) -> Resul
     }
     servers.shutdown().await;
     Ok(())
+}
+
+/// Returns the plugins of the binary by the names that they are found under.
+fn built_in(config: &RunConfig) -> Vec<Arc<Installed>> {
+    let limits = Limits::notifier();
+    let notifiers = config.notifiers.iter();
+    let notifiers = notifiers
+        .map(|(name, plugin)| Installed::built_in(name, plugin.clone(), None, limits.clone()));
+    let plugin = config.kustomize.clone();
+    let limits = config.render_limits.clone();
+    let kustomize = Installed::built_in(applier::face::KUSTOMIZE, plugin, None, limits);
+    notifiers.chain([kustomize]).map(Arc::new).collect()
 }
 
 /// Asks the API server for its version until it answers; `None` when told to stop before.
@@ -204,6 +217,7 @@ impl Term {
         let synced = async {
             context.repositories.wait_until_synced().await;
             context.kustomizations.wait_until_synced().await;
+            context.deliveries.wait_until_synced().await;
             context.alerts.wait_until_synced().await;
             context.providers.wait_until_synced().await;
         };
@@ -218,13 +232,19 @@ impl Term {
         let reconcile = gitrepository::reconcile;
         worker::start::<GitRepository, _, _, _>(&mut tasks, many, &context, queue, reconcile);
         let queue = &queues.kustomizations;
-        let reconcile = kustomization::reconcile;
+        let reconcile =
+            |context, key, class| applier::reconcile(context, Name::kustomization(key), class);
         worker::start::<Kustomization, _, _, _>(&mut tasks, many, &context, queue, reconcile);
+        let queue = &queues.deliveries;
+        let reconcile =
+            |context, key, class| applier::reconcile(context, Name::delivery(key), class);
+        worker::start::<Delivery, _, _, _>(&mut tasks, many, &context, queue, reconcile);
         shutdown.await;
         tracing::info!("told to stop, waiting for running reconciliations");
         let idle = async {
             context.queues.repositories.close().await;
             context.queues.kustomizations.close().await;
+            context.queues.deliveries.close().await;
         };
         if tokio::time::timeout(GRACE, idle).await.is_err() {
             tracing::info!("stopped reconciliations that took too long to end");
@@ -237,6 +257,7 @@ impl Term {
 fn follow(tasks: &mut JoinSet<()>, config: &RunConfig, context: &Arc<Context>) {
     follow_kind(tasks, config, context, |context| &context.repositories);
     follow_kind(tasks, config, context, |context| &context.kustomizations);
+    follow_kind(tasks, config, context, |context| &context.deliveries);
     follow_kind(tasks, config, context, |context| &context.alerts);
     follow_kind(tasks, config, context, |context| &context.providers);
 }

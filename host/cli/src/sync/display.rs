@@ -1,4 +1,4 @@
-//! What `sync` tells: a line for what happened to each source, Kustomization and object, or the same
+//! What `sync` tells: a line for what happened to each source, Kustomization, Delivery and object, or the same
 //! as one JSON object a line.
 
 use std::io::IsTerminal as _;
@@ -85,12 +85,17 @@ impl Display {
         Ok(output::data(&format!("{kind}/{name} {text}\n"))?)
     }
 
-    /// Tells what became of the objects of a Kustomization; the unchanged are counted.
-    pub(crate) fn changes(&self, name: &str, changes: &[Change]) -> anyhow::Result<()> {
+    /// Tells what became of the objects of a Kustomization or Delivery; the unchanged are counted.
+    pub(crate) fn changes(
+        &self,
+        kind: &str,
+        name: &str,
+        changes: &[Change],
+    ) -> anyhow::Result<()> {
         if self.format == OutputFormat::Json {
             for change in changes {
                 let line = json!({
-                    "kustomization": name,
+                    kind.to_lowercase(): name,
                     "object": change.id.subject(),
                     "action": change.action.to_string(),
                     "diff": change.diff.as_deref().filter(|_| self.diff),

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use bulkhead_api::delivery::Delivery;
 use bulkhead_api::event::{Event, InvolvedObject, Severity, key};
 use bulkhead_api::kustomize::Kustomization;
 use bulkhead_api::meta;
 use bulkhead_api::names::controller;
 use bulkhead_api::source::GitRepository;
+use bulkhead_controllers::applier::Raw;
 use bulkhead_notify::{Delivered, Notifier, Secrets, Subscription};
 use kube::core::ObjectMeta;
 
@@ -21,14 +23,23 @@ pub(crate) struct Report<'a> {
     pub revision: Option<&'a str>,
 }
 
-/// Makes the event of a Kustomization.
-pub(crate) fn of_kustomization(object: &Kustomization, report: Report<'_>) -> Event {
-    let kind = (
-        Kustomization::KIND,
-        Kustomization::GROUP,
-        Kustomization::VERSION,
-    );
-    event(kind, &object.metadata, controller::KUSTOMIZE, report)
+/// Makes the event of a Kustomization or Delivery.
+pub(crate) fn of_applier(object: &Raw, report: Report<'_>) -> Event {
+    let (kind, controller) = match object {
+        Raw::Kustomization(_) => (
+            (
+                Kustomization::KIND,
+                Kustomization::GROUP,
+                Kustomization::VERSION,
+            ),
+            controller::KUSTOMIZE,
+        ),
+        Raw::Delivery(_) => (
+            (Delivery::KIND, Delivery::GROUP, Delivery::VERSION),
+            controller::DELIVERY,
+        ),
+    };
+    event(kind, object.metadata(), controller, report)
 }
 
 /// Makes the event of a GitRepository.

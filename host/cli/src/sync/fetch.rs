@@ -12,6 +12,7 @@ use bulkhead_controllers::gitrepository::request::{
 use bulkhead_source::{FetchError, Fetched};
 
 use super::Engine;
+use super::deliver::source_of;
 use super::display::Status;
 use super::events::{self, Report};
 use super::resources::{Key, Resources};
@@ -102,11 +103,9 @@ impl Engine {
                 self.source_failures.remove(key);
                 let revision = artifact.revision.to_string();
                 self.artifacts.insert(key.clone(), Arc::new(artifact));
-                for (consumer, kustomization) in &resources.kustomizations {
-                    let source = &kustomization.spec.source_ref;
-                    let namespace = source.namespace.as_ref().unwrap_or(&consumer.0);
-                    if (namespace, &source.name) == (&key.0, &key.1) {
-                        self.schedule.now(&Task::Kustomization(consumer.clone()));
+                for (consumer, object) in &resources.appliers {
+                    if source_of(object) == *key {
+                        self.schedule.now(&Task::Applier(consumer.clone()));
                     }
                 }
                 self.display.status(

@@ -1,8 +1,9 @@
-//! `bulkhead sync`: keeps a directory as sources and Kustomizations say, without a cluster.
+//! `bulkhead sync`: keeps a directory as sources, Kustomizations and Deliveries say, without a
+//! cluster.
 //!
 //! Reads the custom resources from files, fetches, renders and applies with the same code as the
 //! controllers; only the target, a directory, differs. A failure keeps the last good state of its
-//! Kustomization and touches no other.
+//! object and touches no other.
 
 mod deliver;
 mod display;
@@ -11,6 +12,7 @@ mod fetch;
 mod order;
 mod resources;
 mod schedule;
+mod values;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -18,7 +20,10 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use bulkhead_apply::target::directory::Directory;
+use bulkhead_controllers::applier::{Name, face};
+use bulkhead_controllers::catalogue::{Catalogue, Installed as Plugin};
 use bulkhead_controllers::delivery::{Renderer, TargetFacts};
+use bulkhead_controllers::metrics::Metrics;
 use bulkhead_notify::{Installed, Notifier, Reach, Settings};
 use bulkhead_source::{Artifact, Store};
 use bulkhead_wasm::{Host, Limits};
@@ -36,6 +41,7 @@ pub(crate) struct Engine {
     _host: Host,
     store: Store,
     renderer: Renderer,
+    catalogue: Catalogue,
     notifier: Notifier,
     directory: Directory,
     display: Display,
@@ -44,10 +50,10 @@ pub(crate) struct Engine {
     artifacts: HashMap<Key, Arc<Artifact>>,
     /// Why a GitRepository could not be fetched, as last told.
     source_failures: BTreeMap<Key, String>,
-    /// Revision that each Kustomization was last brought to.
-    applied: HashMap<Key, String>,
-    /// How each Kustomization last failed, as last told.
-    failures: BTreeMap<Key, String>,
+    /// Revision that each Kustomization and Delivery was last brought to.
+    applied: HashMap<Name, String>,
+    /// How each Kustomization and Delivery last failed, as last told.
+    failures: BTreeMap<Name, String>,
 }
 
 /// Syncs once, or until interrupted.
@@ -91,7 +97,8 @@ async fn engine(arguments: &SyncArguments) -> Result<Engine, CliError> {
                 .hint("name one with `--cache-dir`, or set $HOME")
         })?;
     let host = plugins::host(Some(&cache))?;
-    let kustomize = plugins::built_in(&host, "kustomize").await?;
+    let kustomize = plugins::built_in(&host, face::KUSTOMIZE).await?;
+    let kustomize = Plugin::built_in(face::KUSTOMIZE, kustomize, None, Limits::renderer());
     let mut notifiers = HashMap::new();
     for (name, folder) in plugins::notifiers() {
         let plugin = plugins::built_in(&host, folder).await?;
@@ -108,7 +115,8 @@ async fn engine(arguments: &SyncArguments) -> Result<Engine, CliError> {
     Ok(Engine {
         _host: host,
         store: Store::open(cache.join("git"))?,
-        renderer: Renderer::new(kustomize, Limits::renderer(), target),
+        renderer: Renderer::new(target, Metrics::new()),
+        catalogue: Catalogue::new([Arc::new(kustomize)], |_| {}),
         notifier: Notifier::new(notifiers, settings),
         directory: open(&arguments.to)?,
         display: Display::new(arguments.output, arguments.diff),
@@ -141,10 +149,10 @@ impl Engine {
         if failed == 0 {
             return Ok(());
         }
-        let names = self.source_failures.keys().chain(self.failures.keys());
-        let names: Vec<String> = names
-            .map(|(namespace, name)| format!("{namespace}/{name}"))
-            .collect();
+        let sources = self.source_failures.keys();
+        let sources = sources.map(|(namespace, name)| format!("{namespace}/{name}"));
+        let appliers = self.failures.keys().map(|name| name.key.to_string());
+        let names: Vec<String> = sources.chain(appliers).collect();
         Err(anyhow::anyhow!("{failed} of the resources failed: {}", names.join(", ")).into())
     }
 }

@@ -1,22 +1,22 @@
-//! In which order Kustomizations are delivered: dependencies first. Pure.
+//! In which order Kustomizations and Deliveries are delivered: dependencies first. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::resources::Key;
+use bulkhead_controllers::applier::Name;
 
-/// Kustomizations with a dependency on themselves, directly or through others.
+/// Those with a dependency on themselves, directly or through others.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ordered {
     /// Dependencies before what depends on them; names otherwise.
-    pub order: Vec<Key>,
+    pub order: Vec<Name>,
     /// Members of a cycle, or behind one: they can never be ready.
-    pub cyclic: BTreeSet<Key>,
+    pub cyclic: BTreeSet<Name>,
 }
 
-/// Orders `dependencies`, which lists for each Kustomization those that must be ready first. One
+/// Orders `dependencies`, which lists for each those that must be ready first. One
 /// that is not listed itself holds nothing up here.
-pub(crate) fn order(dependencies: &BTreeMap<Key, Vec<Key>>) -> Ordered {
-    let mut waiting: BTreeMap<&Key, BTreeSet<&Key>> = dependencies
+pub(crate) fn order(dependencies: &BTreeMap<Name, Vec<Name>>) -> Ordered {
+    let mut waiting: BTreeMap<&Name, BTreeSet<&Name>> = dependencies
         .iter()
         .map(|(key, needs)| {
             (
@@ -50,8 +50,8 @@ pub(crate) fn order(dependencies: &BTreeMap<Key, Vec<Key>>) -> Ordered {
 mod tests {
     use super::*;
 
-    fn key(name: &str) -> Key {
-        ("ns".to_owned(), name.to_owned())
+    fn key(name: &str) -> Name {
+        Name::kustomization(bulkhead_controllers::queue::Key::new("ns", name))
     }
 
     fn ordered(pairs: &[(&str, &[&str])]) -> Ordered {

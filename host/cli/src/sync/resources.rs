@@ -5,13 +5,16 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use bulkhead_api::crd;
+use bulkhead_api::delivery::Delivery;
 use bulkhead_api::kustomize::Kustomization;
 use bulkhead_api::names::group;
 use bulkhead_api::notification::{Alert, Provider};
 use bulkhead_api::source::GitRepository;
+use bulkhead_controllers::applier::{Name, Raw};
 use serde_json::Value;
 
 /// Largest file of custom resources, in bytes.
@@ -26,7 +29,8 @@ pub(crate) type Data = BTreeMap<String, Vec<u8>>;
 #[derive(Default)]
 pub(crate) struct Resources {
     pub repositories: BTreeMap<Key, GitRepository>,
-    pub kustomizations: BTreeMap<Key, Kustomization>,
+    /// Kustomizations and Deliveries.
+    pub appliers: BTreeMap<Name, Raw>,
     pub alerts: BTreeMap<Key, Alert>,
     pub providers: BTreeMap<Key, Provider>,
     pub secrets: BTreeMap<Key, Data>,
@@ -47,9 +51,9 @@ impl Resources {
                 resources.read_file(&file)?;
             }
         }
-        if resources.kustomizations.is_empty() && resources.repositories.is_empty() {
+        if resources.appliers.is_empty() && resources.repositories.is_empty() {
             bail!(
-                "found no GitRepository and no Kustomization in {}",
+                "found no GitRepository, no Kustomization and no Delivery in {}",
                 shown(paths)
             );
         }
@@ -73,6 +77,11 @@ impl Resources {
             self.take(document.value, &place)?;
         }
         Ok(())
+    }
+
+    /// Puts one in; tells whether it was there.
+    fn put(&mut self, object: Raw) -> bool {
+        self.appliers.insert(object.name(), object).is_some()
     }
 
     fn take(&mut self, object: Value, place: &str) -> anyhow::Result<()> {
@@ -100,10 +109,14 @@ impl Resources {
                 .repositories
                 .insert(key, typed(object, &subject, &mut self.warnings)?)
                 .is_some(),
-            (group::KUSTOMIZE, "Kustomization") => self
-                .kustomizations
-                .insert(key, typed(object, &subject, &mut self.warnings)?)
-                .is_some(),
+            (group::KUSTOMIZE, Kustomization::KIND) => {
+                let object: Kustomization = typed(object, &subject, &mut self.warnings)?;
+                self.put(Raw::Kustomization(Arc::new(object)))
+            }
+            (group::BULKHEAD, Delivery::KIND) => {
+                let object: Delivery = typed(object, &subject, &mut self.warnings)?;
+                self.put(Raw::Delivery(Arc::new(object)))
+            }
             (group::NOTIFICATION, "Alert") => self
                 .alerts
                 .insert(key, typed(object, &subject, &mut self.warnings)?)
@@ -248,8 +261,11 @@ mod tests {
         let resources = read(&text).unwrap();
         assert!(
             resources
-                .kustomizations
-                .contains_key(&("flux-system".into(), "a".into()))
+                .appliers
+                .contains_key(&Name::kustomization(bulkhead_controllers::queue::Key::new(
+                    "flux-system",
+                    "a"
+                )))
         );
         let secret = &resources.secrets[&("x".to_owned(), "s".to_owned())];
         assert_eq!(

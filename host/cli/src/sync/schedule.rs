@@ -1,7 +1,9 @@
-//! When each source and Kustomization is due next. Pure but for the clock that callers pass.
+//! When each source, Kustomization and Delivery is due next. Pure but for the clock that callers pass.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
+
+use bulkhead_controllers::applier::Name;
 
 use super::resources::{Key, Resources};
 
@@ -14,7 +16,7 @@ pub(crate) const RETRY: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Task {
     Source(Key),
-    Kustomization(Key),
+    Applier(Name),
 }
 
 /// Times of the next turns; what has none is due.
@@ -41,13 +43,9 @@ impl Schedule {
     /// Returns how long nothing is due.
     pub(crate) fn pause(&self, resources: &Resources, now: Instant) -> Duration {
         let sources = resources.repositories.keys().cloned().map(Task::Source);
-        let kustomizations = resources
-            .kustomizations
-            .keys()
-            .cloned()
-            .map(Task::Kustomization);
+        let appliers = resources.appliers.keys().cloned().map(Task::Applier);
         sources
-            .chain(kustomizations)
+            .chain(appliers)
             .map(|task| {
                 self.due
                     .get(&task)

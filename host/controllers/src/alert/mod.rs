@@ -9,6 +9,7 @@ mod load;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use bulkhead_api::delivery::Delivery as DeliveryObject;
 use bulkhead_api::event::{Event, InvolvedObject, Severity};
 use bulkhead_api::kustomize::Kustomization;
 use bulkhead_api::meta;
@@ -90,6 +91,7 @@ fn labels(context: &Context, object: &InvolvedObject) -> Option<BTreeMap<String,
     let key = Key::new(&object.namespace, &object.name);
     match object.kind.as_str() {
         Kustomization::KIND => context.kustomizations.get(&key)?.metadata.labels.clone(),
+        DeliveryObject::KIND => context.deliveries.get(&key)?.metadata.labels.clone(),
         GitRepository::KIND => context.repositories.get(&key)?.metadata.labels.clone(),
         _ => None,
     }

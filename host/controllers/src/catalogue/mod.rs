@@ -12,8 +12,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bulkhead_api::Digest;
-use bulkhead_wasm::{Limits, Plugin, PluginKind};
+use bulkhead_wasm::{FileRules, Limits, Manifest, Plugin, PluginKind};
 
 pub use error::CatalogueError;
 pub use uses::User;
@@ -33,9 +32,8 @@ pub enum Scope {
 /// What a plugin may do: what it asks for, as far as it was granted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Permissions {
-    /// Files of the source that a renderer sees: of each list of patterns, one must match. No list,
-    /// all files.
-    pub files: Vec<Vec<String>>,
+    /// Files of the source that a renderer sees; all by default.
+    pub files: FileRules,
     /// Names of inputs that a renderer is given; all when absent.
     pub inputs: Option<BTreeSet<String>>,
     /// Hosts that a notifier may send to beside that of the provider's address.
@@ -57,8 +55,10 @@ pub struct Installed {
     pub scope: Scope,
     /// The plugin; its digest is that of the component, and what a render depends on.
     pub plugin: Plugin,
-    /// Digest of the image's manifest; none for what is built in.
-    pub image: Option<Digest>,
+    /// What it says about itself; checks the configuration of its users.
+    pub manifest: Option<Manifest>,
+    /// Image by tag and digest; none for what is built in.
+    pub image: Option<String>,
     /// What it may do.
     pub permissions: Permissions,
     /// What one call may take.
@@ -67,11 +67,17 @@ pub struct Installed {
 
 impl Installed {
     /// Installs a plugin of the binary: it may do what its kind may, within the limits of its kind.
-    pub fn built_in(name: &str, plugin: Plugin, limits: Limits) -> Self {
+    pub fn built_in(
+        name: &str,
+        plugin: Plugin,
+        manifest: Option<Manifest>,
+        limits: Limits,
+    ) -> Self {
         Self {
             name: name.to_owned(),
             scope: Scope::BuiltIn,
             plugin,
+            manifest,
             image: None,
             permissions: Permissions {
                 lookup: true,
@@ -171,8 +177,22 @@ impl Catalogue {
         name: &str,
         kind: PluginKind,
     ) -> Result<Arc<Installed>, CatalogueError> {
+        self.find_among(&Scope::seen_from(namespace), namespace, name, kind)
+    }
+
+    /// The same, looked for in these scopes alone, in order.
+    ///
+    /// # Errors
+    /// As [`find`](Self::find).
+    pub fn find_among(
+        &self,
+        scopes: &[Scope],
+        namespace: &str,
+        name: &str,
+        kind: PluginKind,
+    ) -> Result<Arc<Installed>, CatalogueError> {
         let inner = self.lock();
-        let Some((scope, entry)) = inner.entry(namespace, name) else {
+        let Some((scope, entry)) = inner.entry(scopes, name) else {
             return Err(CatalogueError::NotFound {
                 name: name.to_owned(),
                 namespace: namespace.to_owned(),
@@ -250,8 +270,8 @@ impl Catalogue {
 }
 
 impl Inner {
-    fn entry(&self, namespace: &str, name: &str) -> Option<(Scope, &Entry)> {
-        Scope::seen_from(namespace).into_iter().find_map(|scope| {
+    fn entry<'a>(&self, scopes: &'a [Scope], name: &str) -> Option<(&'a Scope, &Entry)> {
+        scopes.iter().find_map(|scope| {
             let entry = self.entries.get(&(scope.clone(), name.to_owned()))?;
             Some((scope, entry))
         })
@@ -285,7 +305,7 @@ impl Scope {
     }
 
     /// Names the object that installs a plugin, for people.
-    fn object(&self, name: &str) -> String {
+    pub fn object(&self, name: &str) -> String {
         match self {
             Self::Namespace(namespace) => format!("Plugin `{namespace}/{name}`"),
             Self::Cluster => format!("ClusterPlugin `{name}`"),

@@ -1,14 +1,36 @@
-//! What the kustomize renderer is told: one JSON object made of a Kustomization's spec.
-//!
-//! Pure, and the same text for the same spec: the text is part of what a render depends on.
+//! What plugins are told: one JSON object, of which equal ones have equal texts, since the text is
+//! part of what a render depends on. Pure.
+
+use std::collections::BTreeMap;
 
 use bulkhead_api::kustomize::KustomizationSpec;
 use serde_json::{Map, Value, json};
 
+/// Returns the text of a configuration as plugins get it: JSON with the fields of every object in
+/// the order of their names.
+pub fn canonical(config: &Map<String, Value>) -> String {
+    json!(sorted(config)).to_string()
+}
+
+fn sorted(object: &Map<String, Value>) -> BTreeMap<&str, Value> {
+    let fields = object.iter();
+    fields
+        .map(|(name, value)| (name.as_str(), sorted_value(value)))
+        .collect()
+}
+
+fn sorted_value(value: &Value) -> Value {
+    match value {
+        Value::Object(object) => json!(sorted(object)),
+        Value::Array(items) => items.iter().map(sorted_value).collect(),
+        other => other.clone(),
+    }
+}
+
 /// Returns the configuration for a Kustomization: generate the file that is not there, load from
 /// the whole source, and lay the spec's own settings over the file's (Flux 2.9,
 /// `kustomize/kustomize_generator.go`).
-pub fn of_kustomization(spec: &KustomizationSpec) -> String {
+pub fn of_kustomization(spec: &KustomizationSpec) -> Map<String, Value> {
     let mut overlay = Map::new();
     let mut text = |name: &str, value: &Option<String>| {
         if let Some(value) = value.as_ref().filter(|value| !value.is_empty()) {
@@ -25,7 +47,11 @@ pub fn of_kustomization(spec: &KustomizationSpec) -> String {
     if spec.ignore_missing_components {
         overlay.insert("ignoreMissingComponents".to_owned(), json!(true));
     }
-    json!({ "generate": true, "loadRestrictor": "none", "overlay": overlay }).to_string()
+    Map::from_iter([
+        ("generate".to_owned(), json!(true)),
+        ("loadRestrictor".to_owned(), json!("none")),
+        ("overlay".to_owned(), json!(overlay)),
+    ])
 }
 
 fn list<T: serde::Serialize>(overlay: &mut Map<String, Value>, name: &str, items: &[T]) {
@@ -54,7 +80,7 @@ mod tests {
     fn a_plain_spec_lays_nothing_over() {
         let config = of_kustomization(&spec(""));
         assert_eq!(
-            config,
+            canonical(&config),
             r#"{"generate":true,"loadRestrictor":"none","overlay":{}}"#
         );
     }
@@ -65,7 +91,7 @@ mod tests {
             r#","targetNamespace":"dev","namePrefix":"","patches":[{"patch":"a: b","target":{"kind":"Service"}}],
                "images":[{"name":"nginx","newTag":"1"}],"components":["../c"],"ignoreMissingComponents":true"#,
         ));
-        let overlay = &serde_json::from_str::<Value>(&config).unwrap()["overlay"];
+        let overlay = &config["overlay"];
         assert_eq!(overlay["namespace"], "dev");
         assert_eq!(overlay.get("namePrefix"), None);
         assert_eq!(overlay["patches"][0]["target"]["kind"], "Service");
@@ -75,5 +101,13 @@ mod tests {
         );
         assert_eq!(overlay["components"], json!(["../c"]));
         assert_eq!(overlay["ignoreMissingComponents"], true);
+    }
+
+    #[test]
+    fn equal_configurations_have_equal_texts() {
+        let text = |json: &str| canonical(&serde_json::from_str(json).unwrap());
+        let one = text(r#"{"b":[{"d":1,"c":2}],"a":{"z":null,"y":""}}"#);
+        assert_eq!(one, text(r#"{"a":{"y":"","z":null},"b":[{"c":2,"d":1}]}"#));
+        assert_eq!(one, r#"{"a":{"y":"","z":null},"b":[{"c":2,"d":1}]}"#);
     }
 }

@@ -25,6 +25,15 @@ pub struct Substitution {
 }
 
 impl Substitution {
+    /// Puts nothing in.
+    pub fn none() -> Self {
+        Self {
+            variables: Variables::new(),
+            always: false,
+            strict: true,
+        }
+    }
+
     /// Tells whether there is anything to do.
     pub fn is_active(&self) -> bool {
         self.always || !self.variables.is_empty()

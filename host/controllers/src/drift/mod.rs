@@ -12,17 +12,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bulkhead_api::ObjectId;
-use bulkhead_api::kustomize::Kustomization;
-use bulkhead_api::names::label;
 use bulkhead_apply::target::cluster::Resource;
 use tokio::task::JoinSet;
 
+use crate::applier::{Face, Raw};
 use crate::context::Context;
 use crate::watch::{self, Target};
 use sink::KindSink;
 pub(crate) use sink::tell;
 
-/// Annotation of a Kustomization that says what to do about drift: see [`Policy`].
+/// Annotation of a Kustomization or Delivery that says what to do about drift: see [`Policy`].
 pub const ANNOTATION: &str = "bulkhead.dev/drift";
 
 /// Kinds that are watched, at most; those beyond are compared at every interval.
@@ -39,8 +38,8 @@ pub enum Policy {
 
 impl Policy {
     /// Reads the annotation; what it does not know is the default.
-    pub fn of(object: &Kustomization) -> Self {
-        let annotations = object.metadata.annotations.as_ref();
+    pub fn of(object: &Raw) -> Self {
+        let annotations = object.metadata().annotations.as_ref();
         match annotations.and_then(|all| all.get(ANNOTATION)) {
             Some(value) if value.eq_ignore_ascii_case("enforce") => Self::Enforce,
             _ => Self::Interval,
@@ -48,12 +47,13 @@ impl Policy {
     }
 }
 
-type GroupKind = (String, String);
+/// Whose objects, their group and kind: a selector of labels cannot name two owners.
+type Watched = (Face, String, String);
 
 /// The watches of one term.
 #[derive(Debug, Default)]
 pub struct Drift {
-    kinds: Mutex<HashMap<GroupKind, Arc<AtomicBool>>>,
+    kinds: Mutex<HashMap<Watched, Arc<AtomicBool>>>,
     tasks: Mutex<JoinSet<()>>,
 }
 
@@ -62,10 +62,11 @@ impl Drift {
     pub fn watch<'a>(
         &self,
         context: &Arc<Context>,
+        face: Face,
         objects: impl Iterator<Item = (&'a ObjectId, &'a str)>,
     ) {
         for (id, version) in objects {
-            let kind = (id.group.clone(), id.kind.clone());
+            let kind = (face, id.group.clone(), id.kind.clone());
             let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
             if kinds.contains_key(&kind) || kinds.len() >= MAX_KINDS {
                 continue;
@@ -81,11 +82,11 @@ impl Drift {
     }
 
     /// Tells whether a watch would have shown a change of each of these objects.
-    pub fn covers<'a>(&self, mut objects: impl Iterator<Item = &'a ObjectId>) -> bool {
+    pub fn covers<'a>(&self, face: Face, mut objects: impl Iterator<Item = &'a ObjectId>) -> bool {
         let kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         objects.all(|id| {
             kinds
-                .get(&(id.group.clone(), id.kind.clone()))
+                .get(&(face, id.group.clone(), id.kind.clone()))
                 .is_some_and(|is_live| is_live.load(Ordering::Acquire))
         })
     }
@@ -95,7 +96,7 @@ impl Drift {
 /// kind is served.
 async fn follow(
     context: Weak<Context>,
-    (group, kind): GroupKind,
+    (face, group, kind): Watched,
     version: String,
     is_live: Arc<AtomicBool>,
 ) {
@@ -120,10 +121,10 @@ async fn follow(
     drop(strong);
     let target = Target {
         path: collection(&resource),
-        labels: label::KUSTOMIZATION_NAME.to_owned(),
+        labels: face.owner_label().to_owned(),
         metadata_only: true,
     };
-    let sink = KindSink::new(context, resource, is_live);
+    let sink = KindSink::new(context, face, resource, is_live);
     watch::follow(client, target, &sink).await;
 }
 
@@ -161,14 +162,19 @@ mod tests {
     #[test]
     fn a_kind_that_nobody_watches_is_not_covered() {
         let id = ObjectId::new("a", "b", "", "ConfigMap");
-        let drift = Drift::default();
-        assert!(!drift.covers([&id].into_iter()));
+        let (drift, face) = (Drift::default(), Face::Kustomization);
+        assert!(!drift.covers(face, [&id].into_iter()));
         let is_live = Arc::new(AtomicBool::new(false));
         let kinds = || drift.kinds.lock().unwrap_or_else(PoisonError::into_inner);
-        kinds().insert((String::new(), "ConfigMap".into()), is_live.clone());
-        assert!(!drift.covers([&id].into_iter()), "not listed yet");
+        kinds().insert((face, String::new(), "ConfigMap".into()), is_live.clone());
+        assert!(!drift.covers(face, [&id].into_iter()), "not listed yet");
         is_live.store(true, Ordering::Release);
-        assert!(drift.covers([&id].into_iter()));
-        assert!(drift.covers([].into_iter()), "nothing cannot change");
+        assert!(drift.covers(face, [&id].into_iter()));
+        assert!(drift.covers(face, [].into_iter()), "nothing cannot change");
+        let others = Face::Delivery;
+        assert!(
+            !drift.covers(others, [&id].into_iter()),
+            "others have other labels"
+        );
     }
 }

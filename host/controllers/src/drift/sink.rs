@@ -1,23 +1,22 @@
-//! Judges what the watch of one kind shows, and tells the Kustomizations whose objects are suspect.
+//! Judges what the watch of one kind shows, and tells those whose objects are suspect.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bulkhead_api::ObjectId;
-use bulkhead_api::kustomize::Kustomization;
-use bulkhead_api::names::label;
 use bulkhead_apply::target::cluster::Resource;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::Policy;
+use crate::applier::memory::lock;
+use crate::applier::{Face, Name, Raw};
 use crate::clock;
 use crate::context::Context;
-use crate::kustomization::memory::lock;
 use crate::queue::{Class, Key};
 use crate::report::{Audience, Report};
-use crate::watch::{Sink, key_of};
+use crate::watch::Sink;
 
 /// Reason of the Event that tells of a suspect.
 const DRIFT_DETECTED: &str = "DriftDetected";
@@ -25,6 +24,7 @@ const DRIFT_DETECTED: &str = "DriftDetected";
 /// Receives the events of one kind.
 pub(super) struct KindSink {
     context: Weak<Context>,
+    face: Face,
     resource: Resource,
     is_live: Arc<AtomicBool>,
     listed: Mutex<Option<HashSet<ObjectId>>>,
@@ -33,11 +33,13 @@ pub(super) struct KindSink {
 impl KindSink {
     pub(super) fn new(
         context: Weak<Context>,
+        face: Face,
         resource: Resource,
         is_live: Arc<AtomicBool>,
     ) -> Self {
         Self {
             context,
+            face,
             resource,
             is_live,
             listed: Mutex::default(),
@@ -45,7 +47,7 @@ impl KindSink {
     }
 
     /// Reads who the object is and whose it is; its metadata stay as they are.
-    fn read(&self, object: &RawValue) -> Option<(ObjectId, Key, Value)> {
+    fn read(&self, object: &RawValue) -> Option<(ObjectId, Name, Value)> {
         let live: Value = serde_json::from_str(object.get()).ok()?;
         let metadata = live.get("metadata")?;
         let text = |name: &str| {
@@ -57,18 +59,20 @@ impl KindSink {
         let label = |name: &str| metadata.get("labels")?.get(name)?.as_str();
         let Resource { group, kind, .. } = &self.resource;
         let id = ObjectId::new(text("namespace"), text("name"), group, kind);
-        let owner = Key::new(
-            label(label::KUSTOMIZATION_NAMESPACE)?,
-            label(label::KUSTOMIZATION_NAME)?,
+        let face = self.face;
+        let key = Key::new(
+            label(face.owner_namespace_label())?,
+            label(face.owner_label())?,
         );
+        let owner = Name { face, key };
         Some((id, owner, live))
     }
 
-    fn judge(&self, owner: &Key, id: &ObjectId, live: Option<&Value>) {
+    fn judge(&self, owner: &Name, id: &ObjectId, live: Option<&Value>) {
         let Some(context) = self.context.upgrade() else {
             return;
         };
-        // Objects that no Kustomization of ours recorded are none of our business.
+        // Objects that nothing of ours recorded are none of our business.
         let Some(memory) = context.memories.find(owner) else {
             return;
         };
@@ -80,16 +84,16 @@ impl KindSink {
 }
 
 /// Notes a suspect: a metric, an Event, and the queue where drift is put back at once.
-pub(crate) fn tell(context: &Context, owner: &Key, id: &ObjectId) {
+pub(crate) fn tell(context: &Context, owner: &Name, id: &ObjectId) {
     context.metrics.drifted("suspect", 1);
-    let Some(object) = context.kustomizations.get(owner) else {
+    let Some(object) = Raw::find(context, owner) else {
         return;
     };
     let subject = id.subject();
     tracing::info!(
-        controllerKind = Kustomization::KIND,
-        name = &*owner.name,
-        namespace = &*owner.namespace,
+        controllerKind = owner.face.kind(),
+        name = &*owner.key.name,
+        namespace = &*owner.key.namespace,
         object = subject,
         "somebody changed an applied object"
     );
@@ -97,14 +101,11 @@ pub(crate) fn tell(context: &Context, owner: &Key, id: &ObjectId) {
         DRIFT_DETECTED,
         format!("{subject} is no longer as it was applied"),
     );
-    context
-        .reporter
-        .report(report.about(&*object, clock::now()), Audience::Everyone);
+    let event = object.event(report, clock::now());
+    context.reporter.report(event, Audience::Everyone);
     if Policy::of(&object) == Policy::Enforce {
-        context
-            .queues
-            .kustomizations
-            .add(owner.clone(), Class::Drift);
+        let queue = context.queues.of(owner.face);
+        queue.add(owner.key.clone(), Class::Drift);
     }
 }
 
@@ -140,17 +141,12 @@ impl Sink for KindSink {
             return;
         };
         let Resource { group, kind, .. } = &self.resource;
-        for object in context.kustomizations.all() {
-            let entries = object
-                .status
-                .inventory
-                .iter()
-                .flat_map(|inventory| &inventory.entries);
-            let gone = entries
-                .filter_map(|entry| entry.object().ok())
-                .filter(|id| (&id.group, &id.kind) == (group, kind) && !listed.contains(id));
+        for object in context.appliers(self.face) {
+            let gone = object.inventory().into_iter();
+            let gone =
+                gone.filter(|id| (&id.group, &id.kind) == (group, kind) && !listed.contains(id));
             for id in gone {
-                self.judge(&key_of(&*object), &id, None);
+                self.judge(&object.name(), &id, None);
             }
         }
         self.is_live.store(true, Ordering::Release);

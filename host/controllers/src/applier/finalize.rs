@@ -1,15 +1,15 @@
-//! What becomes of the objects of a Kustomization that is deleted.
+//! What becomes of the objects of a Kustomization or Delivery that is deleted.
 
 use std::sync::Arc;
 
-use bulkhead_api::kustomize::Kustomization;
 use bulkhead_apply::target::cluster::{Awaited, Check, Request};
-use bulkhead_apply::{CommonMetadata, Inventory, Owner, Settings};
+use bulkhead_apply::{CommonMetadata, Inventory, Settings};
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::Api;
 
 use super::decide::RefuseError;
 use super::deliver::Run;
+use super::item::Item;
 use super::memory::lock;
 use super::outcome::{Attempted, DeliverError, Done, inventory_of, note};
 
@@ -32,16 +32,16 @@ impl Run<'_> {
             self.delete_all(&object, &inventory, wait, attempted)
                 .await?;
         }
-        self.context.memories.remove(self.key);
-        self.context
-            .renderer
-            .forget(&self.key.namespace, &self.key.name);
+        let name = self.name;
+        self.context.memories.remove(name);
+        let renderer = &self.context.renderer;
+        renderer.forget(name.face.kind(), &name.key.namespace, &name.key.name);
         Ok(Done::Finalized(attempted.clone()))
     }
 
     async fn delete_all(
         &self,
-        object: &Arc<Kustomization>,
+        object: &Arc<Item>,
         inventory: &Inventory,
         wait: bool,
         attempted: &mut Attempted,
@@ -63,7 +63,7 @@ impl Run<'_> {
             return Ok(());
         }
         let cluster = self.cluster(object)?;
-        let owner = Owner::kustomization(&self.key.name, &self.key.namespace);
+        let owner = self.name.owner();
         let mut records = std::mem::take(&mut lock(&self.seen.memory).records);
         let request = Request {
             objects: Vec::new(),
@@ -103,13 +103,13 @@ impl Run<'_> {
 
     /// Tells whether the account to act as exists. When it is gone, its objects are let go, as in
     /// Flux: without it nobody may delete them.
-    async fn account_exists(&self, object: &Kustomization) -> bool {
+    async fn account_exists(&self, object: &Item) -> bool {
         let default = self.context.settings.default_service_account.as_deref();
         let Some(name) = object.spec.service_account_name.as_deref().or(default) else {
             return true;
         };
         let api: Api<ServiceAccount> =
-            Api::namespaced(self.context.clients.own().clone(), &self.key.namespace);
+            Api::namespaced(self.context.clients.own().clone(), &self.name.key.namespace);
         !matches!(api.get_metadata_opt(name).await, Ok(None))
     }
 }

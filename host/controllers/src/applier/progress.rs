@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bulkhead_api::conditions::{self, Stamp};
-use bulkhead_api::kustomize::{Kustomization, KustomizationStatus};
+use bulkhead_api::delivery::DeliveryStatus;
 use bulkhead_api::message;
 use tokio::sync::Mutex as AsyncMutex;
 
+use super::item::Item;
 use super::memory::lock;
 use crate::clock;
 use crate::context::Context;
-use crate::status::{self, WriteError};
+use crate::status::WriteError;
 
 /// After this long, a reconciliation says that it is under way; a shorter one is not worth a write.
 pub(super) const SILENT_FOR: Duration = Duration::from_secs(2);
@@ -19,12 +20,12 @@ pub(super) const SILENT_FOR: Duration = Duration::from_secs(2);
 /// The object as it was last written, and what to say if it takes long.
 pub(super) struct Progress<'a> {
     context: &'a Context,
-    object: AsyncMutex<Arc<Kustomization>>,
+    object: AsyncMutex<Arc<Item>>,
     step: std::sync::Mutex<Option<(message::Step, String)>>,
 }
 
 impl<'a> Progress<'a> {
-    pub(super) fn new(object: &Arc<Kustomization>, context: &'a Context) -> Self {
+    pub(super) fn new(object: &Arc<Item>, context: &'a Context) -> Self {
         Self {
             context,
             object: AsyncMutex::new(object.clone()),
@@ -33,11 +34,11 @@ impl<'a> Progress<'a> {
     }
 
     /// Returns the object as it is now.
-    pub(super) async fn object(&self) -> Arc<Kustomization> {
+    pub(super) async fn object(&self) -> Arc<Item> {
         self.object.lock().await.clone()
     }
 
-    pub(super) fn into_object(self) -> Arc<Kustomization> {
+    pub(super) fn into_object(self) -> Arc<Item> {
         self.object.into_inner()
     }
 
@@ -58,7 +59,7 @@ impl<'a> Progress<'a> {
             let say = self.write(|object, status| {
                 let timeout = object.spec.timeout().unwrap_or_default();
                 let text = message::step(step, &revision, timeout);
-                let stamp = Stamp::of(&object.metadata, clock::now());
+                let stamp = Stamp::of(object.metadata(), clock::now());
                 conditions::progressing(&mut status.conditions, stamp, &text);
             });
             tokio::pin!(say);
@@ -80,13 +81,12 @@ impl<'a> Progress<'a> {
 
     pub(super) async fn write(
         &self,
-        change: impl FnOnce(&Kustomization, &mut KustomizationStatus),
+        change: impl FnOnce(&Item, &mut DeliveryStatus),
     ) -> Result<(), WriteError> {
         let mut object = self.object.lock().await;
         let mut next = object.status.clone();
         change(&object, &mut next);
-        let (client, store) = (self.context.clients.own(), &self.context.kustomizations);
-        *object = status::write(client, store, &object, next).await?;
+        *object = Arc::new(object.write(self.context, next).await?);
         Ok(())
     }
 }

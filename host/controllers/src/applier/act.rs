@@ -1,23 +1,22 @@
-//! Does what was decided about a Kustomization.
+//! Does what was decided.
 
 use std::sync::Arc;
 
-use bulkhead_api::kustomize::Kustomization;
 use tokio::time::Instant;
 
 use super::decide::{Decision, Wait};
 use super::deliver::Run;
+use super::item::Item;
 use super::load::{Observed, Source};
 use super::memory::{Health, HealthResult, lock};
 use super::outcome::{Attempted, DeliverError, Done, Outcome};
 use super::progress::{Progress, SILENT_FOR};
 use crate::context::Context;
-use crate::queue::{Class, Key};
+use crate::queue::Class;
 
 /// Does it.
 pub(super) async fn run(
-    object: &Arc<Kustomization>,
-    key: &Key,
+    object: &Arc<Item>,
     decision: Decision,
     seen: Observed,
     context: &Arc<Context>,
@@ -26,7 +25,7 @@ pub(super) async fn run(
     let progress = Progress::new(object, context);
     let mut attempted = Attempted::default();
     let run = Run {
-        key,
+        name: &object.name,
         seen: &seen,
         context,
         progress: &progress,
@@ -85,9 +84,10 @@ fn waiting(wait: Wait, seen: &Observed, context: &Context) -> Done {
     }
     if let Wait::Dependency(unready) = &wait {
         // One that is to be reconciled anyway goes before those that nobody waits for.
-        let queue = &context.queues.kustomizations;
-        if queue.is_wanted(unready.key()) {
-            queue.add(unready.key().clone(), Class::Dependency);
+        let name = unready.name();
+        let queue = context.queues.of(name.face);
+        if queue.is_wanted(&name.key) {
+            queue.add(name.key.clone(), Class::Dependency);
         }
     }
     let since = *lock(&seen.memory)

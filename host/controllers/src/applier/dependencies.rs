@@ -1,16 +1,13 @@
-//! Whether what a Kustomization depends on is ready. Pure.
+//! Whether what an object depends on is ready. Pure.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
-use bulkhead_api::conditions;
-use bulkhead_api::kustomize::{Kustomization, SourceReference};
-use bulkhead_api::names::condition::READY;
+use bulkhead_api::kustomize::SourceReference;
 
-use crate::queue::Key;
-use crate::watch::key_of;
+use super::item::Raw;
+use super::name::Name;
 
-/// Kustomizations that are looked at for a cycle, at most.
+/// Objects that are looked at for a cycle, at most.
 const MAX_VISITED: usize = 10_000;
 
 /// A dependency that is not ready, in Flux's words.
@@ -18,90 +15,71 @@ const MAX_VISITED: usize = 10_000;
 pub(super) enum Unready {
     /// It does not exist.
     #[error("dependency '{0}' not found")]
-    Missing(Key),
+    Missing(Name),
     /// It is not ready for its generation.
     #[error("dependency '{0}' is not ready")]
-    NotReady(Key),
+    NotReady(Name),
     /// It is ready, but not yet at the revision of the source that both have.
     #[error("dependency '{0}' revision is not up to date")]
-    OldRevision(Key),
+    OldRevision(Name),
 }
 
 impl Unready {
     /// Names the dependency.
-    pub(super) fn key(&self) -> &Key {
+    pub(super) fn name(&self) -> &Name {
         match self {
-            Self::Missing(key) | Self::NotReady(key) | Self::OldRevision(key) => key,
+            Self::Missing(name) | Self::NotReady(name) | Self::OldRevision(name) => name,
         }
     }
 }
 
-/// Names what `object` depends on.
-pub(super) fn keys(object: &Kustomization) -> impl Iterator<Item = Key> + '_ {
-    let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
-    object.spec.depends_on.iter().map(move |reference| {
-        Key::new(
-            reference.namespace.as_deref().unwrap_or(namespace),
-            &reference.name,
-        )
-    })
-}
-
 /// Returns the first dependency that is not ready, in the order of the specification.
 ///
-/// `revision` is that of the source's artifact. `find` returns a Kustomization.
+/// `revision` is that of the source's artifact. `find` returns an object.
 ///
 /// # Source
 /// `checkDependencies` of kustomize-controller.
 pub(super) fn first_unready(
-    object: &Kustomization,
+    object: &Raw,
     revision: &str,
-    find: impl Fn(&Key) -> Option<Arc<Kustomization>>,
+    find: impl Fn(&Name) -> Option<Raw>,
 ) -> Option<Unready> {
-    keys(object).find_map(|key| match find(&key) {
-        None => Some(Unready::Missing(key)),
-        Some(dependency) => unready(object, &dependency, revision, key),
+    let mut dependencies = object.dependencies().into_iter();
+    dependencies.find_map(|name| match find(&name) {
+        None => Some(Unready::Missing(name)),
+        Some(dependency) => unready(object, &dependency, revision, name),
     })
 }
 
-fn unready(
-    object: &Kustomization,
-    dependency: &Kustomization,
-    revision: &str,
-    key: Key,
-) -> Option<Unready> {
-    let status = &dependency.status;
-    let observed = dependency.metadata.generation == Some(status.observed_generation);
-    if !observed || !conditions::is_true(&status.conditions, READY) {
-        return Some(Unready::NotReady(key));
+fn unready(object: &Raw, dependency: &Raw, revision: &str, name: Name) -> Option<Unready> {
+    if !dependency.is_ready() {
+        return Some(Unready::NotReady(name));
     }
     let same_source = source(object) == source(dependency);
-    if same_source && status.last_applied_revision.as_deref() != Some(revision) {
-        return Some(Unready::OldRevision(key));
+    if same_source && dependency.last_applied_revision() != Some(revision) {
+        return Some(Unready::OldRevision(name));
     }
     None
 }
 
-fn source(object: &Kustomization) -> (&str, &str, &str) {
+fn source(object: &Raw) -> (&str, &str, &str) {
     let SourceReference {
         kind,
         name,
         namespace,
         ..
-    } = &object.spec.source_ref;
-    let own = object.metadata.namespace.as_deref().unwrap_or_default();
+    } = object.source();
+    let own = object.metadata().namespace.as_deref().unwrap_or_default();
     (kind.as_str(), namespace.as_deref().unwrap_or(own), name)
 }
 
 /// Returns the way from `object` back to itself, if its dependencies go in a circle.
-pub(super) fn cycle(
-    object: &Kustomization,
-    find: impl Fn(&Key) -> Option<Arc<Kustomization>>,
-) -> Option<Vec<Key>> {
-    let start = key_of(object);
+pub(super) fn cycle(object: &Raw, find: impl Fn(&Name) -> Option<Raw>) -> Option<Vec<Name>> {
+    let start = object.name();
     let mut visited = HashSet::new();
-    // Depth first; a path is a list of keys, the last of which is looked at next.
-    let mut paths: Vec<Vec<Key>> = keys(object).map(|key| vec![start.clone(), key]).collect();
+    // Depth first; a path is a list of names, the last of which is looked at next.
+    let first = object.dependencies().into_iter();
+    let mut paths: Vec<Vec<Name>> = first.map(|name| vec![start.clone(), name]).collect();
     while let Some(path) = paths.pop() {
         let Some(last) = path.last() else { continue };
         if *last == start {
@@ -113,7 +91,7 @@ pub(super) fn cycle(
         let Some(dependency) = find(last) else {
             continue;
         };
-        for next in keys(&dependency) {
+        for next in dependency.dependencies() {
             let mut path = path.clone();
             path.push(next);
             paths.push(path);
@@ -127,10 +105,13 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may")]
 
     use std::collections::HashMap;
+    use std::sync::Arc;
     use std::time::Duration;
 
-    use bulkhead_api::conditions::Stamp;
-    use bulkhead_api::kustomize::{KustomizationSpec, SourceKind};
+    use bulkhead_api::conditions::{self, Stamp};
+    use bulkhead_api::delivery::PluginReference;
+    use bulkhead_api::delivery::{Delivery, DeliverySpec, Dependency, DependencyKind};
+    use bulkhead_api::kustomize::{Kustomization, KustomizationSpec, SourceKind};
     use bulkhead_api::meta::DependencyReference;
 
     use super::*;
@@ -166,17 +147,16 @@ mod tests {
         object
     }
 
-    fn world(objects: Vec<Kustomization>) -> HashMap<Key, Arc<Kustomization>> {
-        objects
-            .into_iter()
-            .map(|object| (key_of(&object), Arc::new(object)))
-            .collect()
+    fn world(objects: Vec<Kustomization>) -> HashMap<Name, Raw> {
+        let raw = |object| Raw::Kustomization(Arc::new(object));
+        let named = |object: Raw| (object.name(), object);
+        objects.into_iter().map(raw).map(named).collect()
     }
 
     fn unready_of(dependency: Option<Kustomization>) -> Option<String> {
         let world = world(dependency.into_iter().collect());
-        let object = kustomization("apps", &["base"]);
-        first_unready(&object, "main@sha1:2", |key| world.get(key).cloned())
+        let object = Raw::Kustomization(Arc::new(kustomization("apps", &["base"])));
+        first_unready(&object, "main@sha1:2", |name| world.get(name).cloned())
             .map(|unready| unready.to_string())
     }
 
@@ -211,11 +191,11 @@ mod tests {
     #[test]
     fn cycles_are_found_and_diamonds_are_none() {
         let cycle_of = |objects: Vec<Kustomization>| {
-            let first = objects[0].clone();
+            let first = Raw::Kustomization(Arc::new(objects[0].clone()));
             let world = world(objects);
-            cycle(&first, |key| world.get(key).cloned()).map(|path| {
+            cycle(&first, |name| world.get(name).cloned()).map(|path| {
                 path.iter()
-                    .map(|key| key.name.to_string())
+                    .map(|name| name.key.name.to_string())
                     .collect::<Vec<_>>()
                     .join(" ")
             })
@@ -254,11 +234,36 @@ mod tests {
             .map(|pair| kustomization(&pair[0], &[&pair[1]]));
         let mut objects: Vec<_> = objects.collect();
         objects.push(kustomization("k499", &["k0"]));
-        let first = objects[0].clone();
+        let first = Raw::Kustomization(Arc::new(objects[0].clone()));
         let world = world(objects);
         assert_eq!(
-            cycle(&first, |key| world.get(key).cloned()).unwrap().len(),
+            cycle(&first, |name| world.get(name).cloned())
+                .unwrap()
+                .len(),
             501
         );
+    }
+
+    #[test]
+    fn a_delivery_depends_on_both_kinds_and_tells_them_apart() {
+        let source =
+            bulkhead_api::kustomize::SourceReference::new(SourceKind::GitRepository, "app");
+        let plugin = PluginReference::new("cue");
+        let mut spec = DeliverySpec::new(source, plugin, Duration::from_secs(60), true);
+        let dependency = |kind| Dependency {
+            kind,
+            name: "base".into(),
+            namespace: None,
+            ready_expr: None,
+        };
+        spec.depends_on = vec![
+            dependency(Some(DependencyKind::Kustomization)),
+            dependency(None),
+        ];
+        let object = Raw::Delivery(Arc::new(Delivery::new("f", "apps", spec)));
+        let world = world(vec![ready(kustomization("base", &[]), "main@sha1:2")]);
+        let unready = first_unready(&object, "main@sha1:2", |name| world.get(name).cloned());
+        let text = unready.unwrap().to_string();
+        assert_eq!(text, "dependency 'Delivery/f/base' not found");
     }
 }

@@ -1,22 +1,22 @@
-//! Publishes what happened to a Kustomization: status, events, log lines, the next run.
+//! Publishes what happened to an object: status, events, log lines, the next run.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bulkhead_api::conditions;
 use bulkhead_api::event::key as fact;
-use bulkhead_api::kustomize::Kustomization;
 use bulkhead_api::names::condition::{HEALTHY, READY};
 use bulkhead_api::{Retry, message, reason};
 
 use super::decide::Wait;
+use super::item::Item;
 use super::outcome::{Attempted, Done, Outcome};
 use super::status::{explain_wait, next};
 use crate::clock;
 use crate::context::Context;
 use crate::queue::{Again, Class};
 use crate::report::{Audience, Report};
-use crate::status::{self, WriteError, explain};
+use crate::status::{WriteError, explain};
 
 /// Writes the status, then reports what is new in it.
 pub(super) async fn publish(
@@ -24,20 +24,18 @@ pub(super) async fn publish(
     outcome: &Outcome,
     class: Class,
 ) -> Result<(), WriteError> {
-    let (client, store) = (context.clients.own(), &context.kustomizations);
     let before = &outcome.object;
     let after = match &outcome.result {
-        Ok(Done::Finalized(_)) => status::remove_finalizer(client, store, before).await?,
+        Ok(Done::Finalized(_)) => Arc::new(before.remove_finalizer(context).await?),
         _ => match next(outcome, context.settings.requeue_dependency, clock::now()) {
-            Some(next) => status::write(client, store, before, next).await?,
+            Some(next) => Arc::new(before.write(context, next).await?),
             None => before.clone(),
         },
     };
     log(context, outcome);
     for (report, audience) in reports(context, before, &after, outcome, class) {
-        context
-            .reporter
-            .report(report.about(&*after, clock::now()), audience);
+        let event = after.raw().event(report, clock::now());
+        context.reporter.report(event, audience);
     }
     Ok(())
 }
@@ -74,8 +72,8 @@ type Reports = Vec<(Report, Audience)>;
 
 fn reports(
     context: &Context,
-    before: &Kustomization,
-    after: &Kustomization,
+    before: &Item,
+    after: &Item,
     outcome: &Outcome,
     class: Class,
 ) -> Reports {
@@ -144,7 +142,7 @@ fn changes(attempted: &Attempted) -> Reports {
 
 /// Every run that ends well is told to those who keep commit statuses. People see it where the change
 /// itself says nothing: they asked for the run, or it ends a failure.
-fn finished(before: &Kustomization, outcome: &Outcome, class: Class) -> (Report, Audience) {
+fn finished(before: &Item, outcome: &Outcome, class: Class) -> (Report, Audience) {
     let next = before.spec.interval().unwrap_or_default();
     let text = message::reconciliation_finished(outcome.took, next);
     let report = Report::info(reason::RECONCILIATION_SUCCEEDED, text).commit_status();
@@ -161,8 +159,8 @@ fn finished(before: &Kustomization, outcome: &Outcome, class: Class) -> (Report,
     )
 }
 
-fn is_news(before: &Kustomization, after: &Kustomization) -> bool {
-    let ready = |object: &Kustomization| {
+fn is_news(before: &Item, after: &Item) -> bool {
+    let ready = |object: &Item| {
         conditions::get(&object.status.conditions, READY)
             .map(|ready| (ready.reason.clone(), ready.message.clone()))
     };
@@ -197,7 +195,7 @@ pub(super) fn again(context: &Context, outcome: &Outcome) -> Again {
     }
 }
 
-fn retry(object: &Kustomization) -> Again {
+fn retry(object: &Item) -> Again {
     match object.spec.retry_interval() {
         Ok(pause) => Again::After(pause, Class::Retry),
         Err(_) => Again::OnEvent,

@@ -1,27 +1,26 @@
-//! What is remembered of a Kustomization between two runs. Losing it costs requests, nothing else.
+//! What is remembered of an object between two runs. Losing it costs requests, nothing else.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bulkhead_api::kustomize::Kustomization;
 use bulkhead_api::meta::requested_at;
 use bulkhead_api::{Digest, ObjectId};
-use bulkhead_apply::Owner;
 use bulkhead_apply::drift::{Need, Records};
 use bulkhead_apply::target::cluster::WaitError;
 use serde_json::Value;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use crate::queue::Key;
+use super::item::Item;
+use super::name::Name;
 
 /// What was applied, in full and without error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppliedFacts {
     /// Digest of the rendered objects.
     pub digest: Digest,
-    /// Generation of the Kustomization.
+    /// Generation of the object.
     pub generation: i64,
     /// When all objects were last compared with the cluster.
     pub compared: Instant,
@@ -44,10 +43,10 @@ pub struct Attempt {
 
 impl Attempt {
     /// Tells whether this is still what `object` asks for, with the artifact at `revision`.
-    pub fn is_current(&self, object: &Kustomization, revision: &str) -> bool {
-        Some(self.generation) == object.metadata.generation
+    pub fn is_current(&self, object: &Item, revision: &str) -> bool {
+        Some(self.generation) == object.metadata().generation
             && self.revision == revision
-            && self.requested.as_deref() == requested_at(&object.metadata)
+            && self.requested.as_deref() == requested_at(object.metadata())
     }
 }
 
@@ -84,7 +83,7 @@ impl Drop for Watcher {
     }
 }
 
-/// What is remembered of one Kustomization.
+/// What is remembered of one object.
 #[derive(Debug, Default)]
 pub struct Memory {
     /// What was sent and answered, by object.
@@ -104,13 +103,13 @@ pub struct Memory {
 impl Memory {
     /// Judges what a watch shows of an object: `None` when it is gone. Returns whether that makes it
     /// a suspect that it was not before.
-    pub fn saw(&mut self, key: &Key, id: &ObjectId, live: Option<&Value>) -> bool {
+    pub fn saw(&mut self, name: &Name, id: &ObjectId, live: Option<&Value>) -> bool {
         if let Some(parked) = &mut self.parked {
             parked.insert(id.clone(), live.cloned());
             return false;
         }
-        let owner = Owner::kustomization(&key.name, &key.namespace);
-        self.records.judge(&owner, id, live) == Need::Apply && self.suspects.insert(id.clone())
+        self.records.judge(&name.owner(), id, live) == Need::Apply
+            && self.suspects.insert(id.clone())
     }
 
     /// Notes that what was applied is healthy, or that nobody asked for its health.
@@ -132,11 +131,11 @@ impl Memory {
     }
 
     /// Ends it: takes the records back, and judges what was seen meanwhile. Returns new suspects.
-    pub fn end(&mut self, key: &Key, records: Records) -> Vec<ObjectId> {
+    pub fn end(&mut self, name: &Name, records: Records) -> Vec<ObjectId> {
         self.records = records;
         let mut suspects = Vec::new();
         for (id, live) in self.parked.take().unwrap_or_default() {
-            if self.saw(key, &id, live.as_ref()) {
+            if self.saw(name, &id, live.as_ref()) {
                 suspects.push(id);
             }
         }
@@ -144,24 +143,24 @@ impl Memory {
     }
 }
 
-/// The memories by Kustomization.
+/// The memories by object.
 #[derive(Debug, Default)]
-pub struct Memories(Mutex<HashMap<Key, Arc<Mutex<Memory>>>>);
+pub struct Memories(Mutex<HashMap<Name, Arc<Mutex<Memory>>>>);
 
 impl Memories {
-    /// Returns the memory of `key`, made if there is none.
-    pub fn of(&self, key: &Key) -> Arc<Mutex<Memory>> {
-        lock(&self.0).entry(key.clone()).or_default().clone()
+    /// Returns the memory of `name`, made if there is none.
+    pub fn of(&self, name: &Name) -> Arc<Mutex<Memory>> {
+        lock(&self.0).entry(name.clone()).or_default().clone()
     }
 
-    /// Returns the memory of `key`, if there is one.
-    pub fn find(&self, key: &Key) -> Option<Arc<Mutex<Memory>>> {
-        lock(&self.0).get(key).cloned()
+    /// Returns the memory of `name`, if there is one.
+    pub fn find(&self, name: &Name) -> Option<Arc<Mutex<Memory>>> {
+        lock(&self.0).get(name).cloned()
     }
 
     /// Forgets an object that is gone.
-    pub fn remove(&self, key: &Key) {
-        lock(&self.0).remove(key);
+    pub fn remove(&self, name: &Name) {
+        lock(&self.0).remove(name);
     }
 }
 
@@ -177,10 +176,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::queue::Key;
 
     #[test]
     fn what_is_seen_during_an_apply_is_judged_after_it() {
-        let key = Key::new("f", "apps");
+        let key = Name::kustomization(Key::new("f", "apps"));
         let id = ObjectId::new("d", "c", "", "ConfigMap");
         let live = |version: &str| {
             json!({ "metadata": { "uid": "u", "resourceVersion": version, "labels": {

@@ -3,34 +3,35 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use bulkhead_api::kustomize::Kustomization;
 use bulkhead_api::meta::requested_at;
 use bulkhead_api::{ObjectId, message};
 use bulkhead_apply::target::cluster::{Check, Cluster, Request};
-use bulkhead_apply::{CommonMetadata, Inventory, Owner, Settings};
+use bulkhead_apply::{CommonMetadata, Inventory, Settings};
 use tokio::time::Instant;
 
 use super::decide::Deliver;
 use super::health;
-use super::load::{Observed, Source};
+use super::item::Item;
+use super::load::{Observed, Source, Values};
 use super::memory::{AppliedFacts, Attempt, lock};
+use super::name::Name;
 use super::outcome::{Attempted, DeliverError, Done, inventory_of, note, to_status};
 use super::progress::Progress;
+use super::rendering::rendering;
 use crate::context::Context;
-use crate::delivery::{self, Delivered, DeliveryError};
+use crate::delivery::{self, Delivered};
 use crate::drift;
-use crate::queue::Key;
 
 /// One run that may send something.
 pub(super) struct Run<'a> {
-    pub(super) key: &'a Key,
+    pub(super) name: &'a Name,
     pub(super) seen: &'a Observed,
     pub(super) context: &'a Arc<Context>,
     pub(super) progress: &'a Progress<'a>,
 }
 
 impl Run<'_> {
-    pub(super) async fn object(&self) -> Arc<Kustomization> {
+    pub(super) async fn object(&self) -> Arc<Item> {
         self.progress.object().await
     }
 
@@ -48,18 +49,20 @@ impl Run<'_> {
         lock(&self.seen.memory).waiting_since = None;
         self.progress
             .at(message::Step::Building, &artifact.revision);
-        let request = delivery::Request::of_kustomization(
-            (&self.key.namespace, &self.key.name),
-            &object.spec,
-            (
-                loaded.tree.clone(),
-                &artifact.revision,
-                loaded.revision_time,
-            ),
-            deliver.substitution.clone(),
-        );
-        let delivered = self.render(&request).await?;
+        let source = delivery::Source {
+            tree: loaded.tree.clone(),
+            revision: loaded.revision.clone(),
+            revision_time: loaded.revision_time,
+        };
+        let Values {
+            substitution,
+            inputs,
+        } = deliver.values.clone();
+        let request = rendering(&object, &deliver.plugins, (substitution, inputs), source);
+        let delivered = self.context.renderer.deliver(&request).await?;
+        refuse_emptied(&object, &request, &delivered)?;
         attempted.digest = Some(delivered.digest);
+        attempted.render = Some(delivered.render.clone());
         if !deliver.compare && self.is_applied(&object, &delivered) {
             let is_noted =
                 object.status.last_applied_revision.as_deref() == Some(&artifact.revision);
@@ -75,37 +78,27 @@ impl Run<'_> {
         self.check_health(&object, &delivered, attempted).await
     }
 
-    async fn render(&self, request: &delivery::Request) -> Result<Delivered, DeliveryError> {
-        let delivered = self.context.renderer.deliver(request).await;
-        self.context.metrics.rendered(match &delivered {
-            Ok(delivered) if delivered.reused => "cached",
-            Ok(_) => "run",
-            Err(_) => "failed",
-        });
-        delivered
-    }
-
     /// Tells whether exactly this was applied for this generation, and nobody changed it since.
-    fn is_applied(&self, object: &Kustomization, delivered: &Delivered) -> bool {
+    fn is_applied(&self, object: &Item, delivered: &Delivered) -> bool {
         let memory = lock(&self.seen.memory);
         memory.suspects.is_empty()
             && memory.applied.as_ref().is_some_and(|applied| {
                 applied.is_healthy
                     && applied.digest == delivered.digest
-                    && Some(applied.generation) == object.metadata.generation
+                    && Some(applied.generation) == object.metadata().generation
             })
     }
 
     async fn apply(
         &self,
-        object: &Arc<Kustomization>,
+        object: &Arc<Item>,
         delivered: &Delivered,
         compare: bool,
         attempted: &mut Attempted,
     ) -> Result<(), DeliverError> {
         let cluster = self.cluster(object)?;
         let inventory = inventory_of(object)?;
-        let owner = Owner::kustomization(&self.key.name, &self.key.namespace);
+        let owner = self.name.owner();
         let common = common_metadata(object);
         let (mut records, suspects) = lock(&self.seen.memory).begin();
         let digest = delivered.digest.to_string();
@@ -131,21 +124,21 @@ impl Run<'_> {
         note(attempted, &applied);
         self.context
             .drift
-            .watch(self.context, applied.inventory.iter());
+            .watch(self.context, self.name.face, applied.inventory.iter());
         let result = applied.error.map_or(Ok(()), |error| Err(error.into()));
         let mut remembered = lock(&self.seen.memory);
-        let suspects = remembered.end(self.key, records);
+        let suspects = remembered.end(self.name, records);
         if result.is_ok() {
             remembered.applied = Some(AppliedFacts {
                 digest: delivered.digest,
-                generation: object.metadata.generation.unwrap_or_default(),
+                generation: object.metadata().generation.unwrap_or_default(),
                 compared: Instant::now(),
                 is_healthy: false,
             });
         }
         drop(remembered);
         for id in suspects {
-            drift::tell(self.context, self.key, &id);
+            drift::tell(self.context, self.name, &id);
         }
         result
     }
@@ -158,7 +151,7 @@ impl Run<'_> {
         write.await.map_err(|error| bulkhead_api::chain(&error))
     }
 
-    pub(super) fn cluster(&self, object: &Kustomization) -> Result<Cluster, DeliverError> {
+    pub(super) fn cluster(&self, object: &Item) -> Result<Cluster, DeliverError> {
         let discovery = self.context.discovery.clone();
         let account = object.spec.service_account_name.as_deref();
         let default = self.context.settings.default_service_account.as_deref();
@@ -167,19 +160,19 @@ impl Run<'_> {
             Some(name) => self
                 .context
                 .clients
-                .acting_as(&self.key.namespace, name)
+                .acting_as(&self.name.key.namespace, name)
                 .map_err(DeliverError::Client)?,
         };
         Ok(Cluster::new(client, discovery))
     }
 
-    pub(super) fn plan_settings(&self, object: &Kustomization) -> Settings {
+    pub(super) fn plan_settings(&self, object: &Item) -> Settings {
         let namespace = |name: &str| ObjectId::new("", name, "", "Namespace");
         Settings {
             prune: object.spec.prune,
             custom_stage: BTreeSet::new(),
             protected: BTreeSet::from([
-                namespace(&self.key.namespace),
+                namespace(&self.name.key.namespace),
                 namespace(&self.context.settings.own_namespace),
             ]),
         }
@@ -187,7 +180,7 @@ impl Run<'_> {
 
     async fn check_health(
         &self,
-        object: &Arc<Kustomization>,
+        object: &Arc<Item>,
         delivered: &Delivered,
         attempted: &mut Attempted,
     ) -> Result<Done, DeliverError> {
@@ -199,9 +192,9 @@ impl Run<'_> {
         }
         let attempt = Attempt {
             digest: delivered.digest,
-            generation: object.metadata.generation.unwrap_or_default(),
+            generation: object.metadata().generation.unwrap_or_default(),
             revision: attempted.revision.clone(),
-            requested: requested_at(&object.metadata).map(str::to_owned),
+            requested: requested_at(object.metadata()).map(str::to_owned),
         };
         let cluster = self.cluster(object)?;
         let started = Instant::now();
@@ -210,12 +203,29 @@ impl Run<'_> {
             return Ok(Done::Healthy(attempted.clone(), started.elapsed()));
         }
         let timeout = object.spec.timeout().unwrap_or_default();
-        health::watch(self.context, self.key, cluster, awaited, timeout, attempt);
+        health::watch(self.context, self.name, cluster, awaited, timeout, attempt);
         Ok(Done::HealthPending(attempted.clone()))
     }
 }
 
-fn common_metadata(object: &Kustomization) -> CommonMetadata {
+/// A plugin of a user's that returns nothing may be broken: what is applied stays.
+fn refuse_emptied(
+    object: &Item,
+    request: &delivery::Request,
+    delivered: &Delivered,
+) -> Result<(), DeliverError> {
+    let applied = object.status.inventory.as_ref();
+    let applied = applied.map_or(0, |inventory| inventory.entries.len());
+    match request.foreign() {
+        Some(plugin) if delivered.objects.is_empty() && applied > 0 => Err(DeliverError::Emptied {
+            plugin: plugin.to_owned(),
+            applied,
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn common_metadata(object: &Item) -> CommonMetadata {
     let Some(common) = &object.spec.common_metadata else {
         return CommonMetadata::default();
     };

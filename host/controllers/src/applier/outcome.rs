@@ -1,10 +1,10 @@
-//! How a reconciliation of a Kustomization ends: what was done, what was attempted, why it failed.
+//! How a reconciliation ends: what was done, what was attempted, why it failed.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bulkhead_api::kustomize::Kustomization;
+use bulkhead_api::delivery::Render;
 use bulkhead_api::meta::{Inventory as StatusInventory, InventoryEntry};
 use bulkhead_api::{Advice, Digest, ObjectId, Retry, reason};
 use bulkhead_apply::health::Status;
@@ -12,10 +12,11 @@ use bulkhead_apply::target::cluster::WaitError;
 use bulkhead_apply::{Action, Applied, ApplyError, Change, Inventory};
 
 use super::decide::{RefuseError, Wait};
+use super::item::Item;
 use crate::client::ClientError;
 use crate::delivery::DeliveryError;
 
-/// Why a Kustomization is not as it should be.
+/// Why an object is not as it should be.
 #[derive(Debug, thiserror::Error)]
 pub enum DeliverError {
     /// It is not even tried.
@@ -27,6 +28,14 @@ pub enum DeliverError {
     /// Nothing could be rendered.
     #[error(transparent)]
     Delivery(#[from] DeliveryError),
+    /// A plugin of a user's returned nothing where there was something: nothing is pruned for it.
+    #[error("plugin `{plugin}` returned no objects, and {applied} are applied")]
+    Emptied {
+        /// The plugin.
+        plugin: String,
+        /// Objects in the inventory.
+        applied: usize,
+    },
     /// The inventory of the status has an entry that is none.
     #[error("failed to read `status.inventory`")]
     Inventory(#[source] bulkhead_api::object::ObjectIdError),
@@ -52,6 +61,10 @@ impl DeliverError {
             Self::Client(_) => Advice::new(reason::RECONCILIATION_FAILED, Retry::OnChange)
                 .hint("name a service account in `spec.serviceAccountName`"),
             Self::Delivery(error) => error.advice(),
+            Self::Emptied { .. } => Advice::new(reason::BUILD_FAILED, Retry::Backoff).hint(
+                "correct the plugin's files or configuration; to remove everything, delete this \
+                 object",
+            ),
             Self::Inventory(_) => RefuseError::Inventory.advice(),
             Self::Apply(error) => error.advice(),
             Self::Health { source, .. } => source.advice(),
@@ -68,6 +81,8 @@ pub(super) struct Attempted {
     pub(super) origin_revision: Option<String>,
     /// Digest of what was rendered; none if that failed.
     pub(super) digest: Option<Digest>,
+    /// What was rendered, and from what; none if that failed.
+    pub(super) render: Option<Arc<Render>>,
     /// What the cluster may have now; none if nothing was sent.
     pub(super) inventory: Option<Inventory>,
     /// One line for each object that was created or configured.
@@ -110,7 +125,7 @@ pub struct Outcome {
     /// What was attempted before an error.
     pub(super) attempted: Attempted,
     /// The object as it was last written.
-    pub(super) object: Arc<Kustomization>,
+    pub(super) object: Arc<Item>,
     pub(super) took: Duration,
 }
 
@@ -144,7 +159,7 @@ pub(super) fn note(attempted: &mut Attempted, applied: &Applied) {
 }
 
 /// Reads the inventory of the status.
-pub(super) fn inventory_of(object: &Kustomization) -> Result<Inventory, DeliverError> {
+pub(super) fn inventory_of(object: &Item) -> Result<Inventory, DeliverError> {
     let entries = object
         .status
         .inventory

@@ -1,15 +1,17 @@
-//! The status of a Kustomization after what was done. Pure.
+//! The status of an object after what was done. Pure.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bulkhead_api::conditions::{self, Stamp, Status};
-use bulkhead_api::kustomize::{Kustomization, KustomizationStatus};
+use bulkhead_api::delivery::DeliveryStatus;
 use bulkhead_api::meta::{self, requested_at};
+use bulkhead_api::names::annotation;
 use bulkhead_api::names::condition::HEALTHY;
 use bulkhead_api::{Advice, Retry, message, reason};
 
 use super::decide::Wait;
+use super::item::Item;
 use super::outcome::{Attempted, DeliverError, Done, Outcome, to_status};
 use crate::status::explain;
 
@@ -19,10 +21,10 @@ pub(super) fn next(
     outcome: &Outcome,
     retry: Duration,
     now: jiff::Timestamp,
-) -> Option<KustomizationStatus> {
+) -> Option<DeliveryStatus> {
     let object = &*outcome.object;
     let mut status = object.status.clone();
-    let stamp = Stamp::of(&object.metadata, now);
+    let stamp = Stamp::of(object.metadata(), now);
     match &outcome.result {
         Ok(Done::Finalized(_) | Done::Silent(_) | Done::Later | Done::Watching) => return None,
         Ok(Done::Suspended) => handled(object, &mut status),
@@ -64,21 +66,19 @@ pub(super) fn next(
 }
 
 /// Notes what was attempted: always, whatever came of it.
-fn attempt(status: &mut KustomizationStatus, attempted: &Attempted) {
+fn attempt(status: &mut DeliveryStatus, attempted: &Attempted) {
     if !attempted.revision.is_empty() {
         status.last_attempted_revision = Some(attempted.revision.clone());
+    }
+    if let Some(render) = &attempted.render {
+        status.render = Some(render.as_ref().clone());
     }
     if let Some(inventory) = &attempted.inventory {
         status.inventory = Some(to_status(inventory));
     }
 }
 
-fn pending(
-    object: &Kustomization,
-    status: &mut KustomizationStatus,
-    stamp: Stamp,
-    attempted: &Attempted,
-) {
+fn pending(object: &Item, status: &mut DeliveryStatus, stamp: Stamp, attempted: &Attempted) {
     attempt(status, attempted);
     let timeout = object.spec.timeout().unwrap_or_default();
     let message = message::step(message::Step::HealthChecks, &attempted.revision, timeout);
@@ -95,8 +95,8 @@ fn pending(
 }
 
 fn succeeded(
-    object: &Kustomization,
-    status: &mut KustomizationStatus,
+    object: &Item,
+    status: &mut DeliveryStatus,
     stamp: Stamp,
     attempted: &Attempted,
     took: Duration,
@@ -111,8 +111,8 @@ fn succeeded(
 }
 
 fn failed(
-    object: &Kustomization,
-    status: &mut KustomizationStatus,
+    object: &Item,
+    status: &mut DeliveryStatus,
     stamp: Stamp,
     error: &DeliverError,
     outcome: &Outcome,
@@ -142,14 +142,14 @@ fn failed(
 }
 
 /// Ends every final status: the generation, and the request that was handled.
-fn observe(object: &Kustomization, status: &mut KustomizationStatus, stamp: Stamp) {
+fn observe(object: &Item, status: &mut DeliveryStatus, stamp: Stamp) {
     status.observed_generation =
         conditions::observed_generation(&status.conditions, stamp, status.observed_generation);
     handled(object, status);
 }
 
-fn handled(object: &Kustomization, status: &mut KustomizationStatus) {
-    if let Some(requested) = requested_at(&object.metadata) {
+fn handled(object: &Item, status: &mut DeliveryStatus) {
+    if let Some(requested) = requested_at(object.metadata()) {
         status.last_handled_reconcile_at = Some(requested.to_owned());
     }
 }
@@ -157,7 +157,7 @@ fn handled(object: &Kustomization, status: &mut KustomizationStatus) {
 /// Adds to the history when the outcome is another than the last one: an idle interval writes
 /// nothing.
 fn record(
-    status: &mut KustomizationStatus,
+    status: &mut DeliveryStatus,
     attempted: &Attempted,
     reason: &str,
     took: Duration,
@@ -169,6 +169,9 @@ fn record(
     let mut metadata = BTreeMap::from([("revision".to_owned(), attempted.revision.clone())]);
     if let Some(origin) = &attempted.origin_revision {
         metadata.insert("originRevision".to_owned(), origin.clone());
+    }
+    if let Some(render) = &attempted.render {
+        metadata.insert(annotation::RENDER.to_owned(), render.digest.clone());
     }
     let digest = digest.to_string();
     let is_same = status.history.first().is_some_and(|last| {
@@ -186,11 +189,7 @@ fn record(
 }
 
 /// Words a wait as Flux does.
-pub(super) fn explain_wait(
-    object: &Kustomization,
-    wait: &Wait,
-    retry: Duration,
-) -> (Advice, String) {
+pub(super) fn explain_wait(object: &Item, wait: &Wait, retry: Duration) -> (Advice, String) {
     let artifact = || Advice::new(reason::ARTIFACT_FAILED, Retry::OnDependency);
     match wait {
         Wait::SourceMissing => (
@@ -203,6 +202,11 @@ pub(super) fn explain_wait(
             Advice::new(reason::DEPENDENCY_NOT_READY, Retry::OnDependency),
             unready.to_string(),
         ),
+        Wait::Plugin(error) => {
+            let advice = error.advice();
+            let message = explain(error, &advice);
+            (advice, message)
+        }
     }
 }
 
@@ -213,16 +217,23 @@ mod tests {
     use std::sync::Arc;
 
     use bulkhead_api::Digest;
-    use bulkhead_api::kustomize::{KustomizationSpec, SourceKind, SourceReference};
+    use bulkhead_api::kustomize::{Kustomization, KustomizationSpec, SourceKind, SourceReference};
     use bulkhead_api::names::annotation;
     use bulkhead_apply::target::cluster::WaitError;
     use bulkhead_apply::{ApplyError, Inventory};
 
     use super::super::dependencies::Unready;
+    use super::super::face;
+    use super::super::item::Raw;
+    use super::super::name::Name;
     use super::*;
     use crate::queue::Key;
 
     const RETRY: Duration = Duration::from_secs(30);
+
+    fn item(object: &Kustomization) -> Item {
+        Item::of(Raw::Kustomization(Arc::new(object.clone())))
+    }
 
     fn kustomization() -> Kustomization {
         let source = SourceReference::new(SourceKind::GitRepository, "app");
@@ -258,11 +269,11 @@ mod tests {
         let outcome = Outcome {
             result,
             attempted,
-            object: Arc::new(object.clone()),
+            object: Arc::new(item(object)),
             took,
         };
         if let Some(next) = next(&outcome, RETRY, jiff::Timestamp::UNIX_EPOCH) {
-            object.status = next;
+            object.status = face::kustomization_status(&next);
         }
         let conditions = object.status.conditions.iter();
         conditions
@@ -418,7 +429,7 @@ mod tests {
     fn waits_have_flux_s_words() {
         let object = kustomization();
         let words = |wait: Wait| {
-            let (advice, message) = explain_wait(&object, &wait, RETRY);
+            let (advice, message) = explain_wait(&item(&object), &wait, RETRY);
             format!("{}: {message}", advice.reason)
         };
         assert_eq!(
@@ -434,8 +445,8 @@ mod tests {
             "ArtifactFailed: Source is not ready, artifact not found, retrying in 30s"
         );
         assert_eq!(
-            words(Wait::Dependency(Unready::NotReady(Key::new(
-                "apps", "base"
+            words(Wait::Dependency(Unready::NotReady(Name::kustomization(
+                Key::new("apps", "base")
             )))),
             "DependencyNotReady: dependency 'apps/base' is not ready"
         );

@@ -1,22 +1,29 @@
-//! What to do about a Kustomization. Pure.
+//! What to do about a Kustomization or a Delivery. Pure.
 
-use bulkhead_api::kustomize::{DeletionPolicy, Kustomization, SourceKind};
+use bulkhead_api::kustomize::{DeletionPolicy, SourceKind};
 use bulkhead_api::meta::is_requested;
 use bulkhead_api::{Advice, Retry, SpecError, reason};
 
 use super::dependencies::Unready;
-use super::load::{Observed, Source, VariablesError};
+use super::face::FaceError;
+use super::item::Item;
+use super::load::{Observed, Source, Values};
 use super::memory::HealthResult;
+use super::name::Name;
+use super::plugins::{Chosen, PluginsError};
+use super::values::ValuesError;
 use crate::context::Settings;
-use crate::delivery::substitute::Substitution;
-use crate::queue::{Class, Key};
+use crate::queue::Class;
 
-/// Why a Kustomization is not even tried.
+/// Why an object is not even tried.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RefuseError {
     /// A field cannot be used.
     #[error(transparent)]
     Spec(#[from] SpecError),
+    /// A Kustomization cannot be understood.
+    #[error(transparent)]
+    Face(#[from] FaceError),
     /// A feature that is not there yet.
     #[error("`{field}` is not supported yet")]
     Unsupported {
@@ -28,16 +35,31 @@ pub enum RefuseError {
     AccessDenied(String),
     /// Its dependencies lead back to it.
     #[error("its dependencies go in a circle: {}", path(.0))]
-    Cycle(Vec<Key>),
+    Cycle(Vec<Name>),
     /// What was applied before cannot be read from the status: nothing is pruned by guessing.
     #[error("failed to read `status.inventory`")]
     Inventory,
+    /// Its plugins do not take what it says.
+    #[error(transparent)]
+    Plugins(PluginsError),
     /// Variables could not be read.
     #[error("post build failed: {0}")]
-    Variables(#[from] VariablesError),
+    Variables(ValuesError),
+    /// Inputs could not be read.
+    #[error(transparent)]
+    Inputs(ValuesError),
 }
 
-fn path(keys: &[Key]) -> String {
+impl From<ValuesError> for RefuseError {
+    fn from(error: ValuesError) -> Self {
+        match error {
+            ValuesError::Input { .. } => Self::Inputs(error),
+            _ => Self::Variables(error),
+        }
+    }
+}
+
+fn path(keys: &[Name]) -> String {
     keys.iter()
         .map(ToString::to_string)
         .collect::<Vec<_>>()
@@ -58,8 +80,9 @@ impl RefuseError {
                 .hint("remove one of these from `spec.dependsOn`"),
             Self::Inventory => refuse(reason::RECONCILIATION_FAILED)
                 .hint("correct the entries of `status.inventory`, or remove it to let them go"),
-            Self::Variables(_) => Advice::new(reason::BUILD_FAILED, Retry::Backoff)
-                .hint("create it, or mark it as `optional` in `spec.postBuild.substituteFrom`"),
+            Self::Face(error) => error.advice(),
+            Self::Plugins(error) => error.advice(),
+            Self::Variables(error) | Self::Inputs(error) => error.advice(),
         }
     }
 }
@@ -77,6 +100,8 @@ pub(super) enum Wait {
     Loading,
     /// A dependency is not ready.
     Dependency(Unready),
+    /// A plugin is not there, or not ready.
+    Plugin(PluginsError),
 }
 
 /// What to do.
@@ -104,10 +129,12 @@ pub(super) enum Decision {
 }
 
 /// How to deliver.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Deliver {
-    /// Variables.
-    pub(super) substitution: Substitution,
+    /// Plugins.
+    pub(super) plugins: Chosen,
+    /// Variables and inputs.
+    pub(super) values: Values,
     /// Compare with the cluster even if nothing seems to have changed.
     pub(super) compare: bool,
     /// If it turns out that nothing is to be done, write so later: others go first.
@@ -116,13 +143,13 @@ pub(super) struct Deliver {
 
 /// Decides. `is_due` tells that all objects were last compared too long ago.
 pub(super) fn decide(
-    object: &Kustomization,
+    object: &Item,
     seen: &Observed,
     class: Class,
     settings: &Settings,
     is_due: bool,
 ) -> Decision {
-    if object.metadata.deletion_timestamp.is_some() {
+    if object.metadata().deletion_timestamp.is_some() {
         return finalize(object);
     }
     if object.spec.suspend {
@@ -157,10 +184,18 @@ pub(super) fn decide(
     {
         return Decision::Conclude(health.clone());
     }
-    match &seen.substitution {
+    let plugins = match &seen.plugins {
+        Ok(plugins) => plugins,
+        Err(error @ PluginsError::Catalogue(_)) => {
+            return Decision::Wait(Wait::Plugin(error.clone()));
+        }
+        Err(error) => return Decision::Refuse(RefuseError::Plugins(error.clone())),
+    };
+    match &seen.values {
         Err(error) => Decision::Refuse(error.clone().into()),
-        Ok(substitution) => Decision::Deliver(Deliver {
-            substitution: substitution.clone(),
+        Ok(values) => Decision::Deliver(Deliver {
+            plugins: plugins.clone(),
+            values: values.clone(),
             compare: is_asked(object)
                 || is_due
                 || remembered.has_suspects
@@ -170,16 +205,16 @@ pub(super) fn decide(
     }
 }
 
-fn is_asked(object: &Kustomization) -> bool {
+fn is_asked(object: &Item) -> bool {
     is_requested(
-        &object.metadata,
+        object.metadata(),
         object.status.last_handled_reconcile_at.as_deref(),
     )
 }
 
 /// # Source
 /// `finalizerShouldDeleteResources` of kustomize-controller.
-fn finalize(object: &Kustomization) -> Decision {
+fn finalize(object: &Item) -> Decision {
     let policy = object.spec.deletion_policy();
     let delete = match policy {
         _ if object.spec.suspend => false,
@@ -194,11 +229,14 @@ fn finalize(object: &Kustomization) -> Decision {
 }
 
 /// Refuses what would be wrong to ignore.
-fn check(object: &Kustomization, settings: &Settings) -> Result<(), RefuseError> {
+fn check(object: &Item, settings: &Settings) -> Result<(), RefuseError> {
     let spec = &object.spec;
     spec.interval()?;
     spec.retry_interval()?;
     spec.timeout()?;
+    if let Some(problem) = &object.problem {
+        return Err(problem.clone().into());
+    }
     if let DeletionPolicy::Other(value) = spec.deletion_policy() {
         return Err(
             SpecError::unknown("spec.deletionPolicy", &value, DeletionPolicy::KNOWN).into(),
@@ -206,7 +244,6 @@ fn check(object: &Kustomization, settings: &Settings) -> Result<(), RefuseError>
     }
     let unsupported = [
         (spec.kube_config.is_some(), "spec.kubeConfig"),
-        (spec.decryption.is_some(), "spec.decryption"),
         (!spec.health_check_exprs.is_empty(), "spec.healthCheckExprs"),
         (!spec.ignore.is_empty(), "spec.ignore"),
         (
@@ -228,7 +265,7 @@ fn check(object: &Kustomization, settings: &Settings) -> Result<(), RefuseError>
             });
         }
     }
-    let own = object.metadata.namespace.as_deref().unwrap_or_default();
+    let own = object.metadata().namespace.as_deref().unwrap_or_default();
     let source = spec.source_ref.namespace.as_deref().unwrap_or(own);
     if settings.no_cross_namespace_refs && source != own {
         let (kind, name) = (&spec.source_ref.kind, &spec.source_ref.name);
@@ -251,12 +288,15 @@ mod tests {
     use std::time::Duration;
 
     use bulkhead_api::GoDuration;
-    use bulkhead_api::kustomize::{KustomizationSpec, SourceReference};
+    use bulkhead_api::kustomize::{Kustomization, KustomizationSpec, SourceReference};
     use bulkhead_api::meta::{DependencyReference, time};
 
+    use super::super::item::Raw;
     use super::super::load::Remembered;
     use super::super::memory::Memory;
     use super::*;
+    use crate::catalogue::CatalogueError;
+    use crate::delivery::substitute::Substitution;
 
     fn settings() -> Settings {
         Settings {
@@ -270,6 +310,10 @@ mod tests {
         }
     }
 
+    fn item(object: Kustomization) -> Item {
+        Item::of(Raw::Kustomization(Arc::new(object)))
+    }
+
     fn kustomization(change: impl FnOnce(&mut KustomizationSpec)) -> Kustomization {
         let source = SourceReference::new(SourceKind::GitRepository, "app");
         let mut spec = KustomizationSpec::new(source, Duration::from_secs(60), true);
@@ -277,15 +321,24 @@ mod tests {
         Kustomization::new("apps", "web", spec)
     }
 
+    fn not_ready() -> PluginsError {
+        let error = CatalogueError::NotReady {
+            plugin: "Plugin `apps/cue`".into(),
+            reason: "Fetching".into(),
+            message: "pulling".into(),
+        };
+        error.into()
+    }
+
     fn seen(source: Source) -> Observed {
         Observed {
             source,
             cycle: None,
             unready: None,
-            substitution: Ok(Substitution {
-                variables: Default::default(),
-                always: false,
-                strict: true,
+            plugins: Err(not_ready()),
+            values: Ok(Values {
+                substitution: Substitution::none(),
+                inputs: Vec::new(),
             }),
             remembered: Remembered::default(),
             memory: Arc::new(Mutex::new(Memory::default())),
@@ -294,7 +347,7 @@ mod tests {
 
     fn refused(change: impl FnOnce(&mut KustomizationSpec)) -> (String, &'static str) {
         let decision = decide(
-            &kustomization(change),
+            &item(kustomization(change)),
             &seen(Source::Missing),
             Class::Spec,
             &settings(),
@@ -339,7 +392,7 @@ mod tests {
         let mut object = kustomization(|_| ());
         object.status.unreadable = vec!["inventory".into()];
         let decision = decide(
-            &object,
+            &item(object),
             &seen(Source::Missing),
             Class::Spec,
             &settings(),
@@ -354,7 +407,7 @@ mod tests {
             let mut object = kustomization(change);
             object.metadata.deletion_timestamp = Some(time(jiff::Timestamp::UNIX_EPOCH));
             let seen = seen(Source::Missing);
-            match decide(&object, &seen, Class::Request, &settings(), false) {
+            match decide(&item(object), &seen, Class::Request, &settings(), false) {
                 Decision::Finalize { delete, wait } => (delete, wait),
                 other => unreachable!("{other:?}"),
             }
@@ -378,7 +431,13 @@ mod tests {
     fn a_source_that_is_not_there_is_waited_for() {
         let wait = |source| {
             let object = kustomization(|_| ());
-            match decide(&object, &seen(source), Class::Spec, &settings(), false) {
+            match decide(
+                &item(object),
+                &seen(source),
+                Class::Spec,
+                &settings(),
+                false,
+            ) {
                 Decision::Wait(wait) => wait,
                 other => unreachable!("{other:?}"),
             }
@@ -387,5 +446,40 @@ mod tests {
         assert_eq!(wait(Source::NoArtifact), Wait::NoArtifact);
         assert_eq!(wait(Source::Loading { failed: false }), Wait::Loading);
         assert_eq!(wait(Source::Loading { failed: true }), Wait::NotLoaded);
+    }
+
+    #[test]
+    fn a_plugin_that_is_not_ready_is_waited_for_once_the_source_is_there() {
+        let loaded = crate::trees::Loaded {
+            revision: "main@sha1:1".into(),
+            digest: "sha256:1".into(),
+            revision_time: 0,
+            tree: Arc::new(bulkhead_wasm::MemoryTree::new()),
+        };
+        let artifact = bulkhead_api::meta::Artifact {
+            digest: "sha256:1".into(),
+            path: String::new(),
+            url: String::new(),
+            revision: "main@sha1:1".into(),
+            last_update_time: time(jiff::Timestamp::UNIX_EPOCH),
+            size: None,
+            metadata: Default::default(),
+        };
+        let mut seen = seen(Source::Ready(Box::new(artifact), Arc::new(loaded)));
+        let object = item(kustomization(|_| ()));
+        match decide(&object, &seen, Class::Spec, &settings(), false) {
+            Decision::Wait(wait) => assert_eq!(wait, Wait::Plugin(not_ready())),
+            other => unreachable!("{other:?}"),
+        }
+        seen.plugins = Err(PluginsError::Input {
+            plugin: "cue".into(),
+            input: "values".into(),
+            known: Vec::new(),
+        });
+        let decision = decide(&object, &seen, Class::Spec, &settings(), false);
+        assert!(matches!(
+            decision,
+            Decision::Refuse(RefuseError::Plugins(_))
+        ));
     }
 }

@@ -1,32 +1,29 @@
 //! Waits for the health of what was applied, without holding a worker: a task looks, and the
-//! Kustomization is woken when it knows.
+//! object is woken when it knows.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bulkhead_api::ObjectId;
-use bulkhead_api::kustomize::Kustomization;
 use bulkhead_apply::health::Status;
 use bulkhead_apply::target::cluster::{Awaited, Cluster, WaitOptions};
 use bulkhead_apply::{Inventory, Object};
 use futures::stream::{self, StreamExt};
 use tokio::time::Instant;
 
+use super::item::Item;
 use super::memory::{Attempt, Health, HealthResult, Watcher, lock};
+use super::name::Name;
 use crate::context::Context;
-use crate::queue::{Class, Key};
+use crate::queue::Class;
 
 /// Objects that are looked at together.
 const LOOKS: usize = 8;
 
 /// Names the objects whose health the specification asks for: all that were applied with `wait`, else
 /// those of `healthChecks`. Itself is left out: it would wait for ever.
-pub(super) fn awaited(
-    object: &Kustomization,
-    rendered: &[Object],
-    inventory: &Inventory,
-) -> Vec<Awaited> {
+pub(super) fn awaited(object: &Item, rendered: &[Object], inventory: &Inventory) -> Vec<Awaited> {
     let itself = object.id();
     let mut awaited = if object.spec.wait {
         inventory
@@ -58,8 +55,8 @@ fn of_inventory(id: &ObjectId, version: &str, rendered: &[Object]) -> Awaited {
     }
 }
 
-fn of_references(object: &Kustomization) -> Vec<Awaited> {
-    let own = object.metadata.namespace.as_deref().unwrap_or_default();
+fn of_references(object: &Item) -> Vec<Awaited> {
+    let own = object.metadata().namespace.as_deref().unwrap_or_default();
     let references = object.spec.health_checks.iter();
     references
         .map(|reference| {
@@ -91,18 +88,17 @@ pub(super) async fn are_healthy(
     true
 }
 
-/// Starts to look. The task ends with the memory of the wait; when it knows, it wakes the
-/// Kustomization.
+/// Starts to look. The task ends with the memory of the wait; when it knows, it wakes the object.
 pub(super) fn watch(
     context: &Arc<Context>,
-    key: &Key,
+    name: &Name,
     cluster: Cluster,
     awaited: Vec<Awaited>,
     timeout: Duration,
     attempt: Attempt,
 ) {
-    let memory = context.memories.of(key);
-    let (context, key) = (Arc::downgrade(context), key.clone());
+    let memory = context.memories.of(name);
+    let (context, name) = (Arc::downgrade(context), name.clone());
     let (remembered, of) = (Arc::downgrade(&memory), attempt.clone());
     // The task must find that it is waited for when it ends, however soon that is.
     let mut guard = lock(&memory);
@@ -128,7 +124,8 @@ pub(super) fn watch(
                 result,
             });
             drop(memory);
-            context.queues.kustomizations.add(key, Class::Dependency);
+            let queue = context.queues.of(name.face);
+            queue.add(name.key, Class::Dependency);
         }
     });
     guard.health = Health::Waiting(attempt, Watcher(task.abort_handle()));
