@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use crate::built_in;
 use crate::config::{self, Config};
-use crate::error::{Context, Error, Outcome, fail, go_quote};
+use crate::error::{Code, Context, Error, Outcome, fail, go_quote};
 use crate::kustomization::Kustomization;
 use crate::load::{Loader, no_kustomization, show};
 use crate::origin::{self, Origin};
@@ -174,11 +174,12 @@ impl<'a> Target<'a> {
         loader: &Rc<Loader<'a>>,
         field: &str,
     ) -> Outcome<()> {
+        let mut remote = Remotes::default();
         for path in paths {
-            self.resource(world, into, path, loader)
-                .map_err(|error| error.in_field(field))?;
+            let added = self.resource(world, into, path, loader);
+            remote.pass(added.map_err(|error| error.in_field(field)))?;
         }
-        Ok(())
+        remote.end()
     }
 
     /// Adds a file; if it is none, a base.
@@ -199,10 +200,11 @@ impl<'a> Target<'a> {
         } else {
             match self.file(world, into, path, loader) {
                 Ok(()) => return Ok(()),
+                Err(error) if error.code == Code::RemoteMissing => return Err(error),
                 Err(error) => error,
             }
         };
-        if remote::is_file(path) && loader.files().remote(path).is_none() {
+        if remote::is_file(path) && !may_be_repository(loader, path) {
             return Err(file_error);
         }
         let below = match loader.below(path) {
@@ -222,7 +224,7 @@ impl<'a> Target<'a> {
         loader: &Rc<Loader<'a>>,
     ) -> Outcome<()> {
         let full = loader.display(path);
-        let read = loader.load(path).and_then(|bytes| {
+        let read = loader.load_resource(path).and_then(|bytes| {
             let objects =
                 read::objects(world, &bytes).and_then(|objects| ResMap::checked(world, objects));
             objects.map_err(|error| read::in_file(error, path, &full))
@@ -292,19 +294,22 @@ impl<'a> Target<'a> {
     }
 
     fn components(&self, world: &mut World<'_>, into: &mut Accumulator) -> Outcome<()> {
+        let mut remote = Remotes::default();
         for path in &self.file.components {
-            let loader = self.loader.below(path);
-            let loader = loader.map_err(|mut error| {
+            let loader = self.loader.below(path).map_err(|mut error| {
                 error.message = format!("loader.New {}", go_quote(&error.message));
                 error.in_field("components")
-            })?;
-            self.directory(world, into, loader, path, true)
-                .map_err(|mut error| {
-                    error.message = format!("accumulateDirectory: {}", go_quote(&error.message));
-                    error.in_field("components")
-                })?;
+            });
+            let Some(loader) = remote.pass(loader)? else {
+                continue;
+            };
+            let added = self.directory(world, into, loader, path, true);
+            remote.pass(added.map_err(|mut error| {
+                error.message = format!("accumulateDirectory: {}", go_quote(&error.message));
+                error.in_field("components")
+            }))?;
         }
-        Ok(())
+        remote.end()
     }
 
     fn generate(&self, world: &mut World<'_>, into: &mut Accumulator) -> Outcome<()> {
@@ -423,15 +428,51 @@ impl<'a> Target<'a> {
     }
 }
 
+/// Whether a URL that gave no manifests may be that of a repository: it gave nothing, or the page
+/// that a host of repositories shows to people.
+fn may_be_repository(loader: &Loader<'_>, path: &str) -> bool {
+    let page = |bytes: Vec<u8>| bytes.trim_ascii_start().starts_with(b"<");
+    remote::repository(path).is_some() && loader.load_resource(path).map_or(true, page)
+}
+
+/// Goes on past what is remote and lacking, so that the host learns of all of it at once.
+#[derive(Default)]
+struct Remotes {
+    missing: Option<Box<Error>>,
+}
+
+impl Remotes {
+    /// Lets everything pass but what is lacking.
+    fn pass<T>(&mut self, result: Outcome<T>) -> Outcome<Option<T>> {
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.code == Code::RemoteMissing => {
+                self.missing.get_or_insert(error);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Fails if something was lacking.
+    fn end(self) -> Outcome<()> {
+        self.missing.map_or(Ok(()), Err)
+    }
+}
+
 /// Of the errors for a path that is neither file nor base, the one that says more.
 fn report(file_error: Box<Error>, base_error: Box<Error>) -> Box<Error> {
+    // A page that a repository's host shows is no manifest: the repository is what was meant.
+    if base_error.code == Code::RemoteMissing {
+        return base_error;
+    }
     if file_error.malformed {
         return file_error;
     }
     let context = format!("accumulation err='{}'", file_error.message);
     // What is wrong with the file is what the user can act on, unless there is no file at all.
     let mut error = base_error.wrap(context);
-    let is_about_file = file_error.code != crate::error::Code::PathMissing;
+    let is_about_file = file_error.code != Code::PathMissing;
     if is_about_file {
         error.code = file_error.code;
         error.file = file_error.file;

@@ -29,6 +29,11 @@ pub(crate) fn run(files: &dyn Files, path: &str, options: &Options) -> Outcome<O
 fn build(files: &dyn Files, path: &str, options: &Options) -> Outcome<Output> {
     let confined = options.load_restrictor == LoadRestrictor::RootOnly;
     let loader = Rc::new(Loader::top(files, path, confined)?);
+    let top = loader.clone();
+    collect(loader, options).map_err(|error| top.explain(error))
+}
+
+fn collect(loader: Rc<Loader<'_>>, options: &Options) -> Outcome<Output> {
     let target = if options.generate {
         flux::target(loader, options)?
     } else {

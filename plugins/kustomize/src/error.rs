@@ -4,6 +4,7 @@
 use std::fmt;
 
 use crate::node::Kind;
+use crate::remote::Remote;
 
 /// What kind of problem it is: stable names for diagnostics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub enum Code {
     ReferenceAmbiguous,
     /// A replacement or variable without source or target.
     ReplacementFailed,
+    /// Something remote that the tree lacks: the host may fetch it and render again.
+    RemoteMissing,
     /// Something that kustomize does and this renderer does not, on purpose.
     Unsupported,
     /// A limit of this renderer.
@@ -57,6 +60,7 @@ impl Code {
             Self::TransformFailed => "TransformFailed",
             Self::ReferenceAmbiguous => "ReferenceAmbiguous",
             Self::ReplacementFailed => "ReplacementFailed",
+            Self::RemoteMissing => "RemoteMissing",
             Self::Unsupported => "Unsupported",
             Self::LimitExceeded => "LimitExceeded",
         }
@@ -76,6 +80,9 @@ impl Code {
                 Some("rename one of them, give it another namespace, or list the file once")
             }
             Self::ObjectInvalid => Some("every object needs apiVersion, kind and metadata.name"),
+            Self::RemoteMissing => Some(
+                "copy it into the source, or make it a source of its own with a Kustomization of its own",
+            ),
             Self::YamlInvalid => Some("correct the YAML at the line that is named"),
             _ => None,
         }
@@ -119,6 +126,8 @@ pub struct Error {
     pub help: Option<String>,
     /// The kustomizations that led here, outermost first: directories from the root of the tree.
     pub chain: Vec<String>,
+    /// What is remote and lacking, with [`Code::RemoteMissing`].
+    pub remotes: Vec<Remote>,
     pub(crate) found: Option<Kind>,
     pub(crate) malformed: bool,
 }
@@ -139,6 +148,7 @@ impl Error {
             object: None,
             help: code.help().map(str::to_owned),
             chain: Vec::new(),
+            remotes: Vec::new(),
             found: None,
             malformed: false,
         })

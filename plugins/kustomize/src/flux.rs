@@ -31,6 +31,9 @@ pub(crate) fn target<'a>(loader: Rc<Loader<'a>>, options: &Options) -> Outcome<T
         let path = loader.join(name)?;
         loader.files().read(&path).ok().map(|text| (name, text))
     });
+    if let Some((name, _)) = &found {
+        loader.is_called(name);
+    }
     let (name, mut file) = match found {
         Some((name, text)) => {
             let read = Kustomization::read_leniently(&text);

@@ -8,7 +8,7 @@ use bulkhead_plugin::render::{
 use bulkhead_plugin::tree::{Error as TreeError, Kind};
 use bulkhead_plugin::{Diagnostic, Location, ObjectRef};
 
-use crate::{Code, Error, FileError, FileKind, Files, Options};
+use crate::{Code, Error, FileError, FileKind, Files, Options, Remote};
 
 /// The plugin.
 pub struct Kustomize;
@@ -101,6 +101,26 @@ fn refusal(error: &Error) -> Refusal {
 
 /// What is wrong, and the overlays that led there.
 fn diagnostics(error: &Error) -> Vec<Diagnostic> {
+    let mut all = problem(error);
+    all.extend(error.remotes.iter().map(remote));
+    all
+}
+
+/// Tells the host what it could fetch: the code says what it may be, the object is what identifies
+/// it.
+fn remote(remote: &Remote) -> Diagnostic {
+    let object = ObjectRef {
+        api_version: String::new(),
+        kind: "Remote".to_owned(),
+        namespace: None,
+        name: remote.name.clone(),
+    };
+    Diagnostic::info(remote.kind.name(), format!("'{}' is remote", remote.path))
+        .at(Location::file(remote.named_in.clone()))
+        .about(object)
+}
+
+fn problem(error: &Error) -> Vec<Diagnostic> {
     let mut message = error.message.trim_end().to_owned();
     if let Some(field) = &error.field {
         message.push_str(&format!(" (field `{field}`)"));
@@ -204,6 +224,40 @@ mod tests {
         let error = render(&MemoryFiles::new(), "", r#"{"reorder": "sideways"}"#)
             .expect_err("no such order");
         assert!(error[0].starts_with("ConfigInvalid"), "{error:?}");
+    }
+
+    #[test]
+    fn the_host_learns_of_all_that_is_remote_at_once() {
+        let files = MemoryFiles::new()
+            .with(
+                "top/kustomization.yaml",
+                "resources: [../base, 'https://h/o/r//x?ref=v1', 'https://h/a.yaml']",
+            )
+            .with(
+                "base/kustomization.yaml",
+                "components: ['git@h:o/c.git?submodules=false']",
+            );
+        let error = Kustomize::render(&files, &Request::for_path("top"));
+        let Err(Refusal::Invalid(all)) = error else {
+            unreachable!("{error:?}")
+        };
+        let told: Vec<_> = all
+            .iter()
+            .filter_map(|d| {
+                let (at, object) = (d.at.as_ref()?, d.object.as_ref()?);
+                Some((d.code.as_str(), object.name.as_str(), at.path.as_str()))
+            })
+            .collect();
+        let (top, base) = ("top/kustomization.yaml", "base/kustomization.yaml");
+        assert_eq!(
+            told,
+            [
+                ("RemoteRepository", "git@h:o/c.git?submodules=false", base),
+                ("RemoteFileOrRepository", "https://h/o/r//x?ref=v1", top),
+                ("RemoteFile", "https://h/a.yaml", top),
+            ]
+        );
+        assert_eq!(all[0].code, "RemoteMissing");
     }
 
     #[test]

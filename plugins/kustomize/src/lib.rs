@@ -48,6 +48,7 @@ pub use load::{FileError, FileKind, Files};
 pub use options::{
     ImageOverlay, LoadRestrictor, Options, Overlay, PatchOverlay, Reorder, TargetOverlay,
 };
+pub use remote::{Remote, RemoteKind};
 
 /// One object of the result.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,11 +1,12 @@
 //! Paths of a kustomization: where they lead, whether they may, and what is there. In: the tree of
 //! files, a directory, and the directories that led to it. Never: a path outside the tree.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::error::{Code, Error, Outcome, fail};
 use crate::kustomization::FILE_NAMES;
-use crate::remote;
+use crate::remote::{self, Remote, RemoteKind, Shared};
 
 /// Why a file could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,12 +47,6 @@ pub trait Files {
     /// # Errors
     /// There is no such directory, or it may not be read.
     fn read_dir(&self, path: &str) -> Result<Vec<(String, FileKind)>, FileError>;
-
-    /// The directory of the tree that holds a remote base, where the host has fetched it.
-    fn remote(&self, url: &str) -> Option<String> {
-        let _ = url;
-        None
-    }
 }
 
 /// Reads files for one kustomization.
@@ -62,6 +57,20 @@ pub(crate) struct Loader<'a> {
     parent: Option<Rc<Loader<'a>>>,
     /// Whether files must be in or below the root.
     confined: bool,
+    /// The repository that the root is the first directory of.
+    repository: Option<Mounted>,
+    /// Name of the kustomization file, once it has been found.
+    file_name: Cell<&'static str>,
+    remotes: Shared,
+}
+
+/// A remote repository in the tree.
+#[derive(Clone)]
+struct Mounted {
+    /// As the kustomization names it.
+    raw: Rc<str>,
+    /// Its root in the tree.
+    path: Rc<str>,
 }
 
 impl<'a> Loader<'a> {
@@ -70,16 +79,26 @@ impl<'a> Loader<'a> {
     /// # Errors
     /// There is no such directory.
     pub(crate) fn top(files: &'a dyn Files, path: &str, confined: bool) -> Outcome<Self> {
+        let mut top = Self {
+            files,
+            root: "".into(),
+            parent: None,
+            confined,
+            repository: None,
+            file_name: Cell::new(FILE_NAMES[0]),
+            remotes: Shared::default(),
+        };
+        if let Some(repository) = remote::repository(path) {
+            let outside = Rc::new(top);
+            let inside = outside.inside(path, &repository);
+            return inside.map_err(|error| outside.explain(error));
+        }
         let Some(root) = clean(path) else {
             return Err(outside(path));
         };
         check_directory(files, &root)?;
-        Ok(Self {
-            files,
-            root: root.into(),
-            parent: None,
-            confined,
-        })
+        top.root = root.into();
+        Ok(top)
     }
 
     /// A loader at a base or component.
@@ -90,15 +109,11 @@ impl<'a> Loader<'a> {
         if path.is_empty() {
             return Err(fail!(PathMissing, "new root cannot be empty"));
         }
-        let root = if remote::is_repository(path) {
-            self.files
-                .remote(path)
-                .ok_or_else(|| remote::refuse(path))?
-        } else {
-            self.local_root(path)?
-        };
-        let mut visited = Some(self);
-        while let Some(loader) = visited {
+        if let Some(repository) = remote::repository(path) {
+            return self.inside(path, &repository);
+        }
+        let root = self.local_root(path)?;
+        for loader in self.chain_up() {
             if is_below(&loader.root, &root) {
                 return Err(fail!(
                     Cycle,
@@ -107,14 +122,101 @@ impl<'a> Loader<'a> {
                     show(&loader.root)
                 ));
             }
-            visited = loader.parent.as_ref();
+            // What led to a repository is elsewhere, whatever else is in the same place.
+            if loader.repository.is_some() {
+                break;
+            }
         }
-        Ok(Self {
+        Ok(self.child(root, self.confined, None))
+    }
+
+    /// A loader in a remote repository.
+    fn inside(self: &Rc<Self>, path: &str, repository: &remote::Repository) -> Outcome<Self> {
+        for loader in self.chain_up() {
+            let Some(Mounted { raw, .. }) = &loader.repository else {
+                continue;
+            };
+            if raw.starts_with(path) {
+                return Err(fail!(
+                    Cycle,
+                    "cycle detected: URI '{path}' referenced by previous URI '{raw}'"
+                ));
+            }
+        }
+        let name = repository.name();
+        let mount = remote::mount(&name);
+        if self.files.kind(&mount) != Some(FileKind::Directory) {
+            return Err(self.want(RemoteKind::Repository, name, path));
+        }
+        let place = (mount.clone(), name);
+        let mounted = &mut self.remotes.borrow_mut().mounted;
+        if !mounted.contains(&place) {
+            mounted.push(place);
+        }
+        let below = clean(&repository.below).unwrap_or_default();
+        let root = clean(&format!("{mount}/{below}")).unwrap_or_default();
+        match self.files.kind(&root) {
+            Some(FileKind::Directory) => {}
+            Some(FileKind::File) => {
+                return Err(fail!(
+                    PathMissing,
+                    "'{path}' refers to file '{below}'; expecting directory"
+                ));
+            }
+            None => {
+                return Err(fail!(
+                    PathMissing,
+                    "'{path}' refers to '{below}', which is not in the repository"
+                ));
+            }
+        }
+        let mounted = Mounted {
+            raw: path.into(),
+            path: mount.into(),
+        };
+        // Files outside of its own directory are nothing that a repository of others may read.
+        Ok(self.child(root, true, Some(mounted)))
+    }
+
+    fn child(self: &Rc<Self>, root: String, confined: bool, repository: Option<Mounted>) -> Self {
+        Self {
             files: self.files,
             root: root.into(),
             parent: Some(self.clone()),
-            confined: self.confined,
-        })
+            confined,
+            repository,
+            file_name: Cell::new(FILE_NAMES[0]),
+            remotes: self.remotes.clone(),
+        }
+    }
+
+    /// This loader and those that led here.
+    fn chain_up(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |loader| loader.parent.as_deref())
+    }
+
+    /// Notes that something remote is lacking.
+    fn want(&self, kind: RemoteKind, name: String, path: &str) -> Box<Error> {
+        let lacking = &mut self.remotes.borrow_mut().lacking;
+        if !lacking.iter().any(|remote| remote.name == name) {
+            lacking.push(Remote {
+                kind,
+                name,
+                path: path.to_owned(),
+                named_in: self.display(self.file_name.get()),
+            });
+        }
+        remote::missing(path)
+    }
+
+    /// Says what is remote in an error of this loader or one below it.
+    pub(crate) fn explain(&self, error: Box<Error>) -> Box<Error> {
+        self.remotes.borrow().explain(error)
+    }
+
+    /// Says how the kustomization file is called, where something else has found it.
+    pub(crate) fn is_called(&self, file_name: &'static str) {
+        self.file_name.set(file_name);
     }
 
     fn local_root(&self, path: &str) -> Outcome<String> {
@@ -131,9 +233,21 @@ impl<'a> Loader<'a> {
                 crate::error::go_quote(&clean(path).unwrap_or_default())
             ));
         }
-        let Some(root) = self.join(path) else {
-            return Err(outside(path));
-        };
+        let root = self.join(path);
+        let repository = self
+            .chain_up()
+            .find_map(|loader| loader.repository.as_ref());
+        if let Some(Mounted { path: mount, .. }) = repository
+            && !root.as_ref().is_some_and(|root| is_below(root, mount))
+        {
+            return Err(fail!(
+                PathDenied,
+                "security; bases in kustomizations found in cloned git repos must be within the repo, \
+                 but base '{path}' is outside '{}'",
+                show(mount)
+            ));
+        }
+        let root = root.ok_or_else(|| outside(path))?;
         check_directory(self.files, &root)?;
         Ok(root)
     }
@@ -164,7 +278,7 @@ impl<'a> Loader<'a> {
     /// It is remote, missing, not a file, or not in or below the root where that is demanded.
     pub(crate) fn load(&self, path: &str) -> Outcome<Vec<u8>> {
         if remote::is_file(path) {
-            return Err(remote::refuse(path));
+            return self.load_remote(path, RemoteKind::File);
         }
         let Some(full) = self.join(path) else {
             return Err(outside(path));
@@ -175,6 +289,29 @@ impl<'a> Loader<'a> {
         self.files
             .read(&full)
             .map_err(|error| self.read_error(&full, error))
+    }
+
+    /// Reads a resource: a file whose URL may be that of a repository instead.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub(crate) fn load_resource(&self, path: &str) -> Outcome<Vec<u8>> {
+        if remote::is_file(path) && remote::repository(path).is_some() {
+            return self.load_remote(path, RemoteKind::FileOrRepository);
+        }
+        self.load(path)
+    }
+
+    fn load_remote(&self, url: &str, kind: RemoteKind) -> Outcome<Vec<u8>> {
+        let mount = remote::mount(url);
+        match self.files.kind(&mount) {
+            Some(FileKind::File) => self
+                .files
+                .read(&mount)
+                .map_err(|error| self.read_error(&mount, error)),
+            Some(FileKind::Directory) => Err(fail!(PathMissing, "URL is a git repository")),
+            None => Err(self.want(kind, url.to_owned(), url)),
+        }
     }
 
     fn refuse(&self, full: &str) -> Box<Error> {
@@ -227,6 +364,9 @@ impl<'a> Loader<'a> {
                 ));
             }
             found = Some((name, content));
+        }
+        if let Some((name, _)) = &found {
+            self.is_called(name);
         }
         Ok(found)
     }

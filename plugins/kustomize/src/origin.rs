@@ -5,14 +5,22 @@ use bulkhead_yaml::Value as Data;
 use crate::error::Outcome;
 use crate::load::clean;
 use crate::node::Tree;
+use crate::remote;
 use crate::resmap::ResMap;
 use crate::resource::{self, Resource, mark};
 use crate::yaml;
+
+/// What upstream's annotations say for the root of a repository: its name for what it has not
+/// cloned yet.
+const NOT_CLONED: &str = "notCloned";
 
 /// A place, or a configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Origin {
     pub(crate) path: String,
+    /// The repository that the path is in, where it is a remote one.
+    pub(crate) repository: String,
+    pub(crate) reference: String,
     pub(crate) configured_in: String,
     pub(crate) api_version: String,
     pub(crate) kind: String,
@@ -23,8 +31,21 @@ pub(crate) struct Origin {
 impl Origin {
     /// A place below this one.
     pub(crate) fn below(&self, path: &str) -> Self {
+        let Some(repository) = remote::repository(path) else {
+            return Self {
+                path: join(&self.path, path),
+                ..self.clone()
+            };
+        };
+        // Upstream takes the first directory off an absolute path; of the root only the slash.
+        let below = match repository.below.as_str() {
+            "" => NOT_CLONED,
+            below => below,
+        };
         Self {
-            path: join(&self.path, path),
+            path: join("", below),
+            repository: repository.clone,
+            reference: repository.reference,
             ..self.clone()
         }
     }
@@ -32,6 +53,8 @@ impl Origin {
     /// A built-in plugin that the kustomization file here configures.
     pub(crate) fn built_in(&self, file: &str, plugin: &str) -> Self {
         Self {
+            repository: self.repository.clone(),
+            reference: self.reference.clone(),
             configured_in: join(&self.path, file),
             api_version: "builtin".to_owned(),
             kind: plugin.to_owned(),
@@ -43,7 +66,13 @@ impl Origin {
     pub(crate) fn text(&self) -> String {
         let entry = |key: &str, value: Data| (Data::String(key.to_owned()), value);
         let mut out = String::new();
-        for (key, value) in [("path", &self.path), ("configuredIn", &self.configured_in)] {
+        let places = [
+            ("path", &self.path),
+            ("repo", &self.repository),
+            ("ref", &self.reference),
+            ("configuredIn", &self.configured_in),
+        ];
+        for (key, value) in places {
             if !value.is_empty() {
                 out.push_str(&yaml::emit_data(&Data::Mapping(vec![entry(
                     key,
@@ -83,9 +112,12 @@ impl Origin {
         let node = configuration.node?;
         let place = resource::annotation(tree, node, mark::ORIGIN)?;
         let text = |name| resource::metadata_text(tree, node, name).to_string();
+        let [configured_in, repository, reference] = parts(&place, ["path", "repo", "ref"]);
         Some(Self {
             path: String::new(),
-            configured_in: path_of(&place),
+            repository,
+            reference,
+            configured_in,
             api_version: resource::text_of(tree, node, "apiVersion").to_string(),
             kind: resource::text_of(tree, node, "kind").to_string(),
             name: text("name"),
@@ -94,14 +126,16 @@ impl Origin {
     }
 }
 
-/// The `path` of an annotation's text.
-fn path_of(text: &str) -> String {
+/// Fields of an annotation's text; empty where they are not there.
+fn parts<const N: usize>(text: &str, names: [&str; N]) -> [String; N] {
     let mut tree = Tree::default();
     let parsed = yaml::parse_one(&mut tree, text).ok().flatten();
-    let path = parsed
-        .and_then(|id| tree.field(id, "path"))
-        .map(|(_, value)| tree.value(Some(value)));
-    path.map(|path| path.to_string()).unwrap_or_default()
+    names.map(|name| {
+        let value = parsed.and_then(|id| tree.field(id, name));
+        value.map_or_else(String::new, |(_, value)| {
+            tree.value(Some(value)).to_string()
+        })
+    })
 }
 
 /// Joins two paths; unlike a loader this may lead out of the first.
