@@ -135,6 +135,14 @@ pub enum FetchError {
         #[source]
         source: Cause,
     },
+    /// An address of the host is one that may not be connected to.
+    #[error("{location} leads to {address}, inside a network that is closed to it")]
+    Address {
+        /// The file.
+        location: Location,
+        /// The address.
+        address: std::net::IpAddr,
+    },
     /// The server's certificate is not trusted.
     #[error("failed to trust the certificate of {location}")]
     Certificate {
@@ -230,6 +238,8 @@ impl FetchError {
             Self::Redirect { .. } => {
                 operation(Retry::OnChange).hint("write the place it leads to into `spec.url`, if you trust it")
             }
+            Self::Address { .. } => operation(Retry::OnChange)
+                .hint("name a public host, or start with `--allow-private-networks`"),
             Self::Certificate { .. } => operation(Retry::Backoff)
                 .hint("put the authority's certificate as `ca.crt` into the secret of `spec.secretRef`"),
             Self::Timeout { .. } => operation(Retry::Backoff).hint("raise `spec.timeout`"),

@@ -19,6 +19,7 @@ mod session;
 mod store;
 mod transport;
 mod tree;
+mod web;
 
 pub use archive::{Archive, write_archive};
 pub use artifact::{Artifact, Fetched};
@@ -30,3 +31,4 @@ pub use location::{Location, LocationError};
 pub use request::{ClientCertificate, Credentials, GitRequest, Proxy, Reference};
 pub use secret::Secret;
 pub use tree::{DirTree, GitTree, TreeProblem};
+pub use web::{FileAnswer, FileRequest, read_file};

@@ -94,6 +94,19 @@ impl Location {
         }
     }
 
+    /// Parses the URL of a file on the web, which may have a query.
+    ///
+    /// # Errors
+    /// See [`LocationError`].
+    pub fn of_file(text: &str) -> Result<Self, LocationError> {
+        let mut url = Url::parse(text).map_err(|error| LocationError::Syntax(error.to_string()))?;
+        url.set_fragment(None);
+        match url.scheme() {
+            "http" | "https" => web(url),
+            other => Err(LocationError::Scheme(other.to_owned())),
+        }
+    }
+
     pub(crate) fn kind(&self) -> &Kind {
         &self.0.kind
     }
@@ -125,6 +138,12 @@ impl Location {
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0.kind {
+            // The query of a file may hold a token.
+            Kind::Http(url) if url.query().is_some() => {
+                let mut url = url.clone();
+                url.set_query(None);
+                write!(f, "{url}")
+            }
             Kind::Http(url) => write!(f, "{url}"),
             Kind::Ssh {
                 host,
@@ -151,10 +170,14 @@ fn is_scp(text: &str) -> bool {
     })
 }
 
-fn http(mut url: Url) -> Result<Location, LocationError> {
+fn http(url: Url) -> Result<Location, LocationError> {
     if url.query().is_some() || url.fragment().is_some() {
         return Err(LocationError::Query);
     }
+    web(url)
+}
+
+fn web(mut url: Url) -> Result<Location, LocationError> {
     if url.host_str().is_none_or(str::is_empty) {
         return Err(LocationError::Host);
     }
@@ -258,6 +281,17 @@ mod tests {
         assert_eq!(location.user(), Some("me"));
         assert_eq!(location.password().unwrap().expose(), "p@ss");
         assert!(!format!("{location:?}").contains("p@ss"));
+    }
+
+    #[test]
+    fn the_query_of_a_file_is_kept_and_never_shown() {
+        let location = Location::of_file("https://me:x@example.com/a.yaml?token=y#z").unwrap();
+        assert_eq!(location.to_string(), "https://example.com/a.yaml");
+        let Kind::Http(url) = location.kind() else {
+            panic!("{location}")
+        };
+        assert_eq!(url.as_str(), "https://example.com/a.yaml?token=y");
+        assert!(Location::of_file("ssh://host/a").is_err());
     }
 
     #[test]

@@ -22,12 +22,13 @@ use url::Url;
 
 use self::exchange::{Body, Call, Exchange, Headers, PostBody};
 use self::send::{SUFFIX, Sender};
+pub(crate) use self::send::{has_same_origin, is_redirect, problem_of};
 use super::{Meter, tls};
 use crate::{Credentials, FetchError, GitRequest, Secret};
 
 const ADVERTISEMENT: &str = "application/x-git-upload-pack-advertisement";
 /// Some hosts serve only clients whose name starts like this.
-const USER_AGENT: &str = concat!("git/2.0 (bulkhead/", env!("CARGO_PKG_VERSION"), ")");
+pub(crate) const USER_AGENT: &str = concat!("git/2.0 (bulkhead/", env!("CARGO_PKG_VERSION"), ")");
 
 /// Prepares to talk to `url`; nothing is sent yet.
 pub(crate) fn connect(

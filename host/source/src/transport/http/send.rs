@@ -11,8 +11,8 @@ use reqwest::{Method, Response, StatusCode};
 use url::Url;
 
 use super::exchange::Call;
-use crate::FetchError;
 use crate::transport::Meter;
+use crate::{FetchError, Location};
 
 pub(super) const SUFFIX: &str = "/info/refs";
 
@@ -170,21 +170,25 @@ impl Sender {
     }
 
     pub(super) fn broken(&self, error: reqwest::Error) -> FetchError {
-        let location = self.meter.location.clone();
-        let error = error.without_url();
-        let source = Box::new(error);
-        if certificate_problem(source.as_ref()) {
-            return FetchError::Certificate { location, source };
-        }
-        FetchError::Unreachable { location, source }
+        problem_of(&self.meter.location, error)
     }
 }
 
-fn is_redirect(status: StatusCode) -> bool {
+/// Says what a failed request means.
+pub(crate) fn problem_of(location: &Location, error: reqwest::Error) -> FetchError {
+    let location = location.clone();
+    let source = Box::new(error.without_url());
+    if certificate_problem(source.as_ref()) {
+        return FetchError::Certificate { location, source };
+    }
+    FetchError::Unreachable { location, source }
+}
+
+pub(crate) fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
-fn has_same_origin(one: &Url, other: &Url) -> bool {
+pub(crate) fn has_same_origin(one: &Url, other: &Url) -> bool {
     one.scheme() == other.scheme()
         && one.host_str() == other.host_str()
         && one.port_or_known_default() == other.port_or_known_default()
