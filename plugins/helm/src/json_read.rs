@@ -51,7 +51,9 @@ fn invalid(c: char, context: &str) -> String {
         '\'' => "'\\''".to_owned(),
         '"' => "'\"'".to_owned(),
         c => {
-            let quoted = quote::quote(&c.to_string());
+            // Go names the first byte.
+            let first = c.encode_utf8(&mut [0; 4]).as_bytes()[0];
+            let quoted = quote::quote(&char::from(first).to_string());
             format!("'{}'", quoted.trim_matches('"'))
         }
     };

@@ -108,6 +108,10 @@ impl Object for ChartFiles {
         !self.files.is_empty()
     }
 
+    fn is_stringer(&self) -> bool {
+        false
+    }
+
     fn print(&self) -> String {
         let entry = |(name, data): (&String, &Rc<[u8]>)| {
             format!(
@@ -190,8 +194,20 @@ impl Object for Struct {
     fn shown(&self) -> String {
         match self.type_name {
             "common.KubeVersion" => self.text.clone(),
-            _ => self.print(),
+            _ => self.print().trim_start_matches('&').to_owned(),
         }
+    }
+
+    fn is_stringer(&self) -> bool {
+        false
+    }
+
+    fn parts(&self) -> Option<Vec<(&'static str, Value)>> {
+        let mut parts = self.fields.clone();
+        if self.type_name == "common.KubeVersion" {
+            parts.insert(1, ("normalizedVersion", self.text.as_str().into()));
+        }
+        Some(parts)
     }
 
     fn plain(&self) -> Plain {
@@ -243,6 +259,10 @@ impl Object for VersionSet {
 
     fn truth(&self) -> bool {
         !self.0.is_empty()
+    }
+
+    fn is_stringer(&self) -> bool {
+        false
     }
 
     fn print(&self) -> String {
@@ -340,6 +360,8 @@ pub(crate) fn capabilities(kube: &KubeVersion, api_versions: &[String]) -> Value
         ]),
         text: format!("{{{HELM_VERSION}   {GO_VERSION} {CLIENT_VERSION}}}"),
     });
+    let parts = [&kube_version, &versions, &helm_version].map(bulkhead_template::format::text);
+    let text = format!("&{{{}}}", parts.join(" "));
     let fields = vec![
         ("KubeVersion", kube_version),
         ("APIVersions", versions),
@@ -350,7 +372,7 @@ pub(crate) fn capabilities(kube: &KubeVersion, api_versions: &[String]) -> Value
         kind: "ptr",
         fields,
         json: None,
-        text: "&{}".to_owned(),
+        text,
     })
 }
 

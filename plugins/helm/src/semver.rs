@@ -57,6 +57,39 @@ impl Version {
         Ok(version)
     }
 
+    /// The same with another pre-release or other metadata.
+    pub(crate) fn with(&self, is_pre: bool, text: &str) -> Result<Self, String> {
+        let is_good = |part: &str| {
+            !part.is_empty()
+                && part
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        };
+        for part in text.split('.').filter(|_| !text.is_empty()) {
+            let is_number = part.bytes().all(|byte| byte.is_ascii_digit());
+            if is_pre && is_number && part.len() > 1 && part.starts_with('0') {
+                return Err("version segment starts with 0".to_owned());
+            }
+            if !is_good(part) {
+                let what = if is_pre { "prerelease" } else { "metadata" };
+                return Err(format!("invalid {what} string"));
+            }
+        }
+        let mut made = self.clone();
+        if is_pre {
+            text.clone_into(&mut made.pre);
+        } else {
+            text.clone_into(&mut made.metadata);
+        }
+        let prefix = if self.original.starts_with('v') {
+            "v"
+        } else {
+            ""
+        };
+        made.original = format!("{prefix}{made}");
+        Ok(made)
+    }
+
     /// Orders by precedence; metadata does not count.
     pub(crate) fn compare(&self, other: &Self) -> Ordering {
         let numbers = |v: &Self| (v.major, v.minor, v.patch);

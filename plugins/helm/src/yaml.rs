@@ -1,7 +1,7 @@
 //! YAML to values and back, through sigs.k8s.io/yaml's rules: numbers come in as floats, as Helm 4.3
 //! has them, and go out by way of JSON.
 
-use bulkhead_template::{Entries, Plain, Value, bytes};
+use bulkhead_template::{Entries, IntType, Plain, Value, bytes, format};
 use bulkhead_yaml as yaml;
 use bulkhead_yaml::{EmitOptions, Limits, sigs};
 
@@ -137,6 +137,9 @@ fn to_yaml(value: &Value, is_json: bool, depth: usize) -> Result<yaml::Value, St
     Ok(match value {
         Value::Invalid | Value::Nil => yaml::Value::Null,
         Value::Bool(value) => yaml::Value::Bool(*value),
+        Value::Int(_, IntType::Named("time.Duration", _)) if !is_json => {
+            yaml::Value::String(format::text(value))
+        }
         Value::Int(number, kind) if kind.is_signed() => yaml::Value::Int(*number),
         Value::Int(number, _) => yaml::Value::Uint(*number as u64),
         Value::Float(number) => yaml::Value::Float(*number),

@@ -122,7 +122,11 @@ impl<'t> Frame<'t, '_, '_> {
                 (Some(number), _) => int(number, IntType::Int64),
                 _ => self.error(expected("integer")),
             },
-            (Param::Int | Param::Int64, _) => self.error(expected("integer")),
+            (Param::Named(name), WordKind::Number(number)) => match number.int {
+                Some(number) => int(number, IntType::Named(name, true)),
+                None => self.error(expected("integer")),
+            },
+            (Param::Int | Param::Int64 | Param::Named(_), _) => self.error(expected("integer")),
             (Param::Uint32, WordKind::Number(number)) => match number.uint {
                 Some(number) => int(number as i64, IntType::Uint32),
                 None => self.error(expected("unsigned integer")),

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 /// Deepest nesting that is printed.
-pub const MAX_DEPTH: usize = 1_000;
+pub(crate) const MAX_DEPTH: usize = 1_000;
 
 /// Most lists and maps that are printed as one value.
 const MAX_NODES: usize = 4_000_000;
@@ -21,6 +21,11 @@ thread_local! {
 pub(crate) struct Level(());
 
 impl Level {
+    /// Tells how many levels there are.
+    pub(crate) fn count() -> usize {
+        DEPTH.get()
+    }
+
     /// Goes one level deeper; `None` where the walk has to turn back.
     pub(crate) fn enter(written: usize) -> Option<Self> {
         let depth = DEPTH.get();

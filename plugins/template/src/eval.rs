@@ -6,7 +6,7 @@ use crate::ast::{Command, Pipe, Word, WordKind};
 use crate::exec::{Dot, Frame, MissingKey, Variable, Walked};
 use crate::func::Param;
 use crate::quote::quote;
-use crate::value::{Map, Value};
+use crate::value::{IntType, Map, Value};
 
 impl<'t> Frame<'t, '_, '_> {
     pub(crate) fn pipeline(&mut self, dot: &Dot, pipe: &'t Pipe) -> Walked<Value> {
@@ -173,12 +173,12 @@ impl<'t> Frame<'t, '_, '_> {
                 Ok(Dot::concrete(Value::Invalid))
             }
             Value::Nil => self.error(format!("nil pointer evaluating interface {{}}.{name}")),
+            Value::Int(_, IntType::Named(kind, _)) => match self.run.method(kind, name) {
+                Some(method) => self.map_method(dot, receiver, name, method, arguments, last),
+                None => self.no_field(name, receiver),
+            },
             Value::Map(map) => {
-                let methods = self.run.map_methods;
-                let method = methods
-                    .iter()
-                    .find(|(kind, known, _)| *known == name && *kind == map.type_name);
-                if let Some((_, _, method)) = method {
+                if let Some(method) = self.run.method(map.type_name, name) {
                     return self.map_method(dot, receiver, name, method, arguments, last);
                 }
                 if has_arguments {
@@ -279,6 +279,9 @@ impl<'t> Frame<'t, '_, '_> {
             return self.error(format!(
                 "wrong number of args for {name}: want {want} got {given}"
             ));
+        }
+        if let Some(told) = object.bad_signature(name) {
+            return self.error(told);
         }
         let mut values = Vec::with_capacity(given);
         for (argument, param) in arguments.iter().zip(params) {

@@ -66,7 +66,8 @@ pub struct Run<'a> {
     pub limits: Limits,
     /// Whatever the functions of the caller need to know.
     pub context: &'a dyn Any,
-    /// Methods of named map types: type, name, what it does. The map is the first argument.
+    /// Methods of named types of maps and integers: type, name, what it does. The value is the first
+    /// argument.
     pub map_methods: &'a [(&'static str, &'static str, Function)],
     pub(crate) depth: usize,
     steps: u64,
@@ -143,6 +144,15 @@ impl<'a> Run<'a> {
         let walked = frame.walk_list(&dot, &tree.root, out);
         self.depth -= 1;
         walked
+    }
+
+    pub(crate) fn method(&self, kind: &str, name: &str) -> Option<&'a Function> {
+        let is_it =
+            |(known, method, _): &&(&str, &str, Function)| *known == kind && *method == name;
+        self.map_methods
+            .iter()
+            .find(is_it)
+            .map(|(_, _, function)| function)
     }
 
     /// Counts one step against the limit; functions that loop call it too.

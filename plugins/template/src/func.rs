@@ -30,6 +30,8 @@ pub enum Param {
     List,
     /// `map[string]interface {}`.
     Map,
+    /// An integer of a named type: `time.Duration`.
+    Named(&'static str),
     /// A struct, by the name of its Go type: `time.Time`.
     Object(&'static str),
 }
@@ -48,7 +50,7 @@ impl Param {
             Self::Bool => "bool",
             Self::List => "[]interface {}",
             Self::Map => "map[string]interface {}",
-            Self::Object(name) => name,
+            Self::Object(name) | Self::Named(name) => name,
         }
     }
 
@@ -66,6 +68,7 @@ impl Param {
             (Self::Int | Self::Int64 | Self::Uint32, Value::Int(_, kind)) => {
                 kind.name() == self.name()
             }
+            (Self::Named(name), Value::Int(_, kind)) => kind.name() == name,
             (Self::List, Value::List(list)) => list.element == crate::value::ANY,
             (Self::Object(name), Value::Object(object)) => object.type_name() == name,
             (Self::Map, Value::Map(map)) => {

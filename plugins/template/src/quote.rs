@@ -82,13 +82,15 @@ pub(crate) fn unquote(text: &str) -> Option<String> {
             while !rest.is_empty() {
                 let (unit, after) = unquote_char(rest, quote)?;
                 match unit {
-                    Unit::Char(c) => bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+                    Unit::Char(c) => match crate::bytes::stands_for(c) {
+                        Some(byte) => bytes.push(byte),
+                        None => bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+                    },
                     Unit::Byte(byte) => bytes.push(byte),
                 }
                 rest = after;
             }
-            // Bytes that are not UTF-8 become the replacement character: our texts are UTF-8.
-            Some(String::from_utf8_lossy(&bytes).into_owned())
+            Some(crate::bytes::to_text(&bytes).into_owned())
         }
         _ => None,
     }

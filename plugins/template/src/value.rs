@@ -64,7 +64,7 @@ impl IntType {
     /// Returns Go's name of the kind (`reflect.Kind`).
     pub fn kind(self) -> &'static str {
         match self {
-            Self::Int => "int",
+            Self::Int | Self::Named("time.Month" | "time.Weekday", _) => "int",
             Self::Int32 => "int32",
             Self::Int64 | Self::Named(_, true) => "int64",
             Self::Uint8 => "uint8",
@@ -133,6 +133,13 @@ pub trait Object: std::fmt::Debug {
         Err(format!("{name} is not a method"))
     }
 
+    /// Tells why a method cannot be called from a template at all, which Go says of methods with
+    /// several results.
+    fn bad_signature(&self, name: &str) -> Option<String> {
+        let _ = name;
+        None
+    }
+
     /// Returns the entries to range over, for what is a map underneath.
     fn entries(&self) -> Option<Vec<(Value, Value)>> {
         None
@@ -149,8 +156,24 @@ pub trait Object: std::fmt::Debug {
     /// Writes it as `%v` does.
     fn print(&self) -> String;
 
-    /// Writes it as an action does: as `%v`, or by a method `String` of its pointer.
+    /// Writes it as an action does; what a pointer points at, not that it is one.
     fn shown(&self) -> String {
+        let text = self.print();
+        text.strip_prefix('&').map(str::to_owned).unwrap_or(text)
+    }
+
+    /// Tells whether its type has a say in how it prints, as Go's `Stringer`s have.
+    fn is_stringer(&self) -> bool {
+        true
+    }
+
+    /// Returns the fields of a struct, those of its own only included, as `%+v` names them.
+    fn parts(&self) -> Option<Vec<(&'static str, Value)>> {
+        None
+    }
+
+    /// Writes it as `%#v` does.
+    fn go_syntax(&self) -> String {
         self.print()
     }
 

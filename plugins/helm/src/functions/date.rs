@@ -7,7 +7,7 @@ use bulkhead_template::{
 };
 
 use super::{Answer, context, text_of};
-use crate::time::{self, SECOND, Time, ZERO};
+use crate::time::{self, Place, SECOND, Time};
 
 const S: Param = Param::String;
 const A: Param = Param::Any;
@@ -18,32 +18,28 @@ pub(super) const TABLE: &[(&str, Function)] = &[
     ("ago", fixed(&[A], ago)),
     (
         "date",
-        fixed(&[S, A], |run, a| {
-            Ok(moment(run, &a[1])?.format(text_of(&a[0])).into())
-        }),
+        fixed(&[S, A], |run, a| shown(run, text_of(&a[0]), &a[1], "Local")),
     ),
     (
         "dateInZone",
         fixed(&[S, A, S], |run, a| {
-            Ok(moment(run, &a[1])?.format(text_of(&a[0])).into())
+            shown(run, text_of(&a[0]), &a[1], text_of(&a[2]))
         }),
     ),
     (
         "date_in_zone",
         fixed(&[S, A, S], |run, a| {
-            Ok(moment(run, &a[1])?.format(text_of(&a[0])).into())
+            shown(run, text_of(&a[0]), &a[1], text_of(&a[2]))
         }),
     ),
     (
         "htmlDate",
-        fixed(&[A], |run, a| {
-            Ok(moment(run, &a[0])?.format("2006-01-02").into())
-        }),
+        fixed(&[A], |run, a| shown(run, "2006-01-02", &a[0], "Local")),
     ),
     (
         "htmlDateInZone",
         fixed(&[A, S], |run, a| {
-            Ok(moment(run, &a[0])?.format("2006-01-02").into())
+            shown(run, "2006-01-02", &a[0], text_of(&a[1]))
         }),
     ),
     (
@@ -64,7 +60,7 @@ pub(super) const TABLE: &[(&str, Function)] = &[
         "toDate",
         fixed(&[S, S], |_, a| {
             Ok(object(
-                time::parse(text_of(&a[0]), text_of(&a[1])).unwrap_or(ZERO),
+                time::parse(text_of(&a[0]), text_of(&a[1])).unwrap_or_else(|_| Time::zero()),
             ))
         }),
     ),
@@ -77,14 +73,14 @@ pub(super) const TABLE: &[(&str, Function)] = &[
     (
         "unixEpoch",
         fixed(&[T], |_, a| {
-            Ok(time_of(&a[0]).map_or(0, Time::unix).to_string().into())
+            Ok(Time::of(&a[0]).map_or(0, Time::unix).to_string().into())
         }),
     ),
     (
         "duration",
         fixed(&[A], |_, a| {
             let seconds = match &a[0] {
-                Value::String(text) => text.parse().unwrap_or(0),
+                Value::String(text) => whole_seconds(text),
                 Value::Int(seconds, IntType::Int64) => *seconds,
                 _ => 0,
             };
@@ -136,33 +132,27 @@ pub(super) const TABLE: &[(&str, Function)] = &[
     ),
     (
         "durationTruncateTo",
-        fixed(&[A, A], |_, a| {
-            Ok(to_multiple(a, |length, unit| {
-                if unit <= 0 {
-                    length
-                } else {
-                    length - length % unit
-                }
-            }))
-        }),
+        fixed(&[A, A], |_, a| Ok(to_multiple(a, truncate))),
     ),
 ];
+
+/// `strconv.ParseInt` with its error swallowed: what is too large becomes the largest.
+fn whole_seconds(text: &str) -> i64 {
+    super::math::atoi(text)
+}
 
 fn object(time: Time) -> Value {
     Value::Object(Rc::new(time))
 }
 
 fn now(run: &Run<'_>) -> Result<Time, bulkhead_template::Error> {
-    Ok(Time {
-        nanoseconds: context(run)?.now,
-    })
+    Ok(Time::new(context(run)?.now).in_place(Place::Local))
 }
 
-fn time_of(value: &Value) -> Option<Time> {
-    match value {
-        Value::Object(object) => object.as_any().downcast_ref::<Time>().copied(),
-        _ => None,
-    }
+/// Writes a moment as clocks show it somewhere.
+fn shown(run: &Run<'_>, layout: &str, value: &Value, zone: &str) -> Answer {
+    let time = moment(run, value)?.in_place(Place::load(zone));
+    Ok(time.format(layout).into())
 }
 
 /// What Sprig takes for a moment; anything else is now.
@@ -171,8 +161,8 @@ fn moment(run: &Run<'_>, value: &Value) -> Result<Time, bulkhead_template::Error
         Value::Int(seconds, IntType::Int | IntType::Int64 | IntType::Int32) => {
             Ok(Time::from_unix(*seconds))
         }
-        value => match time_of(value) {
-            Some(time) => Ok(time),
+        value => match Time::of(value) {
+            Some(time) => Ok(time.clone()),
             None => now(run),
         },
     }
@@ -186,17 +176,15 @@ fn ago(run: &mut Run<'_>, args: &[Value]) -> Answer {
 
 fn modified(args: &[Value]) -> Result<Value, String> {
     let by = parse(text_of(&args[0]))?;
-    let time = time_of(&args[1]).unwrap_or(ZERO);
-    Ok(object(Time {
-        nanoseconds: time.nanoseconds + i128::from(by),
-    }))
+    let time = Time::of(&args[1]).cloned().unwrap_or_else(Time::zero);
+    Ok(object(time.plus(i128::from(by))))
 }
 
 fn duration_round(run: &mut Run<'_>, args: &[Value]) -> Answer {
     let length = match &args[0] {
         Value::String(text) => parse(text).unwrap_or(0),
         Value::Int(length, IntType::Int64) => *length,
-        value => match time_of(value) {
+        value => match Time::of(value) {
             Some(time) => {
                 i64::try_from(now(run)?.nanoseconds - time.nanoseconds).unwrap_or(i64::MAX)
             }
@@ -221,7 +209,7 @@ fn duration_round(run: &mut Run<'_>, args: &[Value]) -> Answer {
     Ok("0s".into())
 }
 
-fn duration_value(length: i64) -> Value {
+pub(super) fn duration_value(length: i64) -> Value {
     Value::Int(length, IntType::Named("time.Duration", true))
 }
 
@@ -340,7 +328,7 @@ fn seconds(value: &Value) -> f64 {
 }
 
 /// As Go's Seconds, Minutes and Hours count: whole units, then the rest.
-fn in_unit(value: &Value, unit_seconds: i64) -> f64 {
+pub(super) fn in_unit(value: &Value, unit_seconds: i64) -> f64 {
     let unit = unit_seconds * SECOND as i64;
     let length = as_duration(value).unwrap_or(0);
     (length / unit) as f64 + (length % unit) as f64 / unit as f64
@@ -350,8 +338,17 @@ fn whole(value: &Value, unit: i64) -> Value {
     Value::Int(as_duration(value).unwrap_or(0) / unit, IntType::Int64)
 }
 
+/// `Duration.Truncate`.
+pub(super) fn truncate(length: i64, unit: i64) -> i64 {
+    if unit <= 0 {
+        length
+    } else {
+        length - length % unit
+    }
+}
+
 /// `Duration.Round`: halves go away from zero.
-fn round(length: i64, unit: i64) -> i64 {
+pub(super) fn round(length: i64, unit: i64) -> i64 {
     if unit <= 0 {
         return length;
     }

@@ -93,64 +93,12 @@ pub(super) const TABLE: &[(&str, Function)] = &[
         "mustMergeOverwrite",
         variadic(&[M], M, |_, a| merge_all(a, true)),
     ),
-    ("deepCopy", fixed(&[A], |_, a| Ok(deep_copy(&a[0])))),
-    ("mustDeepCopy", fixed(&[A], |_, a| Ok(deep_copy(&a[0])))),
+    ("deepCopy", fixed(&[A], copy)),
+    ("mustDeepCopy", fixed(&[A], copy)),
     ("dig", variadic(&[], A, dig)),
 ];
 
-/// The methods of `common.Values`, which `.Values` has.
-pub(crate) const VALUES_METHODS: &[(&str, &str, Function)] = &[
-    (VALUES, "AsMap", fixed(&[M], |_, a| Ok(typed(&a[0])))),
-    (
-        VALUES,
-        "YAML",
-        fixed(&[M], |_, a| Ok(crate::yaml::write(&a[0])?.into())),
-    ),
-    (
-        VALUES,
-        "Table",
-        fixed(&[M, S], |_, a| {
-            let path = text_of(&a[1]);
-            let mut found = a[0].clone();
-            for name in path.split('.') {
-                found = match entry(&found, name) {
-                    Some(Value::Map(map)) => Value::Map(Map {
-                        type_name: VALUES,
-                        ..map
-                    }),
-                    _ => return Err(format!("{name:?} is not a table").into()),
-                };
-            }
-            Ok(found)
-        }),
-    ),
-    (
-        VALUES,
-        "PathValue",
-        fixed(&[M, S], |_, a| {
-            let path = text_of(&a[1]);
-            if path.is_empty() {
-                return Err("YAML path cannot be empty".into());
-            }
-            let (tables, key) = path
-                .rsplit_once('.')
-                .map_or(("", path), |(tables, key)| (tables, key));
-            let mut found = Some(a[0].clone());
-            for name in tables.split('.').filter(|name| !name.is_empty()) {
-                found = found.and_then(|map| entry(&map, name));
-            }
-            let found = found.and_then(|map| entry(&map, key));
-            match found {
-                Some(value) if !matches!(value, Value::Map(_)) => Ok(value),
-                _ => Err(format!("{key:?} is not a value").into()),
-            }
-        }),
-    ),
-];
-
-const VALUES: &str = "common.Values";
-
-fn entry(map: &Value, key: &str) -> Option<Value> {
+pub(super) fn entry(map: &Value, key: &str) -> Option<Value> {
     match map {
         Value::Map(map) => map.entries.borrow().get(key).cloned(),
         _ => None,
@@ -170,7 +118,7 @@ fn entries(map: &Value) -> Vec<(Rc<str>, Value)> {
 }
 
 /// The same map as a plain one: a parameter's type, not the argument's, is that of the result.
-fn typed(map: &Value) -> Value {
+pub(super) fn typed(map: &Value) -> Value {
     match map {
         Value::Map(map) => Value::Map(Map {
             type_name: ANY_MAP,
@@ -178,6 +126,14 @@ fn typed(map: &Value) -> Value {
         }),
         other => other.clone(),
     }
+}
+
+fn copy(_: &mut Run<'_>, args: &[Value]) -> Answer {
+    if args[0].is_nil() {
+        return Err("reflect: call of reflect.Value.Type on zero Value".into());
+    }
+    // The fields of a version are its own: they are left out of a copy.
+    Ok(super::url::without_fields(&args[0]).unwrap_or_else(|| deep_copy(&args[0])))
 }
 
 fn dict(_: &mut Run<'_>, args: &[Value]) -> Answer {
@@ -215,15 +171,17 @@ fn holds(value: &Value, map: &Map, depth: usize) -> bool {
 }
 
 fn merge_all(args: &[Value], overwrite: bool) -> Answer {
-    let Value::Map(dest) = &args[0] else {
-        return Ok(args[0].clone());
+    let made = Value::map(Entries::new());
+    let target = if args[0].is_nil() { &made } else { &args[0] };
+    let Value::Map(dest) = target else {
+        return Ok(target.clone());
     };
     for source in &args[1..] {
         if let Value::Map(source) = source {
             merge(dest, source, overwrite, 0)?;
         }
     }
-    Ok(typed(&args[0]))
+    Ok(typed(target))
 }
 
 /// mergo's merge, with its ways of telling what is empty.

@@ -226,18 +226,27 @@ fn chunk(_: &mut Run<'_>, args: &[Value]) -> Answer {
     }
     let list = elements(&args[1])
         .ok_or_else(|| Error::from(format!("Cannot chunk type {}", args[1].kind())))?;
-    let size = usize::try_from(int_of(&args[0])).unwrap_or(0);
-    if size == 0 {
-        return Err("runtime error: makeslice: len out of range".into());
-    }
+    let size = match int_of(&args[0]) {
+        size if size > 0 => usize::try_from(size).unwrap_or(usize::MAX),
+        // Go counts the chunks with floats: of a negative size there is one, none or too few.
+        size if size < -1 && list.len() == 1 => 1,
+        size if list.len() > 1 && (list.len() as u64 - 1) <= size.unsigned_abs() => {
+            return Ok(lists(Vec::new()));
+        }
+        _ => return Err("runtime error: makeslice: len out of range".into()),
+    };
     let chunks = list
         .chunks(size)
         .map(|chunk| Value::list(chunk.to_vec()))
         .collect::<Vec<_>>();
-    Ok(Value::List(List {
-        items: chunks.into(),
+    Ok(lists(chunks))
+}
+
+fn lists(items: Vec<Value>) -> Value {
+    Value::List(List {
+        items: items.into(),
         element: "[]interface {}",
-    }))
+    })
 }
 
 fn sort_alpha(_: &mut Run<'_>, args: &[Value]) -> Answer {

@@ -75,7 +75,7 @@ pub(super) const TABLE: &[(&str, Function)] = &[
     (
         "add1f",
         fixed(&[A], |_, a| {
-            Ok(decimals(&[a[0].clone(), Value::int(1)], Decimal::add))
+            decimals(&[a[0].clone(), Value::int(1)], |a, b| Ok(a.add(b)))
         }),
     ),
     (
@@ -84,26 +84,18 @@ pub(super) const TABLE: &[(&str, Function)] = &[
             let all: Vec<Value> = std::iter::once(Value::Float(0.0))
                 .chain(a.iter().cloned())
                 .collect();
-            Ok(decimals(&all, Decimal::add))
+            decimals(&all, |a, b| Ok(a.add(b)))
         }),
     ),
     (
         "subf",
-        variadic(&[A], A, |_, a| Ok(decimals(a, Decimal::sub))),
+        variadic(&[A], A, |_, a| decimals(a, |a, b| Ok(a.sub(b)))),
     ),
     (
         "mulf",
-        variadic(&[A], A, |_, a| Ok(decimals(a, Decimal::mul))),
+        variadic(&[A], A, |_, a| decimals(a, |a, b| Ok(a.mul(b)))),
     ),
-    (
-        "divf",
-        variadic(&[A], A, |_, a| {
-            if a[1..].iter().any(|by| to_float(by) == 0.0) {
-                return Err("decimal division by 0".into());
-            }
-            Ok(decimals(a, Decimal::div))
-        }),
-    ),
+    ("divf", variadic(&[A], A, |_, a| decimals(a, Decimal::div))),
     (
         "ceil",
         fixed(&[A], |_, a| Ok(Value::Float(to_float(&a[0]).ceil()))),
@@ -121,7 +113,7 @@ fn int64(number: i64) -> Value {
 }
 
 /// `strconv.Atoi` with its error swallowed: what is too large becomes the largest.
-fn atoi(text: &str) -> i64 {
+pub(super) fn atoi(text: &str) -> i64 {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return 0;
@@ -167,9 +159,18 @@ fn folded(args: &[Value], operation: fn(f64, f64) -> f64) -> Value {
     Value::Float(numbers.reduce(operation).unwrap_or(0.0))
 }
 
-fn decimals(args: &[Value], operation: fn(Decimal, Decimal) -> Decimal) -> Value {
-    let numbers = args.iter().map(|arg| Decimal::from_float(to_float(arg)));
-    Value::Float(numbers.reduce(operation).map_or(0.0, Decimal::to_float))
+type Operation = fn(&Decimal, &Decimal) -> Result<Decimal, &'static str>;
+
+fn decimals(args: &[Value], operation: Operation) -> Answer {
+    let mut numbers = args.iter().map(|arg| Decimal::from_float(to_float(arg)));
+    let Some(first) = numbers.next() else {
+        return Ok(Value::Float(0.0));
+    };
+    let mut result = first?;
+    for number in numbers {
+        result = operation(&result, &number?)?;
+    }
+    Ok(Value::Float(result.to_float()))
 }
 
 fn round(_: &mut Run<'_>, args: &[Value]) -> Answer {

@@ -9,6 +9,7 @@ mod helm;
 mod keys;
 mod list;
 mod math;
+mod methods;
 mod regex;
 mod text;
 mod toml;
@@ -25,8 +26,8 @@ use crate::random::Random;
 
 pub(crate) use self::regex::compile;
 pub use data::Lookup;
-pub(crate) use dict::VALUES_METHODS;
 pub(crate) use helm::{WARN_END, WARN_START, without_no_value};
+pub(crate) use methods::VALUES_METHODS;
 
 type Answer = Result<Value, Error>;
 
@@ -40,7 +41,7 @@ pub(crate) struct Context {
     pub(crate) lookup: Option<Lookup>,
     /// What no message may show; `lookup` adds to it.
     pub(crate) secrets: std::rc::Rc<crate::secrets::Secrets>,
-    pub(crate) patterns: RefCell<HashMap<String, Result<::regex::Regex, String>>>,
+    pub(crate) patterns: RefCell<HashMap<String, Result<self::regex::Expression, String>>>,
 }
 
 /// Finds the context of a run.

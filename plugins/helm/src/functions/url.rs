@@ -24,9 +24,8 @@ pub(super) const TABLE: &[(&str, Function)] = &[
     (
         "semver",
         fixed(&[S], |_, a| {
-            Ok(Value::Object(Rc::new(Semver(Version::parse(text_of(
-                &a[0],
-            ))?))))
+            let version = Version::parse(text_of(&a[0]))?;
+            Ok(Value::Object(Rc::new(Semver(version, Form::Pointer))))
         }),
     ),
     (
@@ -61,6 +60,14 @@ enum Part {
 }
 
 fn unescape(text: &str, part: Part) -> Result<String, String> {
+    if part == Part::Host
+        && let Some(bad) = text
+            .chars()
+            .find(|c| c.is_ascii() && *c != '%' && !is_plain(*c as u8, part))
+    {
+        let shown = quote(&bad.to_string());
+        return Err(format!("invalid character {shown} in host name"));
+    }
     if !text.contains('%') {
         return Ok(text.to_owned());
     }
@@ -89,18 +96,22 @@ fn unescape(text: &str, part: Part) -> Result<String, String> {
     Ok(bulkhead_template::bytes::to_text(&out).into_owned())
 }
 
+/// Tells whether a byte stands for itself in a part.
+fn is_plain(byte: u8, part: Part) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'-' | b'_' | b'.' | b'~')
+        || match part {
+            Part::Path => b"$&+/:=@,;".contains(&byte),
+            Part::User => b"$&+=,;".contains(&byte),
+            Part::Host => b"!$&'()*+,;=:[]<>\"".contains(&byte),
+            Part::Fragment => b"$&+,/:;=?@!()*".contains(&byte),
+        }
+}
+
 fn escape(text: &str, part: Part) -> String {
     let mut out = String::new();
     for byte in bulkhead_template::bytes::of(text).iter() {
-        let is_plain = byte.is_ascii_alphanumeric()
-            || matches!(byte, b'-' | b'_' | b'.' | b'~')
-            || match part {
-                Part::Path => b"$&+/:=@,;".contains(byte),
-                Part::User => b"$&+=,;".contains(byte),
-                Part::Host => b"!$&'()*+,;=:[]<>\"".contains(byte),
-                Part::Fragment => b"$&+,/:;=?@!()*".contains(byte),
-            };
-        if is_plain {
+        if is_plain(*byte, part) {
             out.push(char::from(*byte));
         } else {
             out.push_str(&format!("%{byte:02X}"));
@@ -195,15 +206,6 @@ impl Url {
                 .is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()));
         if !is_port {
             return Err(format!("invalid port {} after host", quote(port)));
-        }
-        if let Some(bad) = host
-            .chars()
-            .find(|c| matches!(c, ' ' | '<' | '>' | '"') && *c == ' ')
-        {
-            return Err(format!(
-                "invalid character {} in host name",
-                quote(&bad.to_string())
-            ));
         }
         self.host = unescape(host, Part::Host)?;
         Ok(())
@@ -323,15 +325,42 @@ fn join(_: &mut Run<'_>, args: &[Value]) -> Answer {
 
 /// What `semver` gives.
 #[derive(Debug)]
-struct Semver(Version);
+struct Semver(Version, Form);
+
+/// Whether Go holds a version by a pointer: only then has it all methods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Pointer,
+    Value,
+}
+
+/// What is left of a version when only its type is copied; `None` for other values.
+pub(super) fn without_fields(value: &Value) -> Option<Value> {
+    let Value::Object(object) = value else {
+        return None;
+    };
+    let version = object.as_any().downcast_ref::<Semver>()?;
+    let zero = Version::parse("0.0.0").ok()?;
+    let original = String::new();
+    Some(Value::Object(Rc::new(Semver(
+        Version { original, ..zero },
+        version.1,
+    ))))
+}
 
 impl Object for Semver {
     fn type_name(&self) -> &str {
-        "*semver.Version"
+        match self.1 {
+            Form::Pointer => "*semver.Version",
+            Form::Value => "semver.Version",
+        }
     }
 
     fn kind(&self) -> &str {
-        "ptr"
+        match self.1 {
+            Form::Pointer => "ptr",
+            Form::Value => "struct",
+        }
     }
 
     fn field(&self, _: &str) -> Option<Value> {
@@ -340,8 +369,11 @@ impl Object for Semver {
 
     fn method(&self, name: &str) -> Option<&'static [Param]> {
         Some(match name {
-            "Major" | "Minor" | "Patch" | "Prerelease" | "Metadata" | "Original" | "String"
-            | "IncMajor" | "IncMinor" | "IncPatch" => &[],
+            "Major" | "Minor" | "Patch" | "Prerelease" | "Metadata" | "String" | "IncMajor"
+            | "IncMinor" | "IncPatch" | "MarshalJSON" | "MarshalText" | "Value" => &[],
+            "SetPrerelease" | "SetMetadata" => &[Param::String],
+            _ if self.1 == Form::Value => return None,
+            "Original" => &[],
             "Compare" | "Equal" | "LessThan" | "GreaterThan" | "LessThanEqual"
             | "GreaterThanEqual" => &[Param::Object("*semver.Version")],
             _ => return None,
@@ -358,15 +390,17 @@ impl Object for Semver {
                 ""
             };
             let original = format!("{prefix}{major}.{minor}.{patch}");
-            Value::Object(Rc::new(Self(Version {
+            let made = Version {
                 major,
                 minor,
                 patch,
                 pre: String::new(),
                 metadata: String::new(),
                 original,
-            })))
+            };
+            Value::Object(Rc::new(Self(made, Form::Value)))
         };
+        let text = arguments.first().and_then(Value::as_str);
         let order = || match arguments.first() {
             Some(Value::Object(other)) => match other.as_any().downcast_ref::<Self>() {
                 Some(other) => Ok(version.compare(&other.0)),
@@ -387,6 +421,12 @@ impl Object for Semver {
                 next(version.major, version.minor, version.patch + 1)
             }
             "IncPatch" => next(version.major, version.minor, version.patch),
+            "SetPrerelease" | "SetMetadata" => {
+                let made = version.with(name == "SetPrerelease", text.unwrap_or_default())?;
+                Value::Object(Rc::new(Self(made, Form::Value)))
+            }
+            "MarshalText" => Value::Bytes(version.to_string().into_bytes().into()),
+            "MarshalJSON" => Value::Bytes(format!("\"{version}\"").into_bytes().into()),
             "Compare" => Value::int(order()? as i64),
             "Equal" => order()?.is_eq().into(),
             "LessThan" => order()?.is_lt().into(),
@@ -403,6 +443,18 @@ impl Object for Semver {
 
     fn print(&self) -> String {
         self.0.to_string()
+    }
+
+    fn parts(&self) -> Option<Vec<(&'static str, Value)>> {
+        let number = |number: u64| Value::Int(number as i64, IntType::Uint64);
+        Some(vec![
+            ("major", number(self.0.major)),
+            ("minor", number(self.0.minor)),
+            ("patch", number(self.0.patch)),
+            ("pre", self.0.pre.as_str().into()),
+            ("metadata", self.0.metadata.as_str().into()),
+            ("original", self.0.original.as_str().into()),
+        ])
     }
 
     fn plain(&self) -> Plain {

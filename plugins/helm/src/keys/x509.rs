@@ -69,7 +69,7 @@ fn name(common: &str) -> Vec<u8> {
 }
 
 fn time(nanoseconds: i128) -> Vec<u8> {
-    let time = Time { nanoseconds };
+    let time = Time::new(nanoseconds);
     let year = time.civil().year;
     if (1950..2050).contains(&year) {
         der::value(0x17, time.format("060102150405Z").as_bytes())
