@@ -65,6 +65,7 @@ conformance: build ## Score the renderers, where ../shared/conformance is there
 	@bash tests/conformance.sh $(RELEASE)/bulkhead
 
 FUZZ_SECONDS ?= 1800
+PLUGINS_TARGET := $(or $(CARGO_TARGET_DIR),plugins/target)
 KUSTOMIZE ?= kustomize
 
 .PHONY: fuzz-kustomize
@@ -72,6 +73,14 @@ fuzz-kustomize: ## Compare with the real kustomize on made-up input: FUZZ_SECOND
 	cd plugins && $(CARGO) build --release --locked -p bulkhead-kustomize --example render
 	cd plugins && python3 kustomize/fuzz/fuzz.py --oracle $(KUSTOMIZE) --seconds $(FUZZ_SECONDS) \
 		--ours $(or $(CARGO_TARGET_DIR),target)/release/examples/render --keep target/differences
+
+.PHONY: fuzz-helm
+fuzz-helm: ## Compare with Helm's own engine on made-up charts: FUZZ_SECONDS=1800, needs Go
+	cd plugins && $(CARGO) build --locked -p bulkhead-helm --example fuzz-serve
+	cd plugins/helm/fuzz/oracle && go build -o $(abspath $(PLUGINS_TARGET))/helm-engine .
+	cd plugins && python3 helm/fuzz/fuzz.py --oracle $(abspath $(PLUGINS_TARGET))/helm-engine \
+		--seconds $(FUZZ_SECONDS) --ours $(abspath $(PLUGINS_TARGET))/debug/examples/fuzz-serve \
+		--keep target/differences-helm
 
 .PHONY: audit
 audit: ## Check licences, sources and duplicates of all dependencies
