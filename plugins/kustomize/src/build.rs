@@ -9,6 +9,7 @@ use crate::flux;
 use crate::kustomization::SortOptions;
 use crate::load::{Files, Loader};
 use crate::read;
+use crate::resid::{NO_NAMESPACE, ResId};
 use crate::resmap::ResMap;
 use crate::resource::{self, Map, mark};
 use crate::transform::{Transformer, label_managed_by};
@@ -119,8 +120,10 @@ fn print(world: &mut World<'_>, mut map: ResMap, metadata: &[String]) -> Outcome
     if world.options.managed_by_label || has("managedByLabel") {
         label_managed_by(world, &mut map)?;
     }
+    let mut names = file_names(world, &map).into_iter();
     let mut documents = Vec::with_capacity(map.list.len());
     for resource in &map.list {
+        let file_name = names.next();
         let Some(node) = resource.node else { continue };
         let origin = resource::annotation(&world.tree, node, mark::ORIGIN);
         let mut annotations = resource::metadata_map(&world.tree, node, "annotations");
@@ -147,6 +150,7 @@ fn print(world: &mut World<'_>, mut map: ResMap, metadata: &[String]) -> Outcome
         documents.push(Document {
             text,
             origin: origin.and_then(|text| flux::origin_path(&text)),
+            file_name,
         });
     }
     check_size(&documents)?;
@@ -154,6 +158,33 @@ fn print(world: &mut World<'_>, mut map: ResMap, metadata: &[String]) -> Outcome
         documents,
         warnings: std::mem::take(&mut world.warnings),
     })
+}
+
+/// Names a file for each object: group, version, kind and name, after the namespace where objects
+/// are in several.
+fn file_names(world: &World<'_>, map: &ResMap) -> Vec<String> {
+    if !world.options.file_names {
+        return Vec::new();
+    }
+    let ids = map.list.iter().map(|resource| {
+        let ids = resource.ids(&world.tree, &world.schemas);
+        ids.now.clone()
+    });
+    let ids: Vec<_> = ids.collect();
+    let mut namespaces: Vec<&str> = ids.iter().map(ResId::effective_namespace).collect();
+    namespaces.retain(|namespace| *namespace != NO_NAMESPACE);
+    namespaces.sort_unstable();
+    namespaces.dedup();
+    let name = |id: &ResId| {
+        let namespace = id.effective_namespace();
+        let prefixed = namespaces.len() > 1 && namespace != NO_NAMESPACE;
+        let gvk = [&*id.gvk.group, &*id.gvk.version, &*id.gvk.kind];
+        let mut parts = vec![namespace; usize::from(prefixed)];
+        parts.extend(gvk.into_iter().filter(|part| !part.is_empty()));
+        parts.push(&id.name);
+        parts.join("_").to_lowercase() + ".yaml"
+    };
+    ids.iter().map(name).collect()
 }
 
 /// Most bytes of all documents together.

@@ -10,6 +10,9 @@ use bulkhead_plugin::{Diagnostic, Location, ObjectRef};
 
 use crate::{Code, Error, FileError, FileKind, Files, Options, Remote};
 
+/// Attributes of the result that start like this name the file of the document whose number follows.
+pub const FILE_NAME: &str = "kustomize.file-name.";
+
 /// The plugin.
 pub struct Kustomize;
 
@@ -23,6 +26,12 @@ impl Renderer for Kustomize {
         })?;
         let result = crate::render(&Source(source), &request.path, &options);
         let output = result.map_err(|error| refusal(&error))?;
+        let named = output.documents.iter().enumerate();
+        let attributes = named
+            .filter_map(|(i, document)| {
+                Some((format!("{FILE_NAME}{i}"), document.file_name.clone()?))
+            })
+            .collect();
         let documents = output
             .documents
             .into_iter()
@@ -36,7 +45,7 @@ impl Renderer for Kustomize {
         Ok(Rendered {
             documents: documents.collect(),
             diagnostics: output.warnings.into_iter().map(remark).collect(),
-            ..Rendered::default()
+            attributes,
         })
     }
 }
@@ -224,6 +233,38 @@ mod tests {
         let error = render(&MemoryFiles::new(), "", r#"{"reorder": "sideways"}"#)
             .expect_err("no such order");
         assert!(error[0].starts_with("ConfigInvalid"), "{error:?}");
+    }
+
+    #[test]
+    fn files_are_named_as_kustomize_names_them() {
+        let object = |api: &str, kind: &str, name: &str, namespace: &str| {
+            format!(
+                "apiVersion: {api}\nkind: {kind}\nmetadata: {{name: {name}, namespace: {namespace}}}\n---\n"
+            )
+        };
+        let files = MemoryFiles::new()
+            .with("kustomization.yaml", "resources: [a.yaml]")
+            .with(
+                "a.yaml",
+                object("v1", "Service", "Web", "dev")
+                    + &object("example.com/v1", "Thing", "t", "''")
+                    + &object("rbac.authorization.k8s.io/v1", "ClusterRole", "'a:b'", "''"),
+            );
+        let request = Request {
+            config: r#"{"fileNames": true, "reorder": "none"}"#.to_owned(),
+            ..Request::for_path("")
+        };
+        let output = Kustomize::render(&files, &request).expect("it renders");
+        let names: Vec<&str> = output.attributes.iter().map(|(_, v)| v.as_str()).collect();
+        assert_eq!(
+            names,
+            [
+                "dev_v1_service_web.yaml",
+                "default_example.com_v1_thing_t.yaml",
+                "rbac.authorization.k8s.io_v1_clusterrole_a:b.yaml",
+            ]
+        );
+        assert_eq!(output.attributes[2].0, "kustomize.file-name.2");
     }
 
     #[test]

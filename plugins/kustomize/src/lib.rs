@@ -57,6 +57,8 @@ pub struct Document {
     pub text: String,
     /// The file that it came from, where that is known.
     pub origin: Option<String>,
+    /// The file that kustomize would write it to, where [`Options::file_names`] asks for it.
+    pub file_name: Option<String>,
 }
 
 /// The result of a render.

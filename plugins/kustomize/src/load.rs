@@ -1,6 +1,9 @@
 //! Paths of a kustomization: where they lead, whether they may, and what is there. In: the tree of
 //! files, a directory, and the directories that led to it. Never: a path outside the tree.
 
+mod files;
+mod paths;
+
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -8,46 +11,8 @@ use crate::error::{Code, Error, Outcome, fail};
 use crate::kustomization::FILE_NAMES;
 use crate::remote::{self, Remote, RemoteKind, Shared};
 
-/// Why a file could not be read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FileError {
-    /// Nothing is there.
-    NotFound,
-    /// A directory is there.
-    IsDirectory,
-    /// The path leads out of the tree, or the file was not granted.
-    Denied,
-    /// Anything else, in words.
-    Other(String),
-}
-
-/// What a path names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum FileKind {
-    /// A regular file.
-    File,
-    /// A directory.
-    Directory,
-}
-
-/// The files that a render may read. Paths are relative to the root of the tree, in their shortest
-/// form, with `/` between parts; the root itself is the empty path.
-pub trait Files {
-    /// Reads a whole file.
-    ///
-    /// # Errors
-    /// There is no such file, or it may not be read.
-    fn read(&self, path: &str) -> Result<Vec<u8>, FileError>;
-
-    /// Tells what a path names; nothing when nothing is there.
-    fn kind(&self, path: &str) -> Option<FileKind>;
-
-    /// Lists a directory: names, not paths, sorted, each with what it is.
-    ///
-    /// # Errors
-    /// There is no such directory, or it may not be read.
-    fn read_dir(&self, path: &str) -> Result<Vec<(String, FileKind)>, FileError>;
-}
+pub use self::files::{FileError, FileKind, Files};
+pub(crate) use self::paths::{clean, is_below, parent, show};
 
 /// Reads files for one kustomization.
 #[derive(Clone)]
@@ -428,57 +393,4 @@ fn missing(files: &dyn Files, full: &str) -> Box<Error> {
 fn outside(path: &str) -> Box<Error> {
     fail!(PathDenied, "security; path '{path}' is outside the source")
         .advise("keep every base and file inside the source")
-}
-
-/// A path of the tree as messages show it.
-pub(crate) fn show(path: &str) -> String {
-    format!("/{path}")
-}
-
-/// Whether `path` is `directory` or below it.
-pub(crate) fn is_below(path: &str, directory: &str) -> bool {
-    directory.is_empty()
-        || path
-            .strip_prefix(directory)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
-/// The directory that a path is in.
-pub(crate) fn parent(path: &str) -> &str {
-    path.rsplit_once('/').map_or("", |(directory, _)| directory)
-}
-
-/// The shortest form of a path; nothing when it leads out of the tree.
-pub(crate) fn clean(path: &str) -> Option<String> {
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop()?;
-            }
-            part => parts.push(part),
-        }
-    }
-    Some(parts.join("/"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_stay_in_the_tree() {
-        assert_eq!(clean("a/./b/../c//d").as_deref(), Some("a/c/d"));
-        assert_eq!(clean("a/..").as_deref(), Some(""));
-        assert_eq!(clean("a/../.."), None);
-    }
-
-    #[test]
-    fn below_means_whole_parts() {
-        assert!(is_below("a/b", "a"));
-        assert!(is_below("a", "a"));
-        assert!(!is_below("ab", "a"));
-        assert!(is_below("x", ""));
-    }
 }

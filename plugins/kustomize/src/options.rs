@@ -40,6 +40,8 @@ pub struct Options {
     pub generate: bool,
     /// Whether objects get the label `app.kubernetes.io/managed-by`.
     pub managed_by_label: bool,
+    /// Whether the result names a file for each object, as `kustomize build --output FOLDER` does.
+    pub file_names: bool,
     /// What a Flux Kustomization adds to the kustomization file.
     pub overlay: Overlay,
 }
