@@ -27,7 +27,7 @@ fn main() {
         // Compiled forms are made by the release binary: others would not load them.
         let compiled = root.join(format!("{name}.cwasm"));
         let compiled = if release {
-            embedded(&compiled)
+            aligned(&embedded(&compiled))
         } else {
             "&[]".to_owned()
         };
@@ -39,6 +39,17 @@ fn main() {
     code.push_str("];\n");
     let out = std::env::var("OUT_DIR").expect("cargo sets OUT_DIR");
     std::fs::write(Path::new(&out).join("plugins.rs"), code).expect("OUT_DIR is writable");
+}
+
+/// Code runs where it lies if it starts at a page.
+fn aligned(bytes: &str) -> String {
+    if bytes == "&[]" {
+        return bytes.to_owned();
+    }
+    format!(
+        "{{ #[repr(C, align(4096))] struct Pages<T: ?Sized>(T); \
+         static CODE: &Pages<[u8]> = &Pages(*{bytes}); &CODE.0 }}"
+    )
 }
 
 fn embedded(file: &Path) -> String {

@@ -4,7 +4,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use wasmtime::{Config, Engine, WasmBacktraceDetails};
+use rustix::mm::{MprotectFlags, mprotect};
+use wasmtime::{Config, CustomCodeMemory, Engine, WasmBacktraceDetails};
 
 /// How often running guests are interrupted, to let others run and to see their deadline.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
@@ -39,10 +40,42 @@ fn config(meter: bool) -> wasmtime::Result<Config> {
         .consume_fuel(meter)
         .max_wasm_stack(WASM_STACK_BYTES)
         .async_stack_size(ASYNC_STACK_BYTES)
+        // Only a debugger would read it; registering it costs at every load.
+        .native_unwind_info(cfg!(windows))
+        .with_custom_code_memory(Some(Arc::new(Pages)))
         // Names come from the name section. Debug information is the guest's, and its parser is
         // not bounded in time.
         .wasm_backtrace_details(WasmBacktraceDetails::Disable);
     Ok(config)
+}
+
+/// Makes pages executable: those that wasmtime mapped, and those of this program itself, whose
+/// embedded code runs where it lies.
+struct Pages;
+
+impl CustomCodeMemory for Pages {
+    fn required_alignment(&self) -> usize {
+        rustix::param::page_size()
+    }
+
+    fn publish_executable(&self, start: *const u8, len: usize) -> wasmtime::Result<()> {
+        protect(start, len, MprotectFlags::READ | MprotectFlags::EXEC)
+    }
+
+    fn unpublish_executable(&self, start: *const u8, len: usize) -> wasmtime::Result<()> {
+        protect(start, len, MprotectFlags::READ)
+    }
+}
+
+fn protect(start: *const u8, len: usize, flags: MprotectFlags) -> wasmtime::Result<()> {
+    #[allow(
+        unsafe_code,
+        reason = "compiled code has to become executable, and never writable at the same time"
+    )]
+    // SAFETY: wasmtime passes whole pages that hold compiled code and nothing else, mapped by it or
+    // embedded in this program; nothing writes to either.
+    let changed = unsafe { mprotect(start.cast_mut().cast(), len, flags) };
+    changed.map_err(|error| wasmtime::Error::msg(format!("failed to protect code: {error}")))
 }
 
 /// Raises the engine's epoch every [`TICK`] while a guest runs, from a thread of its own, since a

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 use std::num::NonZero;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::ptr::NonNull;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use bulkhead_api::Digest;
@@ -64,7 +65,7 @@ pub struct Host {
 struct Shared {
     guests: Guests,
     _threads: Threads,
-    linkers: [Linker<State>; 3],
+    linkers: [OnceLock<Linker<State>>; 3],
     cache: Option<Cache>,
     compiler: Compiler,
     compile_limits: CompileLimits,
@@ -133,9 +134,6 @@ impl Host {
     pub fn new(config: HostConfig) -> Result<Self, HostError> {
         let wrong = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
         let engine = engine(config.meter).map_err(wrong)?;
-        let linker = |kind| host::linker(&engine, kind).map_err(wrong);
-        let [renderer, transformer, notifier] = PluginKind::ALL;
-        let linkers = [linker(renderer)?, linker(transformer)?, linker(notifier)?];
         let cache = match config.cache {
             Some(dir) => Some(Cache::open(dir, &engine).map_err(HostError::Cache)?),
             None => None,
@@ -149,7 +147,7 @@ impl Host {
             shared: Arc::new(Shared {
                 guests,
                 _threads: threads,
-                linkers,
+                linkers: [const { OnceLock::new() }; 3],
                 cache,
                 compiler: config.compiler,
                 compile_limits: config.compile_limits,
@@ -315,7 +313,7 @@ impl Shared {
         compiled: &'static [u8],
     ) -> Result<Component, LoadError> {
         if !compiled.is_empty() {
-            match self.deserialize(&Trusted(compiled)) {
+            match self.run_in_place(&Trusted(compiled)) {
                 Ok(component) => return Ok(component),
                 Err(error) => {
                     tracing::debug!(plugin = %id, %error, "the embedded code does not fit");
@@ -346,6 +344,27 @@ impl Shared {
         Ok(component)
     }
 
+    /// Loads code that is part of this program: where it starts at a page it is run where it lies,
+    /// so that only what runs is ever read from disk.
+    fn run_in_place(&self, artifact: &Trusted<'static>) -> wasmtime::Result<Component> {
+        if !artifact
+            .0
+            .as_ptr()
+            .addr()
+            .is_multiple_of(rustix::param::page_size())
+        {
+            return self.deserialize(artifact);
+        }
+        #[allow(
+            unsafe_code,
+            reason = "runs native code: only what our own compiler made, as part of this program"
+        )]
+        // SAFETY: as in `deserialize`; the bytes are never written to and never go away.
+        unsafe {
+            Component::deserialize_raw(&self.guests.engine, NonNull::from(artifact.0))
+        }
+    }
+
     fn deserialize(&self, artifact: &Trusted<'_>) -> wasmtime::Result<Component> {
         #[allow(
             unsafe_code,
@@ -363,14 +382,22 @@ impl Shared {
         let pre = |linker: &Linker<State>| -> wasmtime::Result<InstancePre<State>> {
             linker.instantiate_pre(component)
         };
-        let [renderer, transformer, notifier] = &self.linkers;
+        let pre = pre(self.linker(kind)?)?;
         Ok(match kind {
-            PluginKind::Renderer => Linked::Renderer(renderer::RendererPre::new(pre(renderer)?)?),
-            PluginKind::Transformer => {
-                Linked::Transformer(transformer::TransformerPre::new(pre(transformer)?)?)
-            }
-            PluginKind::Notifier => Linked::Notifier(notifier::NotifierPre::new(pre(notifier)?)?),
+            PluginKind::Renderer => Linked::Renderer(renderer::RendererPre::new(pre)?),
+            PluginKind::Transformer => Linked::Transformer(transformer::TransformerPre::new(pre)?),
+            PluginKind::Notifier => Linked::Notifier(notifier::NotifierPre::new(pre)?),
         })
+    }
+
+    /// Returns the linker of a kind, made at first use.
+    fn linker(&self, kind: PluginKind) -> wasmtime::Result<&Linker<State>> {
+        let slot = &self.linkers[kind as usize];
+        if let Some(linker) = slot.get() {
+            return Ok(linker);
+        }
+        let linker = host::linker(&self.guests.engine, kind)?;
+        Ok(slot.get_or_init(|| linker))
     }
 }
 
