@@ -47,6 +47,7 @@ pub(crate) async fn run(arguments: RunArguments) -> Result<(), CliError> {
     config.default_service_account = arguments.default_service_account.clone();
     config.requeue_dependency = arguments.requeue_dependency;
     config.allow_private_networks = arguments.allow_private_networks;
+    config.remote_bases = arguments.remote.allowed();
     config.interval_jitter = f64::from(arguments.interval_jitter_percentage.min(100)) / 100.0;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bulkhead_wasm::{Limits, Plugin};
 
+use crate::delivery::remote::Allowed;
 use crate::leader::Election;
 
 /// What a manager is told when it starts.
@@ -59,6 +60,8 @@ pub struct RunConfig {
     pub notifiers: Vec<(String, Plugin)>,
     /// Lets notifiers send to private networks and to this machine, and without TLS.
     pub allow_private_networks: bool,
+    /// What kustomizations may name by URL.
+    pub remote_bases: Allowed,
 }
 
 impl RunConfig {
@@ -109,6 +112,7 @@ impl RunConfig {
             render_limits: Limits::renderer(),
             notifiers: Vec::new(),
             allow_private_networks: false,
+            remote_bases: Allowed::default(),
         }
     }
 }

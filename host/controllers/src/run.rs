@@ -24,6 +24,7 @@ use crate::catalogue::Installed;
 use crate::client::{ClientError, Clients};
 use crate::config::RunConfig;
 use crate::context::{Context, Settings, Shared};
+use crate::delivery::remote::{Remotes, Rules};
 use crate::delivery::{Renderer, TargetFacts};
 use crate::leader::Elector;
 use crate::metrics::Metrics;
@@ -80,14 +81,22 @@ pub async fn run(config: RunConfig, shutdown: impl Future<Output = ()>) -> Resul
             .unwrap_or_default(),
         api_versions: Vec::new(),
     };
-    let renderer = Arc::new(Renderer::new(facts, metrics.clone()));
+    let source = Arc::new(source);
+    let renderer = Renderer::new(facts, metrics.clone()).with_remotes(Remotes::new(
+        source.clone(),
+        Rules {
+            allowed: config.remote_bases,
+            private_networks: config.allow_private_networks,
+            local: false,
+        },
+    ));
     let shared = Shared {
         discovery: Discovery::new(clients.own().clone()),
         clients,
         metrics,
         archives: Archives::new(directory, &advertised),
-        source: Arc::new(source),
-        renderer,
+        source,
+        renderer: Arc::new(renderer),
         built_in: built_in(&config),
         settings: Arc::new(Settings::of(&config)),
     };

@@ -1,6 +1,7 @@
 //! The flags of every command. Only this crate reads flags and the environment.
 
 mod helm;
+mod remote;
 mod render;
 
 use std::net::SocketAddr;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use helm::HelmArguments;
+pub(crate) use remote::RemoteArguments;
 pub(crate) use render::{KustomizeArguments, LoadRestrictor, RenderCommand, Reorder};
 
 /// A GitOps engine for Kubernetes that renders in a sandbox.
@@ -83,6 +85,8 @@ pub(crate) struct SyncArguments {
     /// How to print
     #[arg(short, long, value_enum, default_value_t)]
     pub output: OutputFormat,
+    #[command(flatten)]
+    pub remote: RemoteArguments,
     #[command(flatten)]
     pub cache: CacheArguments,
 }
@@ -168,6 +172,8 @@ pub(crate) struct RunArguments {
     /// Let notifiers send to loopback and private addresses, and without TLS
     #[arg(long)]
     pub allow_private_networks: bool,
+    #[command(flatten)]
+    pub remote: RemoteArguments,
     /// Least severe log lines that are printed
     #[arg(long, value_enum, default_value_t)]
     pub log_level: LogLevel,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{CacheArguments, HelmArguments};
+use super::{CacheArguments, HelmArguments, RemoteArguments};
 
 /// Flags of `render`.
 #[derive(Debug, Subcommand)]
@@ -15,10 +15,10 @@ pub(crate) enum RenderCommand {
     Helm(Box<HelmArguments>),
 }
 
-/// Flags of `render kustomize`: those of `kustomize build` that change the output.
+/// Flags of `render kustomize`: those of `kustomize build`, and ours.
 #[derive(Debug, Args)]
 pub(crate) struct KustomizeArguments {
-    /// Directory with a kustomization file
+    /// Directory with a kustomization file, or URL of a repository
     #[arg(default_value = ".")]
     pub directory: PathBuf,
     /// File, or existing directory for one file an object; standard output if absent
@@ -30,15 +30,14 @@ pub(crate) struct KustomizeArguments {
     /// Whether files may lie outside the directory of their kustomization
     #[arg(long, value_enum, default_value_t)]
     pub load_restrictor: LoadRestrictor,
-    /// Allow built-in plugins named by `generators`, `transformers` and `validators`
+    /// Allow plugins; the built-in ones need no leave, and all others are refused
     #[arg(long)]
     pub enable_alpha_plugins: bool,
     /// Label every object with `app.kubernetes.io/managed-by`
     #[arg(long)]
     pub enable_managedby_label: bool,
-    /// Ignored: kept so that a `kustomize build` command line works unchanged
-    #[arg(long, hide = true)]
-    pub enable_helm: bool,
+    #[command(flatten)]
+    pub remote: RemoteArguments,
     /// Folder that the renderer may read; by default the Git checkout around DIR, else everything,
     /// as for kustomize
     #[arg(long, value_name = "DIR")]
@@ -47,7 +46,39 @@ pub(crate) struct KustomizeArguments {
     #[arg(long)]
     pub generate: bool,
     #[command(flatten)]
+    pub programs: ProgramArguments,
+    #[command(flatten)]
     pub cache: CacheArguments,
+}
+
+/// Flags of `kustomize build` about programs that it would run. A kustomization that needs one is
+/// refused with advice; the flags are taken so that a command line works unchanged.
+#[derive(Debug, Args)]
+pub(crate) struct ProgramArguments {
+    #[arg(long, hide = true)]
+    pub as_current_user: bool,
+    #[arg(long, hide = true)]
+    pub enable_exec: bool,
+    #[arg(long, hide = true)]
+    pub enable_helm: bool,
+    #[arg(short, long, hide = true)]
+    pub env: Vec<String>,
+    #[arg(long, hide = true)]
+    pub helm_api_versions: Vec<String>,
+    #[arg(long, hide = true)]
+    pub helm_command: Option<String>,
+    #[arg(long, hide = true)]
+    pub helm_debug: bool,
+    #[arg(long, hide = true)]
+    pub helm_kube_version: Option<String>,
+    #[arg(long, hide = true)]
+    pub mount: Vec<String>,
+    #[arg(long, hide = true)]
+    pub network: bool,
+    #[arg(long, hide = true)]
+    pub network_name: Option<String>,
+    #[arg(long, hide = true)]
+    pub stack_trace: bool,
 }
 
 /// Order of the objects.

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use bulkhead_apply::parse::{self, Text};
-use bulkhead_source::DirTree;
-use bulkhead_wasm::{Document, Limits, RenderRequest};
+use bulkhead_controllers::delivery::remote::{self, Fetches, RemoteRenderError, Remotes, Rules};
+use bulkhead_source::{DirTree, Store};
+use bulkhead_wasm::{Limits, MemoryTree, Plugin, RenderRequest, Rendered};
 use serde_json::json;
 
 use super::{failure, joined, line};
@@ -16,41 +16,91 @@ use crate::plugins;
 
 /// Renders and prints.
 pub(crate) async fn kustomize(arguments: KustomizeArguments) -> Result<(), CliError> {
-    let directory = arguments.directory.canonicalize().map_err(|error| {
-        CliError::from(
-            anyhow::Error::new(error)
-                .context(format!("failed to open {}", arguments.directory.display())),
-        )
-    })?;
-    let root = root_of(&directory, arguments.root.as_deref())?;
-    let limits = Limits::renderer();
-    let tree = DirTree::open(&root, limits.file_bytes)
-        .with_context(|| format!("failed to open {}", root.display()))?;
-    let path = directory
-        .strip_prefix(&root)
-        .unwrap_or(Path::new(""))
-        .display()
-        .to_string();
-    let mut request = RenderRequest::new(Arc::new(tree), path);
+    let mut request = request(&arguments)?;
     request.config = config(&arguments);
-
     let cache = plugins::cache_folder(arguments.cache.cache_dir.clone());
     let host = plugins::host(cache.as_deref())?;
     let plugin = plugins::built_in(&host, "kustomize").await?;
-    let progress = Progress::start(&format!("rendering {}", directory.display()));
-    let rendered = plugin.render(request).await;
+    let progress = Progress::start(&format!("rendering {}", arguments.directory.display()));
+    let rendered = match plugin.render(request.clone()).await {
+        Err(error) if remote::is_lacking(&error) => {
+            with_remote_bases(&arguments, cache, &plugin, request).await?
+        }
+        rendered => rendered.map_err(failure)?,
+    };
     drop(progress);
-    let rendered = rendered.map_err(failure)?;
     for diagnostic in &rendered.diagnostics {
         output::note(&line(diagnostic));
     }
     match &arguments.output {
-        Some(to) if to.is_dir() => write_each(&rendered.documents, to)?,
+        Some(to) if to.is_dir() => write_each(&rendered, to)?,
         Some(to) => std::fs::write(to, joined(&rendered.documents))
             .with_context(|| format!("failed to write {}", to.display()))?,
         None => output::data(&joined(&rendered.documents))?,
     }
     Ok(())
+}
+
+/// Says what to render: a directory of this machine, or a repository by its URL.
+fn request(arguments: &KustomizeArguments) -> Result<RenderRequest, CliError> {
+    let named = &arguments.directory;
+    let directory = match named.canonicalize() {
+        Ok(directory) => directory,
+        Err(_) if is_remote(named) => {
+            let url = named.display().to_string();
+            return Ok(RenderRequest::new(Arc::new(MemoryTree::new()), url));
+        }
+        Err(error) => {
+            let context = format!("failed to open {}", named.display());
+            return Err(anyhow::Error::new(error).context(context).into());
+        }
+    };
+    let root = root_of(&directory, arguments.root.as_deref())?;
+    let tree = DirTree::open(&root, Limits::renderer().file_bytes)
+        .with_context(|| format!("failed to open {}", root.display()))?;
+    let path = directory.strip_prefix(&root).unwrap_or(Path::new(""));
+    Ok(RenderRequest::new(
+        Arc::new(tree),
+        path.display().to_string(),
+    ))
+}
+
+/// Tells whether something that is no directory looks like the URL of a repository; the renderer
+/// tells for sure.
+fn is_remote(named: &Path) -> bool {
+    let text = named.to_string_lossy();
+    ["://", "@", "github.com/", "github.com:"]
+        .iter()
+        .any(|mark| text.contains(mark))
+}
+
+/// Renders again with what the first try lacked.
+async fn with_remote_bases(
+    arguments: &KustomizeArguments,
+    cache: Option<PathBuf>,
+    plugin: &Plugin,
+    request: RenderRequest,
+) -> Result<Rendered, CliError> {
+    let cache = cache
+        .context("found no folder to keep remote bases in")
+        .map_err(|error| CliError::from(error).hint("name one with `--cache-dir`, or set $HOME"))?;
+    let rules = Rules {
+        allowed: arguments.remote.allowed(),
+        private_networks: true,
+        local: true,
+    };
+    let remotes = Remotes::new(Arc::new(Store::open(cache.join("git"))?), rules);
+    let rendered = remotes.render(plugin, request, Fetches::default()).await;
+    rendered.map(|(rendered, _)| rendered).map_err(|error| {
+        let hint = error.advice().hint;
+        match error {
+            RemoteRenderError::Render(error) => failure(error),
+            RemoteRenderError::Remote(error) => CliError {
+                hint,
+                ..CliError::from(error)
+            },
+        }
+    })
 }
 
 /// Returns the folder that the guest may read: the one named; else the checkout that the directory
@@ -90,38 +140,25 @@ fn config(arguments: &KustomizeArguments) -> String {
         "loadRestrictor": restrictor,
         "enableAlphaPlugins": arguments.enable_alpha_plugins,
         "managedByLabel": arguments.enable_managedby_label,
+        "fileNames": arguments.output.as_deref().is_some_and(Path::is_dir),
     })
     .to_string()
 }
 
-/// Writes one file an object, named as kustomize names them: `apps_v1_deployment_web.yaml`, with the
-/// namespace first where there are several.
-fn write_each(documents: &[Document], to: &Path) -> anyhow::Result<()> {
-    let mut files = Vec::new();
-    for document in documents {
-        let texts = [Text::from(document.text.as_str())];
-        let object = parse::objects(texts, &parse::Limits::default())?;
-        let Some(object) = object.into_iter().next() else {
-            continue;
-        };
-        files.push((object, document.text.as_str()));
-    }
-    let mut namespaces: Vec<&str> = files
-        .iter()
-        .map(|(object, _)| object.id().namespace.as_str())
-        .collect();
-    namespaces.retain(|namespace| !namespace.is_empty());
-    namespaces.sort_unstable();
-    namespaces.dedup();
-    for (object, text) in &files {
-        let id = object.id();
-        let mut parts = vec![id.group.as_str(), object.version(), &id.kind, &id.name];
-        if namespaces.len() > 1 {
-            parts.insert(0, &id.namespace);
-        }
-        parts.retain(|part| !part.is_empty());
-        let file = to.join(parts.join("_").to_lowercase() + ".yaml");
-        std::fs::write(&file, text)
+/// Writes one file an object, under the name that the renderer gives it.
+fn write_each(rendered: &Rendered, to: &Path) -> anyhow::Result<()> {
+    for (index, document) in rendered.documents.iter().enumerate() {
+        let attribute = format!("kustomize.file-name.{index}");
+        let mut attributes = rendered.attributes.iter();
+        let named = attributes.find(|(name, _)| *name == attribute);
+        let name = named.map(|(_, name)| name.as_str()).unwrap_or_default();
+        anyhow::ensure!(
+            !name.is_empty() && !name.contains(['/', '\0']),
+            "object {} has a name that cannot be the name of a file: `{name}`",
+            index + 1
+        );
+        let file = to.join(name);
+        std::fs::write(&file, &document.text)
             .with_context(|| format!("failed to write {}", file.display()))?;
     }
     Ok(())

@@ -22,6 +22,7 @@ use anyhow::Context as _;
 use bulkhead_apply::target::directory::Directory;
 use bulkhead_controllers::applier::{Name, face};
 use bulkhead_controllers::catalogue::{Catalogue, Installed as Plugin};
+use bulkhead_controllers::delivery::remote::{Remotes, Rules};
 use bulkhead_controllers::delivery::{Renderer, TargetFacts};
 use bulkhead_controllers::metrics::Metrics;
 use bulkhead_notify::{Installed, Notifier, Reach, Settings};
@@ -39,7 +40,7 @@ use crate::plugins;
 pub(crate) struct Engine {
     /// Runs the plugins; they stop working when it is gone.
     _host: Host,
-    store: Store,
+    store: Arc<Store>,
     renderer: Renderer,
     catalogue: Catalogue,
     notifier: Notifier,
@@ -108,14 +109,21 @@ async fn engine(arguments: &SyncArguments) -> Result<Engine, CliError> {
     if arguments.allow_private_networks {
         settings.reach = Reach::local();
     }
+    let store = Arc::new(Store::open(cache.join("git"))?);
+    let rules = Rules {
+        allowed: arguments.remote.allowed(),
+        private_networks: true,
+        local: true,
+    };
+    let remotes = Remotes::new(store.clone(), rules);
     let target = TargetFacts {
         kube_version: arguments.kube_version.clone(),
         api_versions: Vec::new(),
     };
     Ok(Engine {
         _host: host,
-        store: Store::open(cache.join("git"))?,
-        renderer: Renderer::new(target, Metrics::new()),
+        store,
+        renderer: Renderer::new(target, Metrics::new()).with_remotes(remotes),
         catalogue: Catalogue::new([Arc::new(kustomize)], |_| {}),
         notifier: Notifier::new(notifiers, settings),
         directory: open(&arguments.to)?,

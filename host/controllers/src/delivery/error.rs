@@ -4,6 +4,7 @@ use bulkhead_api::{Advice, PathError, Retry, TreePath, reason};
 use bulkhead_apply::parse::ParseError;
 use bulkhead_wasm::RenderError;
 
+use super::remote::{RemoteError, RemoteRenderError};
 use super::substitute::SubstituteError;
 
 /// Why nothing came out.
@@ -23,6 +24,9 @@ pub enum DeliveryError {
     /// The renderer refused, failed, or was stopped.
     #[error(transparent)]
     Render(#[from] RenderError),
+    /// A remote base is not there.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
     /// A transformer refused, failed, or was stopped.
     #[error("transformer `{name}` failed")]
     Transform {
@@ -49,6 +53,15 @@ pub enum DeliveryError {
     Substitute(#[from] SubstituteError),
 }
 
+impl From<RemoteRenderError> for DeliveryError {
+    fn from(error: RemoteRenderError) -> Self {
+        match error {
+            RemoteRenderError::Render(error) => Self::Render(error),
+            RemoteRenderError::Remote(error) => Self::Remote(error),
+        }
+    }
+}
+
 impl DeliveryError {
     /// Names the reason, when to try again, and what the user can do.
     pub fn advice(&self) -> Advice {
@@ -58,6 +71,7 @@ impl DeliveryError {
             Self::PathNotFound { .. } => Advice::new(reason::ARTIFACT_FAILED, Retry::Backoff)
                 .hint("correct `spec.path`, or commit the directory"),
             Self::Render(error) | Self::Transform { source: error, .. } => error.advice(),
+            Self::Remote(error) => error.advice(),
             Self::Parse(error) | Self::ParseTransformed { source: error, .. } => error.advice(),
             Self::Substitute(SubstituteError::Name(_)) => {
                 Advice::new(reason::BUILD_FAILED, Retry::OnChange)

@@ -12,6 +12,7 @@ mod finish;
 mod pattern;
 mod pipeline;
 pub mod provenance;
+pub mod remote;
 mod renderer;
 pub mod substitute;
 

@@ -8,15 +8,18 @@ use bulkhead_wasm::{Diagnostic, Document, ReadSet, RenderRequest, TransformReque
 use super::error::DeliveryError;
 use super::finish::{Finished, finish, to_documents};
 use super::provenance::{self, Parameters, Step};
+use super::remote::Fetches;
 use super::renderer::{Renderer, Rendering, Tail, Transformed};
 use super::substitute::Substitution;
 use super::{Delivered, Request, Stage};
+use crate::catalogue::Scope;
 
 /// What the renderer gave, now or the last time.
 struct Head {
     documents: Arc<Vec<Document>>,
     diagnostics: Vec<Diagnostic>,
     read_set: Arc<ReadSet>,
+    fetches: Fetches,
     read_digest: Digest,
     is_cacheable: bool,
 }
@@ -28,11 +31,12 @@ impl Renderer {
         &self,
         request: &Request,
         call: RenderRequest,
+        fetches: Fetches,
         last: Option<Arc<Rendering>>,
     ) -> Result<(Delivered, Option<Rendering>), DeliveryError> {
         let key = call.key(&request.renderer.plugin.plugin);
         let path = call.path.clone();
-        let head = self.head(request, call, last.as_deref()).await?;
+        let head = self.head(request, call, fetches, last.as_deref()).await?;
         let finished = finish(&head.documents, &request.substitution)?;
         let known = last.as_ref().map_or(&[][..], |last| &last.transformed);
         let (finished, transformed) = self.transform(request, finished, known).await?;
@@ -52,6 +56,7 @@ impl Renderer {
         let rendering = Rendering {
             key,
             read_set: head.read_set,
+            fetches: head.fetches,
             read_digest: head.read_digest,
             documents: keeps.then_some(head.documents),
             diagnostics: head.diagnostics,
@@ -67,6 +72,7 @@ impl Renderer {
         &self,
         request: &Request,
         call: RenderRequest,
+        fetches: Fetches,
         last: Option<&Rendering>,
     ) -> Result<Head, DeliveryError> {
         let stage = &request.renderer;
@@ -78,20 +84,37 @@ impl Renderer {
                 documents: documents.clone(),
                 diagnostics: last.diagnostics.clone(),
                 read_set: last.read_set.clone(),
+                fetches,
                 read_digest: last.read_digest,
                 is_cacheable: true,
             });
         }
-        let rendered = stage.plugin.plugin.render(call).await;
+        // A plugin of others that could name what is fetched could tell the world what it reads.
+        let remotes = self.remotes.as_ref();
+        let remotes = remotes.filter(|_| stage.plugin.scope == Scope::BuiltIn);
+        let plugin = &stage.plugin.plugin;
+        let rendered = match remotes {
+            Some(remotes) => remotes
+                .render(plugin, call, fetches)
+                .await
+                .map_err(DeliveryError::from),
+            None => plugin
+                .render(call)
+                .await
+                .map(|rendered| (rendered, fetches))
+                .map_err(DeliveryError::from),
+        };
         self.count(stage, word(&rendered));
-        let rendered = rendered?;
+        let (rendered, fetches) = rendered?;
         let is_cacheable = rendered.is_cacheable();
         let read_set = Arc::new(rendered.read_set);
-        let read_digest = provenance::digest_read_set(&read_set, request.source.tree.as_ref());
+        let tree = fetches.over(request.source.tree.clone());
+        let read_digest = provenance::digest_read_set(&read_set, tree.as_ref());
         Ok(Head {
             documents: Arc::new(rendered.documents),
             diagnostics: rendered.diagnostics,
             read_set,
+            fetches,
             read_digest,
             is_cacheable,
         })

@@ -8,6 +8,7 @@ use bulkhead_api::{Digest, TreePath};
 use bulkhead_wasm::{Diagnostic, Document, Limits, ReadSet, RenderRequest, Target};
 
 use super::error::DeliveryError;
+use super::remote::{Fetches, Remotes};
 use super::substitute::Substitution;
 use super::{Delivered, Request, Stage};
 use crate::metrics::Metrics;
@@ -25,6 +26,7 @@ pub struct TargetFacts {
 pub struct Renderer {
     target: TargetFacts,
     metrics: Metrics,
+    pub(super) remotes: Option<Remotes>,
     results: Mutex<HashMap<Asker, Arc<Rendering>>>,
     renders: AtomicU64,
     reuses: AtomicU64,
@@ -38,6 +40,8 @@ pub(super) struct Rendering {
     /// Digest of everything but the tree that the renderer depends on.
     pub(super) key: Digest,
     pub(super) read_set: Arc<ReadSet>,
+    /// What was fetched for it.
+    pub(super) fetches: Fetches,
     /// [`digest_read_set`](super::provenance::digest_read_set) of it.
     pub(super) read_digest: Digest,
     /// What the renderer returned; kept only where transformers follow.
@@ -83,10 +87,10 @@ impl Tail {
 
 impl Rendering {
     /// Tells whether the renderer would return the same.
-    pub(super) fn head_holds(&self, key: Digest, request: &Request) -> bool {
-        let read_set = &self.read_set;
-        self.key == key
-            && read_set.still_holds_at(request.source.tree.as_ref(), request.source.revision_time)
+    fn head_holds(&self, key: Digest, request: &Request, fetches: &Fetches) -> bool {
+        let tree = fetches.over(request.source.tree.clone());
+        let time = request.source.revision_time;
+        self.key == key && self.read_set.still_holds_at(tree.as_ref(), time)
     }
 
     fn tail_holds(&self, request: &Request) -> bool {
@@ -114,10 +118,18 @@ impl Renderer {
         Self {
             target,
             metrics,
+            remotes: None,
             results: Mutex::default(),
             renders: AtomicU64::new(0),
             reuses: AtomicU64::new(0),
         }
+    }
+
+    /// Fetches remote bases for the default plugins; without this there are none.
+    #[must_use]
+    pub fn with_remotes(mut self, remotes: Remotes) -> Self {
+        self.remotes = Some(remotes);
+        self
     }
 
     /// Returns how often guests ran.
@@ -143,7 +155,11 @@ impl Renderer {
         let key = call.key(&request.renderer.plugin.plugin);
         let asker = asker(request.kind, &request.namespace, &request.name);
         let last = self.lock().get(&asker).cloned();
-        let last = last.filter(|last| last.head_holds(key, request));
+        let fetches = match (&self.remotes, &last) {
+            (Some(remotes), Some(last)) => remotes.again(&last.fetches).await?,
+            _ => Fetches::default(),
+        };
+        let last = last.filter(|last| last.head_holds(key, request, &fetches));
         if let Some(last) = last.as_ref().filter(|last| last.tail_holds(request)) {
             let stages = std::iter::once(&request.renderer).chain(&request.transformers);
             stages.for_each(|stage| self.count(stage, "cached"));
@@ -152,7 +168,7 @@ impl Renderer {
                 ..last.delivered.clone()
             });
         }
-        match self.run(request, call, last).await? {
+        match self.run(request, call, fetches, last).await? {
             (delivered, None) => {
                 self.lock().remove(&asker);
                 Ok(delivered)
