@@ -11,3 +11,4 @@ if [ ! -f "$cases/score.py" ]; then
 fi
 python3 "$cases/score.py" kustomize "$cases/open/kustomize.jsonl.xz" "$@" -- \
     "$bulkhead" render kustomize '{dir}' '{flags}'
+python3 tests/twice.py "$bulkhead" "$cases/open/kustomize.jsonl.xz"

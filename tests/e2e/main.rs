@@ -19,6 +19,7 @@ mod drift;
 mod gate;
 mod manager;
 mod notification;
+mod remote;
 mod render;
 mod source;
 mod space;
