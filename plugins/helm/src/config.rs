@@ -13,6 +13,10 @@ use crate::{problem, release, time};
 /// Deepest chain of templates that include templates: what fits on a guest's stack.
 const MAX_DEPTH: usize = 200;
 
+/// Most steps of all templates together: a node that is walked is one, four bytes that a function
+/// takes or gives are one. The largest charts take some hundred thousand.
+const MAX_STEPS: u64 = 50_000_000;
+
 /// Name of the attribute that names an input which holds a secret; one attribute an input.
 const SECRET_INPUT: &str = "input.secret";
 
@@ -107,6 +111,7 @@ impl Config {
             lookup: LOOKUP,
             limits: Limits {
                 depth: MAX_DEPTH,
+                steps: MAX_STEPS,
                 ..Limits::default()
             },
             ..Options::default()

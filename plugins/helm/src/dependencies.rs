@@ -231,10 +231,7 @@ fn pair(child: &str, parent: &str) -> Value {
         ("parent".into(), parent.into()),
     ];
     let map = new_map(entries.into());
-    Value::Map(Map {
-        type_name: "map[string]string",
-        ..map
-    })
+    Value::Map(map.named("map[string]string"))
 }
 
 /// Puts a table where a dotted path says.

@@ -63,10 +63,7 @@ pub(crate) fn render(
             ("BasePath", template.base_path.as_str().into()),
         ];
         let info = match map(info) {
-            Value::Map(map) => Value::Map(Map {
-                type_name: "common.Values",
-                ..map
-            }),
+            Value::Map(map) => Value::Map(map.named("common.Values")),
             other => other,
         };
         template
@@ -74,10 +71,7 @@ pub(crate) fn render(
             .entries
             .borrow_mut()
             .insert("Template".into(), info);
-        let dot = Value::Map(Map {
-            type_name: "common.Values",
-            ..template.values.clone()
-        });
+        let dot = Value::Map(template.values.named("common.Values"));
         let text = run
             .execute(name, dot)
             .map_err(|error| exec_error(name, &error))?;
@@ -117,10 +111,7 @@ fn collect(
         }
     };
     let values = match values {
-        Value::Map(map) => Value::Map(Map {
-            type_name: "common.Values",
-            ..map
-        }),
+        Value::Map(map) => Value::Map(map.named("common.Values")),
         other => other,
     };
     let path = if is_root {

@@ -27,7 +27,7 @@ impl Glob {
     /// Compiles a pattern; `None` if it is not one.
     pub(crate) fn new(pattern: &str) -> Option<Self> {
         let mut chars = pattern.chars().peekable();
-        let tokens = compile(&mut chars, false)?;
+        let tokens = compile(&mut chars, 0)?;
         chars.next().is_none().then_some(Self { tokens })
     }
 
@@ -40,10 +40,16 @@ impl Glob {
 
 type Chars<'a> = std::iter::Peekable<std::str::Chars<'a>>;
 
-fn compile(chars: &mut Chars<'_>, inside: bool) -> Option<Vec<Token>> {
+/// Deepest nesting of braces.
+const MAX_DEPTH: usize = 100;
+
+fn compile(chars: &mut Chars<'_>, depth: usize) -> Option<Vec<Token>> {
+    if depth > MAX_DEPTH {
+        return None;
+    }
     let mut tokens = Vec::new();
     while let Some(c) = chars.peek().copied() {
-        if inside && matches!(c, ',' | '}') {
+        if depth > 0 && matches!(c, ',' | '}') {
             break;
         }
         chars.next();
@@ -61,7 +67,7 @@ fn compile(chars: &mut Chars<'_>, inside: bool) -> Option<Vec<Token>> {
             '{' => {
                 let mut options = Vec::new();
                 loop {
-                    options.push(compile(chars, true)?);
+                    options.push(compile(chars, depth + 1)?);
                     if chars.next()? == '}' {
                         break;
                     }

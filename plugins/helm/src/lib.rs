@@ -16,6 +16,7 @@ mod engine;
 mod functions;
 mod glob;
 mod ignore;
+mod inflate;
 mod json;
 mod json_read;
 mod keys;
@@ -35,6 +36,7 @@ mod secrets;
 mod semver;
 mod show_only;
 mod strvals;
+mod tar;
 mod time;
 mod yaml;
 

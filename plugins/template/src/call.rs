@@ -40,7 +40,19 @@ impl<'t> Frame<'t, '_, '_> {
             let told = format!("non-function {callee} of type {}", values[0].type_name());
             return self.failed(name, place, told.into());
         }
-        match (function.body)(self.run, &values) {
+        let given: u64 = values.iter().map(size).sum();
+        let answer = self.run.charge(given).and_then(|()| {
+            let value = (function.body)(self.run, &values)?;
+            self.run.charge(size(&value))?;
+            let most = self.run.limits.output_bytes;
+            match &value {
+                Value::String(text) if text.len() > most => {
+                    Err(format!("more than {most} bytes of output").into())
+                }
+                _ => Ok(value),
+            }
+        });
+        match answer {
             Ok(value) => Ok(value),
             Err(error) => self.failed(name, place, error),
         }
@@ -163,6 +175,17 @@ impl<'t> Frame<'t, '_, '_> {
             )),
         }
     }
+}
+
+/// How many steps a function may take for a value, or to make it: it copies all of it, at least.
+fn size(value: &Value) -> u64 {
+    let units = match value {
+        Value::String(text) => text.len() / 4,
+        Value::Bytes(bytes) => bytes.len() / 4,
+        Value::List(list) => list.items.len() / 4,
+        _ => 0,
+    };
+    units as u64
 }
 
 fn parameter(function: &Function, index: usize) -> Param {

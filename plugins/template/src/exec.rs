@@ -160,7 +160,15 @@ impl<'a> Run<'a> {
     /// # Errors
     /// That the limit is reached.
     pub fn step(&mut self) -> Result<(), Error> {
-        self.steps += 1;
+        self.charge(1)
+    }
+
+    /// Counts `steps` at once: what a function does on large arguments.
+    ///
+    /// # Errors
+    /// That the limit is reached.
+    pub fn charge(&mut self, steps: u64) -> Result<(), Error> {
+        self.steps = self.steps.saturating_add(steps);
         if self.steps > self.limits.steps {
             let most = self.limits.steps;
             return Err(

@@ -100,6 +100,68 @@ pub struct Map {
     pub type_name: &'static str,
 }
 
+impl Map {
+    /// The same map by another name of its type.
+    #[must_use]
+    pub fn named(&self, type_name: &'static str) -> Self {
+        Self {
+            entries: Rc::clone(&self.entries),
+            type_name,
+        }
+    }
+}
+
+thread_local! {
+    /// What lists and maps held that are gone, and whether somebody is dropping it.
+    static GONE: RefCell<(Vec<Gone>, bool)> = const { RefCell::new((Vec::new(), false)) };
+}
+
+/// What a list or a map held.
+enum Gone {
+    Items(Vec<Value>),
+    Entries(Entries),
+}
+
+/// Drops what is in `gone` without going deeper on the stack: templates build what nests as deeply
+/// as they like.
+fn drop_flat(gone: Gone) {
+    let is_first = GONE.with_borrow_mut(|(waiting, is_dropping)| {
+        waiting.push(gone);
+        !std::mem::replace(is_dropping, true)
+    });
+    if !is_first {
+        return;
+    }
+    let next = || GONE.with_borrow_mut(|(waiting, _)| waiting.pop());
+    while let Some(gone) = next() {
+        match gone {
+            Gone::Items(items) => drop(items),
+            Gone::Entries(entries) => drop(entries),
+        }
+    }
+    GONE.with_borrow_mut(|(_, is_dropping)| *is_dropping = false);
+}
+
+impl Drop for List {
+    fn drop(&mut self) {
+        if let Some(items) = Rc::get_mut(&mut self.items)
+            && !items.is_empty()
+        {
+            drop_flat(Gone::Items(std::mem::take(items)));
+        }
+    }
+}
+
+impl Drop for Map {
+    fn drop(&mut self) {
+        if let Some(entries) = Rc::get_mut(&mut self.entries)
+            && !entries.get_mut().is_empty()
+        {
+            drop_flat(Gone::Entries(std::mem::take(entries.get_mut())));
+        }
+    }
+}
+
 /// Go's name of a map of anything.
 pub const ANY_MAP: &str = "map[string]interface {}";
 /// Go's name of the element type of a slice of anything.

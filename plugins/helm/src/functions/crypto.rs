@@ -90,6 +90,7 @@ fn bcrypt_text(data: &[u8]) -> String {
 }
 
 fn bcrypt(run: &mut Run<'_>, password: &str) -> Result<String, bulkhead_template::Error> {
+    run.charge(super::SLOW_STEPS)?;
     let password = bytes::of(password);
     if password.len() > 72 {
         return Ok(
@@ -174,7 +175,8 @@ fn characters(class: u8) -> &'static [u8] {
 }
 
 /// The master password algorithm: a password for a site from one for all.
-fn derive_password(_: &mut Run<'_>, args: &[Value]) -> Answer {
+fn derive_password(run: &mut Run<'_>, args: &[Value]) -> Answer {
+    run.charge(super::SLOW_STEPS)?;
     use hmac::{KeyInit, Mac};
     const SCOPE: &[u8] = b"com.lyndir.masterpassword";
     let kind = text_of(&args[1]);

@@ -120,10 +120,7 @@ fn entries(map: &Value) -> Vec<(Rc<str>, Value)> {
 /// The same map as a plain one: a parameter's type, not the argument's, is that of the result.
 pub(super) fn typed(map: &Value) -> Value {
     match map {
-        Value::Map(map) => Value::Map(Map {
-            type_name: ANY_MAP,
-            ..map.clone()
-        }),
+        Value::Map(map) => Value::Map(map.named(ANY_MAP)),
         other => other.clone(),
     }
 }

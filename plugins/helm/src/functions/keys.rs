@@ -155,6 +155,7 @@ impl Object for Certificate {
 }
 
 fn gen_private_key(run: &mut Run<'_>, args: &[Value]) -> Answer {
+    run.charge(super::SLOW_STEPS)?;
     let mut random = context(run)?.random.borrow_mut();
     Ok(match text_of(&args[0]) {
         "" | "rsa" => PrivateKey::rsa(4_096, &mut random).to_pem().into(),

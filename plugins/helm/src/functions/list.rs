@@ -8,7 +8,7 @@ const I: Param = Param::Int;
 const A: Param = Param::Any;
 
 /// Longest list that is made.
-const MAX_ITEMS: usize = 10_000_000;
+const MAX_ITEMS: usize = 1_000_000;
 
 pub(super) const TABLE: &[(&str, Function)] = &[
     ("list", variadic(&[], A, |_, a| Ok(Value::list(a.to_vec())))),

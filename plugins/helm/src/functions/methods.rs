@@ -1,6 +1,6 @@
 //! Methods of values that are no structs: `common.Values`, which `.Values` is, and Go's `time` integers.
 
-use bulkhead_template::{Function, IntType, Map, Param, Value, fixed, format};
+use bulkhead_template::{Function, IntType, Param, Value, fixed, format};
 
 use super::dict::{entry, typed};
 use super::{date, int_of, text_of};
@@ -94,10 +94,7 @@ fn table(args: &[Value]) -> super::Answer {
     let mut found = args[0].clone();
     for name in text_of(&args[1]).split('.') {
         found = match entry(&found, name) {
-            Some(Value::Map(map)) => Value::Map(Map {
-                type_name: VALUES,
-                ..map
-            }),
+            Some(Value::Map(map)) => Value::Map(map.named(VALUES)),
             _ => return Err(format!("{name:?} is not a table").into()),
         };
     }

@@ -29,6 +29,9 @@ pub use data::Lookup;
 pub(crate) use helm::{WARN_END, WARN_START, without_no_value};
 pub(crate) use methods::VALUES_METHODS;
 
+/// Steps that a function takes which is slow by design: keys and hashes of passwords.
+const SLOW_STEPS: u64 = 1_000_000;
+
 type Answer = Result<Value, Error>;
 
 /// What functions know besides their arguments.

@@ -1,7 +1,7 @@
 //! Sprig's functions on texts: cutting, joining, quoting, encodings.
 
 use bulkhead_template::quote::quote;
-use bulkhead_template::{Function, Map, Param, Run, Value, bytes, fixed, format, variadic};
+use bulkhead_template::{Error, Function, Param, Run, Value, bytes, fixed, format, variadic};
 
 use super::{Answer, context, elements, int_of, strval, text_of};
 use crate::encoding;
@@ -11,7 +11,7 @@ const I: Param = Param::Int;
 const A: Param = Param::Any;
 
 /// Longest text that `repeat` and `indent` make, and longest one of random characters.
-const MAX_BYTES: usize = 32 << 20;
+pub(super) const MAX_BYTES: usize = 32 << 20;
 
 pub(super) const TABLE: &[(&str, Function)] = &[
     ("hello", fixed(&[], |_, _| Ok("Hello!".into()))),
@@ -105,7 +105,14 @@ pub(super) const TABLE: &[(&str, Function)] = &[
     (
         "replace",
         fixed(&[S, S, S], |_, a| {
-            Ok(replace(text_of(&a[2]), text_of(&a[0]), text_of(&a[1])).into())
+            let (text, old, new) = (text_of(&a[2]), text_of(&a[0]), text_of(&a[1]));
+            let count = if new.len() > old.len() {
+                text.matches(old).count()
+            } else {
+                0
+            };
+            fits("replace", text.len() + count.saturating_mul(new.len()))?;
+            Ok(replace(text, old, new).into())
         }),
     ),
     (
@@ -148,7 +155,10 @@ pub(super) const TABLE: &[(&str, Function)] = &[
     (
         "join",
         fixed(&[S, A], |_, a| {
-            Ok(strings(&a[1]).join(text_of(&a[0])).into())
+            let (parts, separator) = (strings(&a[1]), text_of(&a[0]));
+            let own: usize = parts.iter().map(|part| part.len()).sum();
+            fits("join", own + separator.len().saturating_mul(parts.len()))?;
+            Ok(parts.join(separator).into())
         }),
     ),
     (
@@ -331,6 +341,14 @@ fn indent(spaces: i64, text: &str, before: &str) -> Answer {
     Ok(out.into())
 }
 
+/// Refuses a text before it is made.
+pub(super) fn fits(function: &str, bytes: usize) -> Result<(), Error> {
+    if bytes > MAX_BYTES {
+        return Err(format!("{function}: more than {MAX_BYTES} bytes").into());
+    }
+    Ok(())
+}
+
 fn replace(text: &str, old: &str, new: &str) -> String {
     text.replace(old, new)
 }
@@ -364,10 +382,7 @@ fn numbered(parts: Vec<String>) -> Value {
         .map(|(index, part)| (format!("_{index}").into(), part.into()))
         .collect();
     match Value::map(entries) {
-        Value::Map(map) => Value::Map(Map {
-            type_name: "map[string]string",
-            ..map
-        }),
+        Value::Map(map) => Value::Map(map.named("map[string]string")),
         other => other,
     }
 }

@@ -126,7 +126,7 @@ impl Printer<'_> {
         let after_index = self.index();
         if self.peek() == Some(b'*') {
             self.at += 1;
-            let width = self.from_argument();
+            let width = self.argument_number();
             if width.is_none() {
                 self.writer.out.push_str("%!(BADWIDTH)");
             }
@@ -147,7 +147,7 @@ impl Printer<'_> {
         let after_index = self.index();
         if self.peek() == Some(b'*') {
             self.at += 1;
-            let precision = self.from_argument();
+            let precision = self.argument_number();
             flags.precision = precision.and_then(|precision| usize::try_from(precision).ok());
             if flags.precision.is_none() {
                 self.writer.out.push_str("%!(BADPREC)");
@@ -158,7 +158,7 @@ impl Printer<'_> {
         after_index
     }
 
-    fn from_argument(&mut self) -> Option<i64> {
+    fn argument_number(&mut self) -> Option<i64> {
         let argument = self.arguments.get(self.next);
         self.next += usize::from(argument.is_some());
         match argument {

@@ -2,6 +2,9 @@
 
 /// Writes a float as `strconv.FormatFloat(value, verb, precision, 64)` does.
 pub fn float(value: f64, verb: char, precision: Option<usize>) -> String {
+    if let Some(digits) = precision.filter(|digits| *digits > MAX_DIGITS) {
+        return padded(float(value, verb, Some(MAX_DIGITS)), digits - MAX_DIGITS);
+    }
     if value.is_nan() {
         return "NaN".to_owned();
     }
@@ -121,4 +124,17 @@ fn binary(value: f64) -> String {
     let sign = if value.is_sign_negative() { "-" } else { "" };
     let way = if power < 0 { '-' } else { '+' };
     format!("{sign}{mantissa}p{way}{}", power.unsigned_abs())
+}
+
+/// Digits after which a float has only zeros: its smallest part is 2 to the power of -1,074.
+const MAX_DIGITS: usize = 1_100;
+
+/// Adds zeros behind the digits, before the exponent.
+fn padded(text: String, zeros: usize) -> String {
+    if !text.contains('.') {
+        return text;
+    }
+    let end = text.find(['e', 'E', 'p', 'P']).unwrap_or(text.len());
+    let (digits, exponent) = text.split_at(end);
+    format!("{digits}{}{exponent}", "0".repeat(zeros))
 }

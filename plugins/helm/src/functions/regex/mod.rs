@@ -184,6 +184,9 @@ fn replace_literal(regex: &Expression, args: &[Value]) -> Value {
     let mut out = String::new();
     let mut at = 0;
     for one in all_matches(regex, text) {
+        if out.len() > super::text::MAX_BYTES {
+            break;
+        }
         out.push_str(&text[at..one.start()]);
         out.push_str(with);
         at = one.end();
@@ -208,6 +211,9 @@ fn replace_all(regex: &Expression, args: &[Value]) -> Value {
             continue;
         }
         is_first = false;
+        if out.len() > super::text::MAX_BYTES {
+            break;
+        }
         out.push_str(&text[at..whole.start()]);
         expand(&mut out, with, &captures, &regex.names);
         at = whole.end();
