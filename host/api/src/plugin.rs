@@ -41,7 +41,7 @@ pub struct PluginSpec {
     /// How often the tag is looked at; 10 min when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<GoDuration>,
-    /// Longest time for resolving, verifying and pulling; 60 s when absent.
+    /// Longest time for one exchange with the registry; 60 s when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<GoDuration>,
     /// Stops looking at the registry; what runs goes on.
@@ -119,7 +119,8 @@ pub struct PluginVerification {
     /// Identities that are trusted, where signing is keyless.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keyless: Vec<KeylessIdentity>,
-    /// Secret with `trusted_root.json`: the authorities and logs behind keyless signatures.
+    /// Secret with `trusted_root.json`: the authorities and logs behind signatures; for `keyless`,
+    /// those of the public Sigstore when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trusted_root_secret_ref: Option<LocalObjectReference>,
     /// What happens without a good signature; `enforce` when absent.

@@ -98,3 +98,88 @@ pub mod own {
     /// The plugin is installed, and does not run: its own conditions say why.
     pub const PLUGIN_NOT_READY: &str = "PluginNotReady";
 }
+
+/// Reasons of Plugins and ClusterPlugins: why an image is not run, one for each thing that can be
+/// wrong with it.
+pub mod plugin {
+    /// Event: a plugin runs for the first time.
+    pub const INSTALLED: &str = "PluginInstalled";
+    /// Event: another digest runs than before.
+    pub const UPDATED: &str = "PluginUpdated";
+    /// Event: an object ended that kept a name from those behind it.
+    pub const REMOVED: &str = "PluginRemoved";
+    /// Approved, Ready: the image asks for more than what was approved.
+    pub const NEEDS_APPROVAL: &str = "NeedsApproval";
+
+    /// Fetched: `spec.image` names nothing.
+    pub const INVALID_IMAGE: &str = "InvalidImage";
+    /// Fetched: the registry does not have it, or hides it from this login.
+    pub const IMAGE_NOT_FOUND: &str = "ImageNotFound";
+    /// Fetched: the registry cannot be reached, or fails.
+    pub const REGISTRY_UNREACHABLE: &str = "RegistryUnreachable";
+    /// Fetched: the registry takes too long.
+    pub const REGISTRY_TIMED_OUT: &str = "RegistryTimedOut";
+    /// Fetched: the registry asks for less.
+    pub const RATE_LIMITED: &str = "RateLimited";
+    /// Fetched: the registry's certificate is not trusted.
+    pub const CERTIFICATE_UNTRUSTED: &str = "CertificateUntrusted";
+    /// Fetched: the registry redirects to where nobody should follow.
+    pub const REDIRECT_REFUSED: &str = "RedirectRefused";
+    /// Fetched: what answers is no registry, or breaks the protocol.
+    pub const NOT_A_REGISTRY: &str = "NotARegistry";
+    /// Fetched: the bytes have another digest than the manifest says.
+    pub const DIGEST_MISMATCH: &str = "DigestMismatch";
+    /// Fetched: there are more or fewer bytes than the manifest says.
+    pub const SIZE_MISMATCH: &str = "SizeMismatch";
+    /// Fetched: the component, or the manifest, is larger than is read.
+    pub const TOO_LARGE: &str = "TooLarge";
+    /// Fetched: it is a container image.
+    pub const CONTAINER_IMAGE: &str = "ContainerImage";
+    /// Fetched: it is an index of several images.
+    pub const IMAGE_INDEX: &str = "ImageIndex";
+    /// Fetched: it has no layer, or several.
+    pub const NOT_ONE_LAYER: &str = "NotOneLayer";
+    /// Fetched: its layer is compressed.
+    pub const COMPRESSED_LAYER: &str = "CompressedLayer";
+    /// Fetched: it is another kind of artifact.
+    pub const OTHER_ARTIFACT: &str = "OtherArtifact";
+    /// Fetched: its manifest in the registry cannot be read, or contradicts itself.
+    pub const INVALID_IMAGE_MANIFEST: &str = "InvalidImageManifest";
+    /// Fetched: it could not be written to the storage folder.
+    pub const STORAGE_FAILED: &str = "StorageOperationFailed";
+
+    /// Verified: it is not signed.
+    pub const SIGNATURE_MISSING: &str = "SignatureMissing";
+    /// Verified: a signature is there, and is wrong.
+    pub const SIGNATURE_INVALID: &str = "SignatureInvalid";
+    /// Verified: a signature is there, of another digest.
+    pub const SIGNATURE_OF_OTHER_DIGEST: &str = "SignatureOfOtherDigest";
+    /// Verified: somebody else signed it.
+    pub const SIGNED_BY_OTHER: &str = "SignedByOther";
+    /// Verified: the keys or identities of the spec cannot be used.
+    pub const INVALID_POLICY: &str = "InvalidVerificationPolicy";
+    /// Verified: the signatures could not be had.
+    pub const VERIFICATION_UNAVAILABLE: &str = "VerificationUnavailable";
+
+    /// Compatible: it is no WebAssembly, or broken.
+    pub const NOT_A_COMPONENT: &str = "NotAComponent";
+    /// Compatible: it is a core module.
+    pub const CORE_MODULE: &str = "CoreModule";
+    /// Compatible: it exports none of the interfaces that make a plugin.
+    pub const MISSING_EXPORT: &str = "MissingExport";
+    /// Compatible: it imports what plugins of its kind do not get.
+    pub const FOREIGN_IMPORT: &str = "ForeignImport";
+    /// Compatible: it was built for an older interface.
+    pub const OLDER_INTERFACE: &str = "OlderInterface";
+    /// Compatible: it was built for a newer interface.
+    pub const NEWER_INTERFACE: &str = "NewerInterface";
+    /// Compatible: it needs a newer Bulkhead.
+    pub const NEWER_HOST: &str = "NewerHost";
+    /// Compatible: its own manifest is not valid, or says something else than the component.
+    pub const INVALID_MANIFEST: &str = "InvalidManifest";
+
+    /// Compiled: its code is not valid.
+    pub const COMPILE_FAILED: &str = "CompileFailed";
+    /// Compiled: compiling took more time or memory than it may.
+    pub const COMPILER_STOPPED: &str = "CompilerStopped";
+}

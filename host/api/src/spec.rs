@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::advice::{Advice, Retry};
 use crate::duration::{DurationError, GoDuration};
+use crate::quantity::QuantityError;
 use crate::reason;
 
 /// Says which field of a spec cannot be used.
@@ -17,6 +18,15 @@ pub enum SpecError {
         /// Why.
         #[source]
         source: DurationError,
+    },
+    /// An amount that is none.
+    #[error("failed to read `{field}`")]
+    Quantity {
+        /// Path of the field.
+        field: &'static str,
+        /// Why.
+        #[source]
+        source: QuantityError,
     },
     /// A value that this version does not know.
     #[error("`{field}` is `{value}`, which is none of {known}")]
@@ -37,6 +47,9 @@ impl SpecError {
         match self {
             Self::Duration { field, .. } => {
                 advice.hint(format!("write `{field}` as in `1m30s`, at most `2562047h`"))
+            }
+            Self::Quantity { field, .. } => {
+                advice.hint(format!("write `{field}` as in `512Mi`"))
             }
             Self::Unknown { field, .. } => advice.hint(format!("correct `{field}`")),
         }

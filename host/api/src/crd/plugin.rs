@@ -111,7 +111,7 @@ fn spec() -> Schema {
         )
         .optional(
             "timeout",
-            text("Longest time for resolving, verifying and pulling.")
+            text("Longest time for one exchange with the registry.")
                 .pattern(SHORT_DURATION)
                 .filled_with(json!("60s")),
         )
@@ -154,16 +154,13 @@ fn verification() -> Schema {
             "trustedRootSecretRef",
             local_reference(&format!(
                 "Secret with `trusted_root.json`: the certificate authorities and transparency \
-                 logs behind keyless signatures. {WHERE}"
+                 logs behind signatures. Those of the public Sigstore when not set, for keyless. \
+                 {WHERE}"
             )),
         )
         .rule(
             "has(self.secretRef) != (has(self.keyless) && size(self.keyless) > 0)",
             "name either secretRef or keyless",
-        )
-        .rule(
-            "!(has(self.keyless) && size(self.keyless) > 0) || has(self.trustedRootSecretRef)",
-            "keyless needs trustedRootSecretRef",
         )
 }
 

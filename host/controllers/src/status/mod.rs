@@ -167,7 +167,7 @@ fn remember<K: Kind>(
 /// # Errors
 /// [`WriteError::Request`].
 pub async fn write_broken<K: Kind>(client: &Client, broken: &Broken) -> Result<(), WriteError> {
-    let namespace = Some(broken.key.namespace.as_ref());
+    let namespace = Some(&*broken.key.namespace).filter(|namespace| !namespace.is_empty());
     let path = format!("{}/{}/status", K::url_path(&(), namespace), broken.key.name);
     let patch = broken_patch(broken, clock::now());
     match merge_patch(client, &path, K::MANAGER, &patch).await {

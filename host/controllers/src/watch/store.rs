@@ -61,6 +61,7 @@ pub struct Store<K> {
     listed: Mutex<Option<HashSet<Key>>>,
     observer: Observer<K>,
     synced: watch::Sender<bool>,
+    needed: bool,
 }
 
 impl<K> Store<K>
@@ -74,7 +75,15 @@ where
             listed: Mutex::default(),
             observer: Box::new(observer),
             synced: watch::Sender::new(false),
+            needed: true,
         }
+    }
+
+    /// Counts as listed, and empty, where the kind is not served or may not be read.
+    #[must_use]
+    pub fn not_needed(mut self) -> Self {
+        self.needed = false;
+        self
     }
 
     /// Returns the object named `key`; `None` if there is none or if it is broken.
@@ -212,6 +221,12 @@ where
             self.remove(key);
         }
         self.synced.send_replace(true);
+    }
+
+    fn unavailable(&self, _why: &kube::Error) {
+        if !self.needed {
+            self.synced.send_replace(true);
+        }
     }
 }
 
