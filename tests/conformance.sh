@@ -12,3 +12,8 @@ fi
 python3 "$cases/score.py" kustomize "$cases/open/kustomize.jsonl.xz" "$@" -- \
     "$bulkhead" render kustomize '{dir}' '{flags}'
 python3 tests/twice.py "$bulkhead" "$cases/open/kustomize.jsonl.xz"
+python3 "$cases/score.py" charts "$cases/open/charts.jsonl.xz" "$cases/open/real-charts.jsonl.xz" "$@" -- \
+    "$bulkhead" render helm '{name}' '{chart}' --namespace '{namespace}' -f '{values}' \
+    --include-crds --kube-version v1.31.0 '{flags}'
+python3 "$cases/score.py" templates "$cases/open/templates.jsonl.xz" "$@" -- \
+    "$bulkhead" render helm '{name}' '{chart}' --namespace '{namespace}' -f '{values}' --raw --out '{out}'

@@ -20,3 +20,10 @@ if command -v kustomize >/dev/null 2>&1; then
 else
     echo "no \`kustomize\` on PATH: go install sigs.k8s.io/kustomize/kustomize/v5@v5.8.2" >&2
 fi
+
+echo "== bulkhead render helm against helm template, whole processes"
+if command -v "${HELM:-helm}" >/dev/null 2>&1; then
+    python3 tests/bench/charts.py "$release/bulkhead" "$(command -v "${HELM:-helm}")"
+else
+    echo "no \`helm\` on PATH: go install helm.sh/helm/v4/cmd/helm@v4.3.1" >&2
+fi

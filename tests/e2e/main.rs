@@ -11,6 +11,7 @@
 )]
 
 mod bad_input;
+mod charts;
 mod command;
 mod crash;
 mod delivery;
