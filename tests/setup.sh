@@ -9,6 +9,8 @@ need() { # program, Debian package
 }
 need git git
 need sshd openssh-server
+need docker-registry docker-registry
+need openssl openssl
 need cc gcc
 need make make
 if ! rustc --print target-libdir --target wasm32-unknown-unknown 2>/dev/null | xargs -I{} test -d {}; then

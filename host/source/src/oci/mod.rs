@@ -7,11 +7,14 @@
 mod client;
 mod credentials;
 mod error;
+pub mod layout;
 mod limits;
 pub mod manifest;
 pub mod media;
 mod plugin;
 mod reference;
+pub mod sign;
+pub mod verify;
 
 pub use client::{Blob, Registry, RegistryConfig, Resolved};
 pub use credentials::{CredentialsError, Keychain, Login};

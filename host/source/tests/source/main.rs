@@ -11,6 +11,7 @@ mod basics;
 mod durability;
 mod limits;
 mod login;
+mod oci;
 mod references;
 mod secure_shell;
 mod speed;

@@ -7,7 +7,7 @@
 mod audit;
 mod kubeconfig;
 mod nodes;
-mod process;
+pub(crate) mod process;
 mod programs;
 
 use std::net::TcpListener;

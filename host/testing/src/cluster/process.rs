@@ -25,14 +25,14 @@ wait "$child" 2>/dev/null
 "#;
 
 /// A program and its arguments.
-pub(super) struct Program {
-    pub(super) name: &'static str,
-    pub(super) path: PathBuf,
-    pub(super) arguments: Vec<OsString>,
+pub(crate) struct Program {
+    pub(crate) name: &'static str,
+    pub(crate) path: PathBuf,
+    pub(crate) arguments: Vec<OsString>,
 }
 
 /// A running program; ends when dropped.
-pub(super) struct Process {
+pub(crate) struct Process {
     name: &'static str,
     id: u32,
     log: PathBuf,
@@ -42,7 +42,7 @@ pub(super) struct Process {
 impl Process {
     /// Starts `program` with its output in `<dir>/<name>.log`; `remove` goes when it ends.
     #[allow(clippy::disallowed_methods, reason = "tests run real servers")]
-    pub(super) fn start(program: Program, dir: &Path, remove: Option<&Path>) -> Result<Self> {
+    pub(crate) fn start(program: Program, dir: &Path, remove: Option<&Path>) -> Result<Self> {
         let log = dir.join(format!("{}.log", program.name));
         let output = std::fs::File::create(&log)?;
         let mut supervisor = Command::new("/bin/sh")
@@ -75,7 +75,7 @@ impl Process {
 
     /// Fails with the end of the log when the program has ended.
     #[allow(clippy::disallowed_methods, reason = "/proc and the test's own log")]
-    pub(super) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let state = std::fs::read_to_string(format!("/proc/{}/stat", self.id)).unwrap_or_default();
         let alive = state
             .rsplit_once(')')

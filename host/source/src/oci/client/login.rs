@@ -147,6 +147,8 @@ impl Registry {
             Access::Write => "pull,push",
         };
         let own = format!("repository:{}:{actions}", call.repository.path());
+        // The registry asks for what this request needs; the next write needs more than a look.
+        let scope = scope.filter(|scope| call.access == Access::Read || scope.contains("push"));
         if let Some(service) = service {
             url.query_pairs_mut().append_pair("service", service);
         }

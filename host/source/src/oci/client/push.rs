@@ -77,7 +77,8 @@ impl Registry {
         self.within(&place, work).await
     }
 
-    async fn list_by_tag(
+    /// Adds a manifest to the index that stands in for the list of referrers.
+    pub(in crate::oci) async fn list_by_tag(
         &self,
         repository: &Repository,
         subject: Digest,

@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 use bulkhead_api::Digest;
 use bytes::Bytes;
 
+pub(super) use pull::{layer_of, manifest_of, read_image};
+
 pub use config::{Component, Target, WasmConfig};
 
 /// A component to publish.

@@ -1,8 +1,10 @@
 //! Reads a plugin: the manifest is judged before anything else is downloaded.
 
+use bytes::Bytes;
+
 use super::{PluginImage, WasmConfig};
 use crate::oci::manifest::{Descriptor, Document, Index, Manifest};
-use crate::oci::{OciError, Registry, Resolved, media};
+use crate::oci::{Limits, OciError, Registry, Resolved, media};
 
 /// Platforms of an index that an error names.
 const SHOWN: usize = 4;
@@ -21,38 +23,63 @@ impl Registry {
     /// [`OciError`] has a case for each thing that is no plugin; those come before the component is
     /// downloaded.
     pub async fn pull_plugin(&self, resolved: &Resolved) -> Result<PluginImage, OciError> {
-        let place = resolved.pinned().to_string();
-        let manifest = manifest_of(resolved)?;
-        let layer = plugin_layer(&place, &manifest)?;
         let limits = self.limits();
         let name = resolved.reference.name();
-        let allowed = ("blob_bytes", limits.blob_bytes);
-        if layer.size > limits.blob_bytes {
-            return Err(OciError::limit(
-                &place,
-                "the component",
-                "blob_bytes",
-                limits.blob_bytes,
-            ));
-        }
+        let place = resolved.pinned().to_string();
+        let (manifest, layer) = layer_of(resolved, limits)?;
         let mut config = None;
         if manifest.config.media_type == media::WASM_CONFIG {
             let allowed = ("config_bytes", limits.config_bytes);
             let bytes = self
                 .pull_blob(name, &manifest.config, "the configuration", allowed)
                 .await?;
-            config = Some(read_config(&place, &bytes, layer)?);
+            read_config(&place, &bytes, &layer)?;
+            config = Some(bytes);
         }
+        let allowed = ("blob_bytes", limits.blob_bytes);
         let wasm = self
-            .pull_blob(name, layer, "the component", allowed)
+            .pull_blob(name, &layer, "the component", allowed)
             .await?;
-        Ok(PluginImage {
-            wasm,
-            wasm_digest: layer.digest,
-            config,
-            annotations: manifest.annotations,
-        })
+        read_image(&place, manifest, &layer, config, wasm)
     }
+}
+
+/// Returns the manifest of a plugin and its one layer, or says what stands there instead.
+pub(in crate::oci) fn layer_of(
+    resolved: &Resolved,
+    limits: &Limits,
+) -> Result<(Manifest, Descriptor), OciError> {
+    let place = resolved.pinned().to_string();
+    let manifest = manifest_of(resolved)?;
+    let layer = plugin_layer(&place, &manifest)?.clone();
+    if layer.size > limits.blob_bytes {
+        return Err(OciError::limit(
+            &place,
+            "the component",
+            "blob_bytes",
+            limits.blob_bytes,
+        ));
+    }
+    Ok((manifest, layer))
+}
+
+/// Puts the verified parts of a plugin together.
+pub(in crate::oci) fn read_image(
+    place: &str,
+    manifest: Manifest,
+    layer: &Descriptor,
+    config: Option<Bytes>,
+    wasm: Bytes,
+) -> Result<PluginImage, OciError> {
+    let config = config
+        .map(|bytes| read_config(place, &bytes, layer))
+        .transpose()?;
+    Ok(PluginImage {
+        wasm,
+        wasm_digest: layer.digest,
+        config,
+        annotations: manifest.annotations,
+    })
 }
 
 pub(in crate::oci) fn manifest_of(resolved: &Resolved) -> Result<Manifest, OciError> {

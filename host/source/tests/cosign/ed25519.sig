@@ -1,0 +1,1 @@
+0o5oqiW74VbZF9GZDpdb4Kri8eaWCXsGr/43mtZ2i9toKkLsrbqJj/xualSX9oNxLYtvoXWzX715i40CyoX1Aw==
