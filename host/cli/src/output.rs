@@ -72,8 +72,15 @@ pub(crate) fn report(failure: &CliError) {
 
 /// Prints data. A closed pipe ends the process quietly, as for any filter.
 pub(crate) fn data(text: &str) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    parts([text])
+}
+
+/// Prints data that comes in parts, without joining them in memory.
+pub(crate) fn parts<'a>(parts: impl IntoIterator<Item = &'a str>) -> std::io::Result<()> {
+    let mut out = std::io::BufWriter::with_capacity(64 * 1024, std::io::stdout().lock());
+    let mut parts = parts.into_iter();
+    let written = parts.try_for_each(|part| out.write_all(part.as_bytes()));
+    match written.and_then(|()| out.flush()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
         other => other,
     }

@@ -1,5 +1,6 @@
 //! The default plugins, embedded in the binary, and the host that runs them.
 
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -27,6 +28,15 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Starts the host. Components that are compiled are kept in `cache`.
 pub(crate) fn host(cache: Option<&Path>) -> Result<Host, CliError> {
+    start(cache, None)
+}
+
+/// Starts the host for one call: threads that would have nothing to do are not started.
+pub(crate) fn host_of_one(cache: Option<&Path>) -> Result<Host, CliError> {
+    start(cache, Some(NonZero::<usize>::MIN))
+}
+
+fn start(cache: Option<&Path>, parallel: Option<NonZero<usize>>) -> Result<Host, CliError> {
     let cache = match cache {
         Some(folder) => Some(private_folder(&folder.join("compiled"))?),
         None => None,
@@ -39,6 +49,7 @@ pub(crate) fn host(cache: Option<&Path>) -> Result<Host, CliError> {
     let host = Host::new(HostConfig {
         cache,
         compiler,
+        parallel,
         ..HostConfig::default()
     })?;
     Ok(host)

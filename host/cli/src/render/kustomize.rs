@@ -9,7 +9,7 @@ use bulkhead_source::{DirTree, Store};
 use bulkhead_wasm::{Limits, MemoryTree, Plugin, RenderRequest, Rendered};
 use serde_json::json;
 
-use super::{failure, joined, line};
+use super::{failure, joined, line, stream};
 use crate::args::{KustomizeArguments, LoadRestrictor, Reorder};
 use crate::output::{self, CliError, Progress};
 use crate::plugins;
@@ -19,7 +19,7 @@ pub(crate) async fn kustomize(arguments: KustomizeArguments) -> Result<(), CliEr
     let mut request = request(&arguments)?;
     request.config = config(&arguments);
     let cache = plugins::cache_folder(arguments.cache.cache_dir.clone());
-    let host = plugins::host(cache.as_deref())?;
+    let host = plugins::host_of_one(cache.as_deref())?;
     let plugin = plugins::built_in(&host, "kustomize").await?;
     let progress = Progress::start(&format!("rendering {}", arguments.directory.display()));
     let rendered = match plugin.render(request.clone()).await {
@@ -36,7 +36,7 @@ pub(crate) async fn kustomize(arguments: KustomizeArguments) -> Result<(), CliEr
         Some(to) if to.is_dir() => write_each(&rendered, to)?,
         Some(to) => std::fs::write(to, joined(&rendered.documents))
             .with_context(|| format!("failed to write {}", to.display()))?,
-        None => output::data(&joined(&rendered.documents))?,
+        None => output::parts(stream(&rendered.documents))?,
     }
     Ok(())
 }

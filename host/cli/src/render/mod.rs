@@ -11,14 +11,15 @@ use crate::output::CliError;
 
 /// Joins documents into one YAML stream, as kustomize does.
 fn joined(documents: &[Document]) -> String {
-    let mut text = String::with_capacity(documents.iter().map(|d| d.text.len() + 4).sum());
-    for (index, document) in documents.iter().enumerate() {
-        if index > 0 {
-            text.push_str("---\n");
-        }
-        text.push_str(&document.text);
-    }
-    text
+    stream(documents).collect()
+}
+
+/// The parts of that stream.
+fn stream(documents: &[Document]) -> impl Iterator<Item = &str> {
+    documents.iter().enumerate().flat_map(|(index, document)| {
+        let separator = if index > 0 { "---\n" } else { "" };
+        [separator, document.text.as_str()]
+    })
 }
 
 /// Tells a person what a renderer said, with the help that it gave.
