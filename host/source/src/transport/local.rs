@@ -35,7 +35,13 @@ pub(crate) fn list(
     let all = platform
         .all()
         .map_err(|error| FetchError::protocol(&request.location, error.to_string()))?;
-    let mut listed = Vec::new();
+    let head = repository.head_id().map(gix::Id::detach).ok();
+    let head = head.map(|id| RemoteRef {
+        name: "HEAD".to_owned(),
+        id,
+        peeled: id,
+    });
+    let mut listed: Vec<RemoteRef> = head.into_iter().collect();
     for reference in all {
         let Ok(mut reference) = reference else {
             continue;
