@@ -16,4 +16,5 @@ python3 "$cases/score.py" charts "$cases/open/charts.jsonl.xz" "$cases/open/real
     "$bulkhead" render helm '{name}' '{chart}' --namespace '{namespace}' -f '{values}' \
     --include-crds --kube-version v1.31.0 '{flags}'
 python3 "$cases/score.py" templates "$cases/open/templates.jsonl.xz" "$@" -- \
-    "$bulkhead" render helm '{name}' '{chart}' --namespace '{namespace}' -f '{values}' --raw --out '{out}'
+    "$bulkhead" render helm '{name}' '{chart}' --namespace '{namespace}' -f '{values}' \
+    --kube-version v1.31.0 --raw --out '{out}'

@@ -77,8 +77,14 @@ fn archives_standard_input_and_folders_for_output_work() {
     chart(
         path,
         &[
-            ("templates/a.yaml", "a: {{ .Values.a }}\nr: {{ randAlphaNum 9 }}\n"),
-            ("templates/h.yaml", "kind: Job\nmetadata: {annotations: {helm.sh/hook: test}}\n"),
+            (
+                "templates/a.yaml",
+                "a: {{ .Values.a }}\nr: {{ randAlphaNum 9 }}\n",
+            ),
+            (
+                "templates/h.yaml",
+                "kind: Job\nmetadata: {annotations: {helm.sh/hook: test}}\n",
+            ),
         ],
     );
     let mut child = Command::new(program())
@@ -101,9 +107,15 @@ fn archives_standard_input_and_folders_for_output_work() {
         .current_dir(path)
         .status();
     assert!(packed.expect("tar runs").success());
-    let archive = bulkhead(path, &["render", "helm", "rel", "c.tgz", "--set", "a=piped"]);
+    let archive = bulkhead(
+        path,
+        &["render", "helm", "rel", "c.tgz", "--set", "a=piped"],
+    );
     assert_eq!(archive.out, piped);
-    let written = render(path, &["--set", "a=piped", "--output-dir", "out", "--release-name"]);
+    let written = render(
+        path,
+        &["--set", "a=piped", "--output-dir", "out", "--release-name"],
+    );
     assert_eq!(
         written.out,
         "wrote out/rel/c/templates/a.yaml\nwrote out/rel/c/templates/h.yaml\n\n"
@@ -128,16 +140,97 @@ fn what_a_sandbox_does_not_do_is_refused_with_what_to_do() {
     ] {
         let printed = render(folder.path(), flags);
         assert_eq!(printed.status, Some(2), "{flags:?}: {}", printed.err);
-        assert!(printed.err.contains("\nhint: "), "{flags:?}: {}", printed.err);
+        assert!(
+            printed.err.contains("\nhint: "),
+            "{flags:?}: {}",
+            printed.err
+        );
         assert!(printed.err.contains(words), "{flags:?}: {}", printed.err);
     }
-    let remote = bulkhead(folder.path(), &["render", "helm", "rel", "oci://x.example/c"]);
+    let remote = bulkhead(
+        folder.path(),
+        &["render", "helm", "rel", "oci://x.example/c"],
+    );
     assert_eq!(remote.status, Some(2), "{}", remote.err);
     let missing = bulkhead(folder.path(), &["render", "helm", "rel", "nowhere"]);
     assert_eq!(missing.status, Some(1), "{}", missing.err);
-    assert!(missing.err.contains("path \"nowhere\" not found"), "{}", missing.err);
+    assert!(
+        missing.err.contains("path \"nowhere\" not found"),
+        "{}",
+        missing.err
+    );
     let links = folder.path().join("c/templates/out.yaml");
     std::os::unix::fs::symlink("/etc/passwd", links).expect("a link");
     let printed = render(folder.path(), &[]);
     assert_eq!(printed.out, "---\n# Source: c/templates/a.yaml\na: 1\n");
+}
+
+#[test]
+fn no_chart_makes_the_sandbox_trap() {
+    let aliases: String = (1..9)
+        .map(|at| {
+            format!(
+                "k{at}: &k{at} [{}]\n",
+                vec![format!("*k{}", at - 1); 9].join(",")
+            )
+        })
+        .collect();
+    let aliases = format!("k0: &k0 [x,x,x]\n{aliases}");
+    let deep = |open: &str, close: &str, levels: usize| {
+        format!("a: {}1{}\n", open.repeat(levels), close.repeat(levels))
+    };
+    let (deep_map, too_deep) = (deep("{a: ", "}", 990), deep("[", "]", 1_500));
+    let includes = "{{ define \"x\" }}{{ with . }}{{ range list . }}{{ include \"x\" $ | quote }}{{ end }}{{ end }}{{ end }}{{ include \"x\" . }}";
+    let loops = "{{ define \"x\" }}{{ template \"x\" . }}{{ end }}{{ template \"x\" . }}";
+    let builds = "{{ $d := 1 }}{{ range until 100000 }}{{ $d = dict \"a\" $d }}{{ end }}";
+    let texts = "{{ range until 1000000 }}{{ $x := repeat 9999999 \"x\" }}{{ end }}";
+    let schema = "{\"$ref\": \"#/definitions/a\", \"definitions\": {\"a\": {\"$ref\": \"#/definitions/a\"}}}";
+    for (file, text, words) in [
+        ("templates/a.yaml", includes, "maximum template depth (200)"),
+        ("templates/a.yaml", loops, "maximum template depth (200)"),
+        ("templates/a.yaml", builds, ""),
+        ("templates/a.yaml", texts, "steps; is there a loop"),
+        (
+            "templates/a.yaml",
+            "{{ until 99999999 }}",
+            "more than 1000000 numbers",
+        ),
+        ("templates/a.yaml", "{{ printf \"%.99999999f\" 1.5 }}", ""),
+        (
+            "templates/a.yaml",
+            "{{ .Files.Glob (repeat 100000 \"{\") | len }}",
+            "",
+        ),
+        ("values.yaml", &aliases, "excessive aliasing"),
+        ("values.yaml", &deep_map, ""),
+        ("values.yaml", &too_deep, "exceeded max depth of 1000"),
+        ("values.schema.json", schema, "nests deeper than 200"),
+        (
+            "values.schema.json",
+            "{\"$ref\": \"file:///etc/passwd\"}",
+            "not fetched",
+        ),
+    ] {
+        let folder = tempfile::tempdir().expect("a folder");
+        chart(
+            folder.path(),
+            &[
+                ("templates/a.yaml", "a: {{ toYaml .Values | quote }}\n"),
+                (file, text),
+            ],
+        );
+        let printed = render(folder.path(), &[]);
+        let start: String = text.chars().take(60).collect();
+        assert!(
+            matches!(printed.status, Some(0 | 1)),
+            "{start}: {}",
+            printed.err
+        );
+        assert!(printed.err.contains(words), "{start}: {}", printed.err);
+        assert!(
+            !printed.err.contains("failed to render"),
+            "{start}: {}",
+            printed.err
+        );
+    }
 }

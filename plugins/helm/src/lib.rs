@@ -6,6 +6,7 @@
 //! [`Options::now`]: the same input renders the same.
 
 mod archive;
+mod capabilities;
 mod chart;
 mod coalesce;
 mod config;

@@ -5,11 +5,11 @@ use std::rc::Rc;
 use bulkhead_plugin::Files;
 use bulkhead_template::{Entries, IntType, Map, Value, bytes};
 
+use crate::capabilities::{self, KubeVersion};
 use crate::chart::{Chart, map};
 use crate::coalesce::{Coalesce, new_map};
 use crate::json::{self, Style};
 use crate::manifests::{self, Manifest};
-use crate::objects::{self, KubeVersion};
 use crate::options::Options;
 use crate::secrets::Secrets;
 use crate::{dependencies, engine, load, random, release, schema, semver};
@@ -112,7 +112,7 @@ fn texts(
     let kube = options
         .kube_version
         .as_deref()
-        .unwrap_or(objects::DEFAULT_KUBE_VERSION);
+        .unwrap_or(capabilities::DEFAULT_KUBE_VERSION);
     let kube = KubeVersion::parse(kube)
         .map_err(|error| format!("invalid kube version '{kube}': {error}"))?;
     let user = new_map(options.merged_values(secrets)?);
@@ -176,7 +176,7 @@ fn top(options: &Options, kube: &KubeVersion, values: Map) -> Map {
         ("Release".into(), release),
         (
             "Capabilities".into(),
-            objects::capabilities(kube, &options.api_versions),
+            capabilities::capabilities(kube, &options.api_versions),
         ),
         ("Values".into(), Value::Map(values)),
     ]))

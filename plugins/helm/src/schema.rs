@@ -2,6 +2,7 @@
 //! them, with the words of the validator that Helm uses. Schemas of other documents are not fetched.
 
 mod check;
+mod parts;
 
 use bulkhead_template::{Map, Value};
 

@@ -111,7 +111,8 @@ pub(super) const TABLE: &[(&str, Function)] = &[
             } else {
                 0
             };
-            fits("replace", text.len() + count.saturating_mul(new.len()))?;
+            let added = count.saturating_mul(new.len());
+            fits("replace", text.len().saturating_add(added))?;
             Ok(replace(text, old, new).into())
         }),
     ),
@@ -157,7 +158,8 @@ pub(super) const TABLE: &[(&str, Function)] = &[
         fixed(&[S, A], |_, a| {
             let (parts, separator) = (strings(&a[1]), text_of(&a[0]));
             let own: usize = parts.iter().map(|part| part.len()).sum();
-            fits("join", own + separator.len().saturating_mul(parts.len()))?;
+            let between = separator.len().saturating_mul(parts.len());
+            fits("join", own.saturating_add(between))?;
             Ok(parts.join(separator).into())
         }),
     ),
