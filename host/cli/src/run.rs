@@ -24,6 +24,7 @@ pub(crate) async fn run(arguments: RunArguments) -> Result<(), CliError> {
         &instance,
         &arguments.runtime_namespace,
         arguments.storage_path.clone(),
+        host.clone(),
         kustomize,
     );
     for (name, folder) in plugins::notifiers() {

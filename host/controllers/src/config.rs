@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bulkhead_wasm::{Limits, Plugin};
+use bulkhead_wasm::{Host, Limits, Plugin};
 
 use crate::delivery::remote::Allowed;
 use crate::leader::Election;
@@ -52,6 +52,8 @@ pub struct RunConfig {
     pub sweep: Duration,
     /// Refuses variables that have no value and no default.
     pub strict_substitutions: bool,
+    /// Compiles and runs plugins.
+    pub host: Host,
     /// The renderer of Kustomizations.
     pub kustomize: Plugin,
     /// What one render may use.
@@ -82,6 +84,7 @@ impl RunConfig {
         instance: &str,
         own_namespace: &str,
         storage: PathBuf,
+        host: Host,
         kustomize: Plugin,
     ) -> Self {
         let port = |port| SocketAddr::from(([0, 0, 0, 0], port));
@@ -108,6 +111,7 @@ impl RunConfig {
             interval_jitter: Self::INTERVAL_JITTER,
             sweep: Self::SWEEP,
             strict_substitutions: true,
+            host,
             kustomize,
             render_limits: Limits::renderer(),
             notifiers: Vec::new(),

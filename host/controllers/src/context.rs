@@ -21,6 +21,7 @@ use crate::drift::Drift;
 use crate::index::{Awaited, Index};
 use crate::kind::Kind;
 use crate::metrics::Metrics;
+use crate::plugin::{Foundation, Plugins};
 use crate::queue::{Class, Key, Queue};
 use crate::report::Reporter;
 use crate::trees::Trees;
@@ -103,6 +104,8 @@ pub struct Shared {
     pub renderer: Arc<Renderer>,
     /// The plugins of the binary.
     pub built_in: Vec<Arc<Installed>>,
+    /// What installs plugins by reference.
+    pub plugins: Foundation,
     /// What the API server serves.
     pub discovery: Discovery,
     /// What the operator chose.
@@ -135,6 +138,8 @@ pub struct Context {
     pub trees: Trees,
     /// Plugins by name.
     pub catalogue: Arc<Catalogue>,
+    /// Plugins and ClusterPlugins, and what is known of them.
+    pub plugins: Plugins,
     /// What is remembered of Kustomizations and Deliveries.
     pub memories: Arc<Memories>,
     /// Watches of what was applied.
@@ -192,6 +197,7 @@ impl Context {
             queues,
             index,
             trees: Trees::default(),
+            plugins: Plugins::new(&shared.plugins, &catalogue, &shared.metrics),
             catalogue,
             memories,
             drift: Drift::default(),

@@ -4,6 +4,7 @@ use bulkhead_api::delivery::{Delivery, DeliveryStatus};
 use bulkhead_api::kustomize::{Kustomization, KustomizationStatus};
 use bulkhead_api::meta::{Condition, is_requested, requested_at};
 use bulkhead_api::names::{controller, manager};
+use bulkhead_api::plugin::{ClusterPlugin, Plugin, PluginStatus};
 use bulkhead_api::source::{GitRepository, GitRepositoryStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Serialize;
@@ -87,6 +88,13 @@ kind!(
     controller::KUSTOMIZE
 );
 
+kind!(Plugin, PluginStatus, manager::PLUGIN, controller::PLUGIN);
+kind!(
+    ClusterPlugin,
+    PluginStatus,
+    manager::PLUGIN,
+    controller::PLUGIN
+);
 kind!(
     Delivery,
     DeliveryStatus,

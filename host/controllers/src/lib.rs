@@ -17,6 +17,7 @@ pub mod kind;
 pub mod leader;
 pub mod log;
 pub mod metrics;
+pub mod plugin;
 pub mod queue;
 pub mod report;
 pub mod run;

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bulkhead_api::delivery::Delivery;
 use bulkhead_api::kustomize::Kustomization;
+use bulkhead_api::plugin::{ClusterPlugin, Plugin};
 use bulkhead_api::source::GitRepository;
 use bulkhead_apply::target::cluster::Discovery;
 use bulkhead_wasm::Limits;
@@ -28,6 +29,7 @@ use crate::delivery::remote::{Remotes, Rules};
 use crate::delivery::{Renderer, TargetFacts};
 use crate::leader::Elector;
 use crate::metrics::Metrics;
+use crate::plugin::{self, Foundation};
 use crate::report::{Outbox, Reporter};
 use crate::server::{self, Readiness, ServeError};
 use crate::watch::{self, Store, Target};
@@ -81,6 +83,11 @@ pub async fn run(config: RunConfig, shutdown: impl Future<Output = ()>) -> Resul
             .unwrap_or_default(),
         api_versions: Vec::new(),
     };
+    let plugins = Foundation::open(config.host.clone(), &config.storage);
+    let plugins = plugins.map_err(|source| RunError::Storage {
+        path: config.storage.join("plugins"),
+        source,
+    })?;
     let source = Arc::new(source);
     let renderer = Renderer::new(facts, metrics.clone()).with_remotes(Remotes::new(
         source.clone(),
@@ -98,6 +105,7 @@ pub async fn run(config: RunConfig, shutdown: impl Future<Output = ()>) -> Resul
         source,
         renderer: Arc::new(renderer),
         built_in: built_in(&config),
+        plugins,
         settings: Arc::new(Settings::of(&config)),
     };
     match &config.election {
@@ -229,6 +237,8 @@ impl Term {
             context.deliveries.wait_until_synced().await;
             context.alerts.wait_until_synced().await;
             context.providers.wait_until_synced().await;
+            context.plugins.wait_until_synced().await;
+            plugin::restore(&context).await;
         };
         tokio::select! {
             () = synced => {}
@@ -248,12 +258,20 @@ impl Term {
         let reconcile =
             |context, key, class| applier::reconcile(context, Name::delivery(key), class);
         worker::start::<Delivery, _, _, _>(&mut tasks, many, &context, queue, reconcile);
+        let queue = &context.plugins.namespaced_queue;
+        let reconcile = plugin::reconcile::<Plugin>;
+        worker::start::<Plugin, _, _, _>(&mut tasks, many, &context, queue, reconcile);
+        let queue = &context.plugins.cluster_queue;
+        let reconcile = plugin::reconcile::<ClusterPlugin>;
+        worker::start::<ClusterPlugin, _, _, _>(&mut tasks, many, &context, queue, reconcile);
         shutdown.await;
         tracing::info!("told to stop, waiting for running reconciliations");
         let idle = async {
             context.queues.repositories.close().await;
             context.queues.kustomizations.close().await;
             context.queues.deliveries.close().await;
+            context.plugins.namespaced_queue.close().await;
+            context.plugins.cluster_queue.close().await;
         };
         if tokio::time::timeout(GRACE, idle).await.is_err() {
             tracing::info!("stopped reconciliations that took too long to end");
@@ -269,6 +287,13 @@ fn follow(tasks: &mut JoinSet<()>, config: &RunConfig, context: &Arc<Context>) {
     follow_kind(tasks, config, context, |context| &context.deliveries);
     follow_kind(tasks, config, context, |context| &context.alerts);
     follow_kind(tasks, config, context, |context| &context.providers);
+    follow_kind(tasks, config, context, |context| {
+        &context.plugins.namespaced
+    });
+    // Plugins of the cluster are everybody's: of a shard, and of an installation for one namespace.
+    let target = Target::of::<ClusterPlugin>(None);
+    let (context, client) = (context.clone(), context.clients.watching().clone());
+    tasks.spawn(async move { watch::follow(client, target, &context.plugins.cluster).await });
 }
 
 fn follow_kind<K>(

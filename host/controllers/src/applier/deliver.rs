@@ -18,6 +18,7 @@ use super::name::Name;
 use super::outcome::{Attempted, DeliverError, Done, inventory_of, note, to_status};
 use super::progress::Progress;
 use super::rendering::rendering;
+use crate::catalogue::ClusterLookup;
 use crate::context::Context;
 use crate::delivery::{self, Delivered};
 use crate::drift;
@@ -58,7 +59,12 @@ impl Run<'_> {
             substitution,
             inputs,
         } = deliver.values.clone();
-        let request = rendering(&object, &deliver.plugins, (substitution, inputs), source);
+        let mut request = rendering(&object, &deliver.plugins, (substitution, inputs), source);
+        if request.renderer.plugin.permissions.lookup {
+            let discovery = self.context.discovery.clone();
+            let lookup = ClusterLookup::new(self.client(&object)?, discovery);
+            request.lookup = Some(Arc::new(lookup));
+        }
         let delivered = self.context.renderer.deliver(&request).await?;
         refuse_emptied(&object, &request, &delivered)?;
         attempted.digest = Some(delivered.digest);
@@ -153,17 +159,20 @@ impl Run<'_> {
 
     pub(super) fn cluster(&self, object: &Item) -> Result<Cluster, DeliverError> {
         let discovery = self.context.discovery.clone();
+        Ok(Cluster::new(self.client(object)?, discovery))
+    }
+
+    /// Returns a client that acts as the object's account.
+    fn client(&self, object: &Item) -> Result<kube::Client, DeliverError> {
         let account = object.spec.service_account_name.as_deref();
         let default = self.context.settings.default_service_account.as_deref();
-        let client = match account.or(default) {
-            None => self.context.clients.own().clone(),
-            Some(name) => self
-                .context
-                .clients
+        let clients = &self.context.clients;
+        match account.or(default) {
+            None => Ok(clients.own().clone()),
+            Some(name) => clients
                 .acting_as(&self.name.key.namespace, name)
-                .map_err(DeliverError::Client)?,
-        };
-        Ok(Cluster::new(client, discovery))
+                .map_err(DeliverError::Client),
+        }
     }
 
     pub(super) fn plan_settings(&self, object: &Item) -> Settings {

@@ -27,6 +27,7 @@ pub fn rendering(
         path: object.spec.path.clone(),
         renderer: plugins.renderer.clone(),
         inputs,
+        lookup: None,
         transformers: plugins.transformers.clone(),
         target_namespace: target_namespace.filter(|_| !is_told),
         source,

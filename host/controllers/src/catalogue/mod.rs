@@ -6,6 +6,7 @@
 //! its replacement failed.
 
 mod error;
+mod lookup;
 mod uses;
 
 use std::collections::{BTreeSet, HashMap};
@@ -15,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bulkhead_wasm::{FileRules, Limits, Manifest, Plugin, PluginKind};
 
 pub use error::CatalogueError;
+pub use lookup::ClusterLookup;
 pub use uses::User;
 use uses::Uses;
 
@@ -66,7 +68,7 @@ pub struct Installed {
 }
 
 impl Installed {
-    /// Installs a plugin of the binary: it may do what its kind may, within the limits of its kind.
+    /// Installs a plugin of the binary: it may do what its kind may, but look things up in the cluster.
     pub fn built_in(
         name: &str,
         plugin: Plugin,
@@ -79,10 +81,7 @@ impl Installed {
             plugin,
             manifest,
             image: None,
-            permissions: Permissions {
-                lookup: true,
-                ..Permissions::default()
-            },
+            permissions: Permissions::default(),
             limits,
         }
     }
@@ -313,3 +312,6 @@ impl Scope {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use bulkhead_api::delivery::Render;
 use bulkhead_api::{Digest, SourceTree};
 use bulkhead_apply::Object;
-use bulkhead_wasm::Diagnostic;
+use bulkhead_wasm::{Diagnostic, Lookup};
 
 pub use error::DeliveryError;
 pub use renderer::{Counts, Renderer, TargetFacts};
@@ -44,6 +44,8 @@ pub struct Request {
     pub renderer: Stage,
     /// What the renderer is given beside the files, by name.
     pub inputs: Vec<(String, Vec<u8>)>,
+    /// Answers the renderer's questions about the cluster, where it was granted that.
+    pub lookup: Option<Arc<dyn Lookup>>,
     /// What changes the objects then, one after another.
     pub transformers: Vec<Stage>,
     /// Namespace that every object is put into, where the renderer was not told of it.

@@ -201,6 +201,7 @@ impl Renderer {
         RenderRequest {
             config: request.renderer.config.clone(),
             inputs: request.inputs.clone(),
+            lookup: request.lookup.clone(),
             target: self.target(request),
             limits: installed.limits.clone(),
             wall_clock: request.source.revision_time,
