@@ -27,6 +27,10 @@ build: plugins ## Build the release binary: target/release/bulkhead
 	@$(RELEASE)/bulkhead precompile plugins/target/components/*.wasm
 	$(CARGO) build --release --locked -p bulkhead-cli
 
+.PHONY: publish
+publish: build ## Push the built-in plugins to a registry: REGISTRY=registry.example.com/bulkhead
+	@sh plugins/publish.sh $(RELEASE)/bulkhead "$(REGISTRY)" $(PUBLISH_FLAGS)
+
 .PHONY: demo
 demo: plugins ## Run the main job end to end, without a cluster
 	$(CARGO) build --release --locked -p bulkhead-cli
@@ -67,6 +71,11 @@ conformance: build ## Score the renderers, where ../shared/conformance is there
 FUZZ_SECONDS ?= 1800
 PLUGINS_TARGET := $(or $(CARGO_TARGET_DIR),plugins/target)
 KUSTOMIZE ?= kustomize
+
+.PHONY: fuzz
+fuzz: ## Fuzz what reads components, manifests and what guests return: FUZZ_SECONDS each
+	$(CARGO) run --locked -q -p bulkhead-wasm --example fuzz -- $(FUZZ_SECONDS)
+	$(CARGO) run --locked -q -p bulkhead-apply --example fuzz -- $(FUZZ_SECONDS)
 
 .PHONY: fuzz-kustomize
 fuzz-kustomize: ## Compare with the real kustomize on made-up input: FUZZ_SECONDS=1800 KUSTOMIZE=path
