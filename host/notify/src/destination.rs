@@ -131,6 +131,18 @@ pub struct Grants {
     pub address: Option<Url>,
     /// Hosts that the user granted to the plugin: `api.example.com`.
     pub hosts: Vec<String>,
+    /// The user granted private networks to the plugin, as only who rules the cluster can.
+    pub private_networks: bool,
+}
+
+impl Grants {
+    /// Returns what a request may reach: what the installation allows, and what is granted.
+    pub fn reach(&self, installation: &Reach) -> Reach {
+        Reach {
+            private: installation.private || self.private_networks,
+            ..installation.clone()
+        }
+    }
 }
 
 /// Parses a URL and checks scheme and length.
@@ -385,10 +397,23 @@ mod tests {
     }
 
     #[test]
+    fn granted_private_networks_open_nothing_else() {
+        let grants = Grants {
+            private_networks: true,
+            ..Grants::default()
+        };
+        let reach = grants.reach(&Reach::default());
+        let told = |url: &str| check_name(&parse(url).unwrap(), &reach).is_ok();
+        assert!(told("https://10.0.0.7") && told("https://alerts.svc.cluster.local"));
+        assert!(!told("https://127.0.0.1") && !told("https://169.254.169.254"));
+    }
+
+    #[test]
     fn guests_send_to_the_address_s_host_and_to_granted_ones() {
         let grants = |address: &str| Grants {
             address: Url::parse(address).ok(),
             hosts: vec!["api.example.com".to_owned()],
+            private_networks: false,
         };
         let told = |url: &str, address: &str| check_grant(&parse(url).unwrap(), &grants(address));
         let own = "https://hooks.example.com/a";

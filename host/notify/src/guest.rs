@@ -16,6 +16,8 @@ pub(crate) struct Exchange {
     pub(crate) config: String,
     /// What the guest's wall clock shows, in seconds since 1970: the time of the event.
     pub(crate) wall_clock: u64,
+    /// What one call may take.
+    pub(crate) limits: Limits,
 }
 
 /// Answers the two calls of a notifier: a plugin in its sandbox, or a test.
@@ -48,7 +50,7 @@ impl Guest for Plugin {
             events: vec![event],
             config: exchange.config.clone(),
             state,
-            limits: Limits::notifier(),
+            limits: exchange.limits.clone(),
             wall_clock: exchange.wall_clock,
         };
         Self::start(self, request).await
@@ -64,7 +66,7 @@ impl Guest for Plugin {
             responses,
             config: exchange.config.clone(),
             state,
-            limits: Limits::notifier(),
+            limits: exchange.limits.clone(),
             wall_clock: exchange.wall_clock,
         };
         Self::resume(self, request).await

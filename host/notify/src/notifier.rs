@@ -1,6 +1,6 @@
 //! The crate's entrance: an event and its subscriptions go in, what became of each comes out.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,7 +8,7 @@ use std::time::Instant;
 use bulkhead_api::ObjectId;
 use bulkhead_api::event::{self, Event, MESSAGE_MAX_CHARS};
 use bulkhead_api::notification::{Alert, Provider, ProviderSpec};
-use bulkhead_wasm::Plugin;
+use bulkhead_wasm::{Limits, Plugin};
 use url::Url;
 
 use crate::dedupe::{Seen, fingerprint};
@@ -80,14 +80,23 @@ pub struct Installed<G = Plugin> {
     pub plugin: G,
     /// Hosts that it may send to beside that of the provider's address: `api.example.com`.
     pub hosts: Vec<String>,
+    /// Names of the provider's secrets that it may use beside `address`; all when absent.
+    pub secrets: Option<BTreeSet<String>>,
+    /// It may send to private networks, whatever the installation says of others.
+    pub private_networks: bool,
+    /// What one call may take.
+    pub limits: Limits,
 }
 
 impl<G> Installed<G> {
-    /// Installs a plugin that sends to the provider's address alone.
+    /// Installs a plugin that sends to the provider's address alone, with all its secrets.
     pub fn new(plugin: G) -> Self {
         Self {
             plugin,
             hosts: Vec::new(),
+            secrets: None,
+            private_networks: false,
+            limits: Limits::notifier(),
         }
     }
 }
@@ -249,9 +258,7 @@ impl<G: Guest + Sync> Notifier<G> {
         subscription: &Subscription,
     ) -> Result<usize, NotifyError> {
         let Subscription {
-            alert,
-            provider,
-            secrets,
+            alert, provider, ..
         } = subscription;
         let (object, provider_name) = (subject(event), name(&provider.id()));
         let namespace = alert.metadata.namespace.as_deref().unwrap_or_default();
@@ -269,8 +276,13 @@ impl<G: Guest + Sync> Notifier<G> {
                 provider: provider_name.clone(),
                 error,
             })?;
+        let secrets = &subscription
+            .secrets
+            .clone()
+            .within(installed.secrets.as_ref());
         let route = route(&provider_name, installed, secrets, Instant::now() + timeout)?;
         let exchange = Exchange {
+            limits: installed.limits.clone(),
             config: provider::config(&provider.spec, secrets),
             wall_clock: u64::try_from(event.timestamp.0.as_second()).unwrap_or_default(),
         };
@@ -318,6 +330,7 @@ fn route<G>(
         grants: Grants {
             address: secrets.get(ADDRESS).and_then(url),
             hosts: installed.hosts.clone(),
+            private_networks: installed.private_networks,
         },
         scrubber: Scrubber::new(secrets),
         tls: tls::config(secrets.certificates())?,

@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::destination::{self, Refused};
 use crate::guest::{Part, Request, Signing};
-use crate::secrets::{ADDRESS, Secrets};
+use crate::secrets::{ADDRESS, SecretValue, Secrets};
 
 /// Headers of a request.
 pub const HEADERS_MAX: usize = 64;
@@ -61,6 +61,9 @@ pub enum PrepareError {
     /// It names a secret that the provider does not have.
     #[error("the provider has no secret `{0}`")]
     NoSecret(String),
+    /// It names a secret that the plugin was not granted.
+    #[error("secret `{0}` is not granted to the plugin")]
+    SecretNotGranted(String),
     /// A secret is not text where text is needed.
     #[error("secret `{0}` is not text")]
     NotText(String),
@@ -96,6 +99,9 @@ impl PrepareError {
                 Some("set `spec.address` of the Provider, or `address` in its Secret".to_owned())
             }
             Self::NoSecret(name) => Some(format!("add `{name}` to the Provider's Secret")),
+            Self::SecretNotGranted(name) => Some(format!(
+                "add `{name}` to `spec.grants.secrets` of the plugin if it may use it"
+            )),
             Self::NotText(name) => Some(format!("correct `{name}` in the Provider's Secret")),
             Self::HeaderValue(_) => {
                 Some("look for line breaks in the Provider's Secret".to_owned())
@@ -128,9 +134,7 @@ pub(crate) fn prepare(request: &Request, secrets: &Secrets) -> Result<Prepared, 
         headers.push(prepare_header(&header.name, &header.value, secrets)?);
     }
     if let Signing::HmacSha256(hmac) = &request.signing {
-        let key = secrets
-            .get(&hmac.secret)
-            .ok_or_else(|| PrepareError::NoSecret(hmac.secret.clone()))?;
+        let key = secret(&hmac.secret, secrets)?;
         let value = format!("{}{}", hmac.prefix, sign(key.expose(), &request.body));
         let mut header = prepare_header(&hmac.header, &[Part::Text(value)], secrets)?;
         header.is_private = true;
@@ -147,6 +151,16 @@ pub(crate) fn prepare(request: &Request, secrets: &Secrets) -> Result<Prepared, 
         url,
         headers,
         body: Bytes::from(request.body.clone()),
+    })
+}
+
+fn secret<'a>(name: &str, secrets: &'a Secrets) -> Result<&'a SecretValue, PrepareError> {
+    secrets.get(name).ok_or_else(|| {
+        if secrets.is_withheld(name) {
+            PrepareError::SecretNotGranted(name.to_owned())
+        } else {
+            PrepareError::NoSecret(name.to_owned())
+        }
     })
 }
 
@@ -187,9 +201,7 @@ fn join(parts: &[Part], secrets: &Secrets) -> Result<Vec<u8>, PrepareError> {
         match part {
             Part::Text(text) => joined.extend_from_slice(text.as_bytes()),
             Part::Secret(name) => {
-                let value = secrets.get(name);
-                let value = value.ok_or_else(|| PrepareError::NoSecret(name.clone()))?;
-                joined.extend_from_slice(value.expose());
+                joined.extend_from_slice(secret(name, secrets)?.expose());
             }
         }
     }

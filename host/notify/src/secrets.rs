@@ -1,7 +1,7 @@
 //! The secrets of a provider: values that show themselves to nobody by accident, and the rules by
 //! which the Provider and its Secrets make them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use bulkhead_api::notification::ProviderSpec;
@@ -57,6 +57,7 @@ pub struct Certificates {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Secrets {
     values: BTreeMap<String, SecretValue>,
+    withheld: BTreeMap<String, SecretValue>,
     certificates: Certificates,
     proxy: Option<SecretValue>,
 }
@@ -189,6 +190,23 @@ impl Secrets {
         Ok(self)
     }
 
+    /// Withholds all but the address and the names that are granted; none is when there is no list.
+    #[must_use]
+    pub fn within(mut self, granted: Option<&BTreeSet<String>>) -> Self {
+        let Some(granted) = granted else { return self };
+        let is_given = |name: &String| name == ADDRESS || granted.contains(name);
+        let values = std::mem::take(&mut self.values).into_iter();
+        let (given, kept) = values.partition::<BTreeMap<_, _>, _>(|(name, _)| is_given(name));
+        self.values = given;
+        self.withheld.extend(kept);
+        self
+    }
+
+    /// Tells whether there is a value of that name that the plugin does not get.
+    pub(crate) fn is_withheld(&self, name: &str) -> bool {
+        self.withheld.contains_key(name)
+    }
+
     /// Finds a value by its name.
     pub fn get(&self, name: &str) -> Option<&SecretValue> {
         self.values.get(name)
@@ -209,10 +227,11 @@ impl Secrets {
         self.proxy.as_ref()
     }
 
-    /// All named values.
+    /// All named values, those too that are withheld: none of them is ever shown.
     pub(crate) fn values(&self) -> impl Iterator<Item = (&str, &SecretValue)> {
         self.values
             .iter()
+            .chain(&self.withheld)
             .map(|(name, value)| (name.as_str(), value))
     }
 }
@@ -264,6 +283,23 @@ mod tests {
         assert_eq!(
             secrets.names().collect::<Vec<_>>(),
             ["address", "password", "token"]
+        );
+    }
+
+    #[test]
+    fn only_granted_names_are_given_and_the_address_always_is() {
+        let secret = data(&[("token", "t"), ("password", "p")]);
+        let all = || Secrets::new(&provider("https://a"), Some(&secret)).unwrap();
+        assert_eq!(all().within(None), all());
+        let granted = BTreeSet::from(["token".to_owned(), "other".to_owned()]);
+        let some = all().within(Some(&granted));
+        assert_eq!(some.names().collect::<Vec<_>>(), ["address", "token"]);
+        assert!(some.is_withheld("password") && some.get("password").is_none());
+        assert!(!some.is_withheld("token") && !some.is_withheld("other"));
+        assert_eq!(
+            some.values().count(),
+            3,
+            "what is withheld is masked all the same"
         );
     }
 

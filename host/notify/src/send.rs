@@ -136,7 +136,8 @@ impl Sender {
     }
 
     async fn hop(&self, hop: &Prepared, route: &Route) -> Result<reqwest::Response, Hop> {
-        destination::check_name(&hop.url, &self.reach)?;
+        let reach = &route.grants.reach(&self.reach);
+        destination::check_name(&hop.url, reach)?;
         let mut client = reqwest::Client::builder()
             .tls_backend_preconfigured(route.tls.clone())
             .redirect(reqwest::redirect::Policy::none())
@@ -147,11 +148,11 @@ impl Sender {
         // A proxy resolves the name itself: then its own addresses are the ones to check.
         let connected = route.proxy.as_ref().unwrap_or(&hop.url);
         if let Some(proxy) = &route.proxy {
-            destination::check_name(proxy, &self.reach)?;
+            destination::check_name(proxy, reach)?;
             client = client.proxy(reqwest::Proxy::all(proxy.as_str()).map_err(lost_by)?);
         }
         if let Some(Host::Domain(name)) = connected.host() {
-            let addresses = self.addresses(connected, name).await?;
+            let addresses = self.addresses(connected, name, reach).await?;
             client = client.resolve_to_addrs(name, &addresses);
         }
         let client = client.build().map_err(lost_by)?;
@@ -166,12 +167,17 @@ impl Sender {
     }
 
     /// Resolves a name once; every address must be one that may be reached.
-    async fn addresses(&self, url: &Url, name: &str) -> Result<Vec<SocketAddr>, Hop> {
+    async fn addresses(
+        &self,
+        url: &Url,
+        name: &str,
+        reach: &Reach,
+    ) -> Result<Vec<SocketAddr>, Hop> {
         let found = self.resolver.resolve(name.trim_end_matches('.')).await;
         let found =
             found.map_err(|error| Hop::Lost(format!("failed to resolve the host: {error}")))?;
         for address in &found {
-            destination::check_address(url, *address, &self.reach)?;
+            destination::check_address(url, *address, reach)?;
         }
         if found.is_empty() {
             return Err(Hop::Lost(

@@ -31,6 +31,28 @@ async fn secrets_reach_the_service_by_name() {
 }
 
 #[tokio::test]
+async fn secrets_that_are_not_granted_are_not_sent() {
+    let server = Server::start(|_, _| answer(200, &[], b"ok")).await;
+    let guest = own();
+    let send = async |granted: &[&str]| {
+        let names = granted.iter().map(|name| (*name).to_owned());
+        let installed = Installed {
+            secrets: Some(names.collect()),
+            ..Installed::new(guest.clone())
+        };
+        let plugins = HashMap::from([("fake".to_owned(), installed)]);
+        let notifier = Notifier::new(plugins, local());
+        let subscription = subscription(&server.url("/"));
+        told(deliver(&notifier, &event(), &subscription).await)
+    };
+    let refused = send(&["other"]).await;
+    assert!(refused.contains("secret `token` is not granted"), "{refused}");
+    assert!(server.received().is_empty());
+    assert_eq!(send(&["token"]).await, "Sent { requests: 1 }");
+    assert!(guest.calls().iter().any(|call| format!("{call:?}").contains(r#"[\"address\"]"#)));
+}
+
+#[tokio::test]
 async fn inner_addresses_are_refused_unless_settings_allow_them() {
     let table = [
         (
