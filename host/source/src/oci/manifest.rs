@@ -158,6 +158,10 @@ impl Index {
 
 /// What stands behind a reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "one at a time, taken apart at once"
+)]
 pub enum Document {
     /// One artifact.
     Manifest(Manifest),
@@ -220,6 +224,7 @@ where
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 mod tests {
     use super::*;
 

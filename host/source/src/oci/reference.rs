@@ -330,6 +330,7 @@ fn check_tag(tag: &str) -> Result<(), ReferenceError> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 mod tests {
     use super::*;
 

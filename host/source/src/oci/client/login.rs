@@ -252,6 +252,7 @@ fn sensitive(call: &Call, text: &str) -> Result<HeaderValue, OciError> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 mod tests {
     use super::*;
 

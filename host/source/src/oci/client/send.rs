@@ -208,6 +208,7 @@ fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 mod tests {
     use super::*;
 

@@ -54,6 +54,7 @@ impl Layout {
         Ok(())
     }
 
+    #[allow(clippy::map_entry, reason = "an entry cannot be held while waiting")]
     async fn pull_parts(
         &mut self,
         registry: &Registry,

@@ -31,7 +31,7 @@ pub struct SigningKey {
 }
 
 enum Pair {
-    P256(EcdsaKeyPair),
+    P256(Box<EcdsaKeyPair>),
     Rsa(Box<RsaKeyPair>),
 }
 
@@ -119,7 +119,7 @@ impl SigningKey {
     fn from_pkcs8(der: &[u8]) -> Result<Self, SigningError> {
         let random = SystemRandom::new();
         if let Ok(pair) = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, der, &random) {
-            return Self::of(Pair::P256(pair));
+            return Self::of(Pair::P256(Box::new(pair)));
         }
         let pair = RsaKeyPair::from_pkcs8(der).map_err(|_| SigningError::Unsupported)?;
         Self::of(Pair::Rsa(Box::new(pair)))
@@ -217,6 +217,7 @@ fn open_box(key: &[u8; 32], nonce: &[u8; 24], sealed: &[u8]) -> Option<Vec<u8>> 
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 mod tests {
     use super::*;
 

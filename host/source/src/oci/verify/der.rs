@@ -124,6 +124,7 @@ pub(super) fn write(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 mod tests {
     use super::*;
 

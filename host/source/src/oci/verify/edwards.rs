@@ -30,6 +30,7 @@ fn verify(key: &[u8], message: &[u8], signature: &[u8]) -> Option<bool> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 mod tests {
     use super::*;
 

@@ -230,6 +230,7 @@ fn read(spki: &[u8]) -> Option<(Kind, &[u8])> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 mod tests {
     use super::*;
 

@@ -124,6 +124,7 @@ pub async fn verify(
 ///
 /// # Errors
 /// [`VerifyError::Unsigned`] and [`VerifyError::Rejected`].
+#[allow(clippy::result_large_err, reason = "once a verification")]
 pub fn check(
     resolved: &Resolved,
     signatures: &[Signature],

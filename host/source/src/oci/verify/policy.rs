@@ -98,6 +98,7 @@ impl Matcher {
 pub struct PatternError(String);
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 mod tests {
     use super::*;
 

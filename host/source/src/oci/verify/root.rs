@@ -236,6 +236,7 @@ fn decode(name: &str, field: &str, text: &str) -> Result<Vec<u8>, RootError> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 mod tests {
     use super::*;
 

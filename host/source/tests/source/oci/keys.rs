@@ -91,10 +91,10 @@ async fn signatures_of_the_real_cosign_count() {
             Signature::Bundle(Bytes::from_static(bundle)),
             legacy(payload, signature),
         ] {
-            let verified = check(&resolved, &[found.clone()], &keys(public)).unwrap();
+            let verified = check(&resolved, std::slice::from_ref(&found), &keys(public)).unwrap();
             assert_eq!(verified.identity, signer, "{name}");
             for (other, key, ..) in all.iter().filter(|(other, ..)| *other != name) {
-                let error = check(&resolved, &[found.clone()], &keys(key)).unwrap_err();
+                let error = check(&resolved, std::slice::from_ref(&found), &keys(key)).unwrap_err();
                 assert_eq!(rejection(error), Rejection::OtherKey, "{name} by {other}");
             }
         }

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bulkhead_api::Digest;
 use bytes::Bytes;
 
@@ -41,6 +43,51 @@ fn the_public_instance_with_the_first_log_and_a_clock() {
     let time = judge(signed, bundle, root()).unwrap();
     assert!(time.starts_with("2025-12-03T18:36:4"), "{time}");
     assert!(judge(b"other", bundle, root()).is_err());
+}
+
+#[test]
+fn every_byte_that_is_signed_counts_and_no_byte_is_a_way_to_panic() {
+    let bundle = include_bytes!("../../../../tests/sigstore/cosign-v3-blob.sigstore.json");
+    let signed = include_bytes!("../../../../tests/sigstore/cosign-v3-blob.txt");
+    let whole: serde_json::Value = serde_json::from_slice(bundle).unwrap();
+    let root = Arc::new(TrustedRoot::public_good().unwrap());
+    let material = "/verificationMaterial";
+    let entry = "/verificationMaterial/tlogEntries/0";
+    let parts = [
+        ("/messageSignature/signature".to_owned(), true),
+        (format!("{material}/certificate/rawBytes"), true),
+        (format!("{entry}/canonicalizedBody"), true),
+        (
+            format!("{entry}/inclusionPromise/signedEntryTimestamp"),
+            true,
+        ),
+        // Not all of an answer is signed: who says that he has signed it is not.
+        (
+            format!("{material}/timestampVerificationData/rfc3161Timestamps/0/signedTimestamp"),
+            false,
+        ),
+    ];
+    for (path, is_signed) in parts {
+        let text = whole
+            .pointer(&path)
+            .and_then(serde_json::Value::as_str)
+            .unwrap();
+        let bytes = STANDARD.decode(text).unwrap();
+        for at in (0..bytes.len()).step_by(7).chain([bytes.len() - 1]) {
+            let mut changed = bytes.clone();
+            changed[at] ^= 1;
+            let mut bundle = whole.clone();
+            *bundle.pointer_mut(&path).unwrap() = STANDARD.encode(changed).into();
+            let policy = policy(
+                root.clone(),
+                Matcher::exact(ISSUER),
+                Matcher::pattern("@").unwrap(),
+            );
+            let signature = Signature::Bundle(bundle.to_string().into());
+            let judged = check(&resolved(signed), &[signature], &policy);
+            assert!(judged.is_err() || !is_signed, "byte {at} of {path}");
+        }
+    }
 }
 
 #[test]
