@@ -179,7 +179,14 @@ fn key(dir: &Dir) -> io::Result<[u8; MAC_BYTES]> {
 
 fn read_key(dir: &Dir) -> io::Result<[u8; MAC_BYTES]> {
     let mut file = dir.open(KEY_FILE)?;
-    if file.metadata()?.mode() & 0o077 != 0 {
+    let found = file.metadata()?;
+    // Who could write to the folder before it was private may have left a key.
+    if found.uid() != rustix::process::geteuid().as_raw() {
+        return Err(io::Error::other(
+            "the key of the compiled cache belongs to another user",
+        ));
+    }
+    if found.mode() & 0o077 != 0 {
         return Err(io::Error::other(
             "others may read the key of the compiled cache",
         ));
@@ -234,6 +241,64 @@ mod tests {
         cache.dir.write(cache.name(digest), entry).unwrap();
         assert_eq!(cache.get(digest), None);
         assert!(!cache.dir.exists(cache.name(digest)));
+    }
+
+    #[test]
+    fn every_flipped_bit_is_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = cache(&folder);
+        let digest = Digest::of("component");
+        cache.put(digest, b"code");
+        let entry = cache.dir.read(cache.name(digest)).unwrap();
+        for bit in 0..entry.len() * 8 {
+            let mut flipped = entry.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            cache.dir.write(cache.name(digest), flipped).unwrap();
+            assert_eq!(cache.get(digest), None, "{bit}");
+        }
+        cache.dir.write(cache.name(digest), entry).unwrap();
+        assert_eq!(cache.get(digest).unwrap(), b"code");
+    }
+
+    #[test]
+    fn an_entry_of_another_engine_is_not_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let digest = Digest::of("component");
+        cache(&folder).put(digest, b"code");
+        let dir = cache(&folder).dir;
+        let metered = Cache::open(dir, &crate::engine::engine(true).unwrap()).unwrap();
+        assert_eq!(metered.get(digest), None);
+    }
+
+    /// Needs to give files away, which only root may.
+    #[test]
+    fn what_belongs_to_another_user_is_refused() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let reopened = || {
+            let dir = cap_std::ambient_authority();
+            let dir = Dir::open_ambient_dir(folder.path(), dir).unwrap();
+            Cache::open(dir, &crate::engine::engine(false).unwrap()).err()
+        };
+        assert!(reopened().is_none());
+        let give = |path: &std::path::Path, user| std::os::unix::fs::chown(path, Some(user), None);
+        give(&folder.path().join(KEY_FILE), 65534).unwrap();
+        assert!(
+            reopened()
+                .unwrap()
+                .to_string()
+                .contains("the key of the compiled cache belongs")
+        );
+        give(&folder.path().join(KEY_FILE), 0).unwrap();
+        give(folder.path(), 65534).unwrap();
+        assert!(
+            reopened()
+                .unwrap()
+                .to_string()
+                .contains("the folder belongs")
+        );
     }
 
     #[test]

@@ -1,21 +1,27 @@
 //! The calls of a plugin: a fresh store and instance each, the answer checked and translated.
 
+use std::sync::Arc;
+
 use bulkhead_api::Digest;
+use wasmtime::Store;
 
 use crate::bindings::notifier::exports::bulkhead::notifier::notify;
 use crate::bindings::renderer::bulkhead::renderer::types as wit;
 use crate::bindings::renderer::exports::bulkhead::renderer::render;
 use crate::bindings::transformer::exports::bulkhead::renderer::transform;
+use crate::conceal::Concealed;
 use crate::error::{NotifyError, Refusal, RenderError, RunError};
-use crate::host::{Grants, log::clean, tree::Handle};
+use crate::host::log::{Lines, clean};
+use crate::host::{Given, State, tree::Handle};
 use crate::limits::{Limit, LimitHit, Limits, Usage};
+use crate::manifest::FileRules;
 use crate::names::{PluginId, PluginKind};
-use crate::plugin::{Linked, Plugin};
+use crate::plugin::{Inner, Linked, Plugin};
 use crate::request::{
     Diagnostic, Outcome, RenderRequest, Rendered, ResumeRequest, Severity, StartRequest,
     TransformRequest,
 };
-use crate::runtime::Report;
+use crate::runtime::{Calling, Report};
 
 impl Plugin {
     /// Renders: files in, documents out.
@@ -26,36 +32,46 @@ impl Plugin {
     /// # Errors
     /// [`RenderError::Refused`] is the plugin's own answer, all else is [`RunError`].
     pub async fn render(&self, request: RenderRequest) -> Result<Rendered, RenderError> {
+        self.render_logged(request, None).await
+    }
+
+    /// Renders, with a copy of what the guest writes in `lines`.
+    pub(crate) async fn render_logged(
+        &self,
+        request: RenderRequest,
+        lines: Option<Arc<dyn Lines>>,
+    ) -> Result<Rendered, RenderError> {
         let Linked::Renderer(pre) = &self.inner.linked else {
             return Err(self.wrong_kind(PluginKind::Renderer).into_render(self.id()));
         };
         let pre = pre.clone();
         let limits = request.limits.clone();
         let key = request.key(self);
-        let mut grants = self.grants(&limits, request.wall_clock, key);
-        grants.tree = Some(request.tree);
-        grants.lookup = request.lookup;
-        let wit_request = render::Request {
+        let concealed = Concealed::of(&request);
+        let mut given = self.given(&limits, request.wall_clock, key);
+        given.tree = Some(request.tree);
+        given.lookup = request.lookup;
+        given.files = request.files;
+        given.lines = lines;
+        let wit_request = Arc::new(render::Request {
             path: request.path,
             config: request.config,
             inputs: request.inputs,
             target: request.target,
             attributes: request.attributes,
-        };
-        let answer = self
-            .inner
-            .guests
-            .call(self.identity(), grants, move |store| {
-                Box::pin(async move {
-                    let guest = pre.instantiate_async(&mut *store).await?;
-                    let tree = store.data_mut().push(Handle::default())?;
-                    guest
-                        .bulkhead_renderer_render()
-                        .call_render(&mut *store, tree, &wit_request)
-                        .await
-                })
-            });
-        self.rendered(answer.await, &limits)
+        });
+        let answer = self.inner.call(given, move |store| {
+            let (pre, wit_request) = (pre.clone(), Arc::clone(&wit_request));
+            Box::pin(async move {
+                let guest = pre.instantiate_async(&mut *store).await?;
+                let tree = store.data_mut().push(Handle::default())?;
+                guest
+                    .bulkhead_renderer_render()
+                    .call_render(&mut *store, tree, &wit_request)
+                    .await
+            })
+        });
+        concealed.rendered(self.rendered(answer.await, &limits))
     }
 
     /// Transforms: documents in, documents out.
@@ -70,23 +86,21 @@ impl Plugin {
         };
         let pre = pre.clone();
         let limits = request.limits.clone();
-        let grants = self.grants(&limits, request.wall_clock, request.key(self));
-        let wit_request = transform::Request {
+        let given = self.given(&limits, request.wall_clock, request.key(self));
+        let wit_request = Arc::new(transform::Request {
             documents: request.documents,
             config: request.config,
             target: request.target,
             attributes: request.attributes,
-        };
-        let answer = self
-            .inner
-            .guests
-            .call(self.identity(), grants, move |store| {
-                Box::pin(async move {
-                    let guest = pre.instantiate_async(&mut *store).await?;
-                    let transform = guest.bulkhead_renderer_transform();
-                    transform.call_transform(&mut *store, &wit_request).await
-                })
-            });
+        });
+        let answer = self.inner.call(given, move |store| {
+            let (pre, wit_request) = (pre.clone(), Arc::clone(&wit_request));
+            Box::pin(async move {
+                let guest = pre.instantiate_async(&mut *store).await?;
+                let transform = guest.bulkhead_renderer_transform();
+                transform.call_transform(&mut *store, &wit_request).await
+            })
+        });
         self.rendered(answer.await, &limits)
     }
 
@@ -99,25 +113,23 @@ impl Plugin {
             return Err(self.wrong_kind(PluginKind::Notifier).into_notify(self.id()));
         };
         let pre = pre.clone();
-        let grants = self.grants(&request.limits, request.wall_clock, request.key(self));
+        let given = self.given(&request.limits, request.wall_clock, request.key(self));
         let StartRequest {
             events,
             config,
             state,
             ..
         } = request;
-        let answer = self
-            .inner
-            .guests
-            .call(self.identity(), grants, move |store| {
-                Box::pin(async move {
-                    let guest = pre.instantiate_async(&mut *store).await?;
-                    let notify = guest.bulkhead_notifier_notify();
-                    notify
-                        .call_start(&mut *store, &events, &config, &state)
-                        .await
-                })
-            });
+        let arguments = Arc::new((events, config, state));
+        let answer = self.inner.call(given, move |store| {
+            let (pre, arguments) = (pre.clone(), Arc::clone(&arguments));
+            Box::pin(async move {
+                let (events, config, state) = &*arguments;
+                let guest = pre.instantiate_async(&mut *store).await?;
+                let notify = guest.bulkhead_notifier_notify();
+                notify.call_start(&mut *store, events, config, state).await
+            })
+        });
         self.outcome(answer.await)
     }
 
@@ -130,30 +142,26 @@ impl Plugin {
             return Err(self.wrong_kind(PluginKind::Notifier).into_notify(self.id()));
         };
         let pre = pre.clone();
-        let grants = self.grants(&request.limits, request.wall_clock, request.key(self));
+        let given = self.given(&request.limits, request.wall_clock, request.key(self));
         let ResumeRequest {
             responses,
             config,
             state,
             ..
         } = request;
-        let answer = self
-            .inner
-            .guests
-            .call(self.identity(), grants, move |store| {
-                Box::pin(async move {
-                    let guest = pre.instantiate_async(&mut *store).await?;
-                    let notify = guest.bulkhead_notifier_notify();
-                    notify
-                        .call_resume(&mut *store, &responses, &config, &state)
-                        .await
-                })
-            });
+        let arguments = Arc::new((responses, config, state));
+        let answer = self.inner.call(given, move |store| {
+            let (pre, arguments) = (pre.clone(), Arc::clone(&arguments));
+            Box::pin(async move {
+                let (responses, config, state) = &*arguments;
+                let guest = pre.instantiate_async(&mut *store).await?;
+                let notify = guest.bulkhead_notifier_notify();
+                notify
+                    .call_resume(&mut *store, responses, config, state)
+                    .await
+            })
+        });
         self.outcome(answer.await)
-    }
-
-    fn identity(&self) -> (PluginId, Digest) {
-        (self.id().clone(), self.digest())
     }
 
     fn wrong_kind(&self, wanted: PluginKind) -> RunError {
@@ -163,12 +171,14 @@ impl Plugin {
         }
     }
 
-    fn grants(&self, limits: &Limits, wall_clock: u64, seed: Digest) -> Grants {
-        Grants {
+    fn given(&self, limits: &Limits, wall_clock: u64, seed: Digest) -> Given {
+        Given {
             plugin: self.id().to_string(),
             limits: limits.clone(),
             tree: None,
             lookup: None,
+            files: FileRules::default(),
+            lines: None,
             wall_clock,
             seed,
         }
@@ -243,6 +253,18 @@ impl Plugin {
             }),
             Err(error) => Err(error.into_notify(&plugin)),
         }
+    }
+}
+
+impl Inner {
+    /// Calls the guest; `call` may have to begin again.
+    async fn call<T, F>(&self, given: Given, call: F) -> Result<(T, Report), RunError>
+    where
+        T: Send + 'static,
+        F: for<'a> Fn(&'a mut Store<State>) -> Calling<'a, T> + Send + Sync + 'static,
+    {
+        let identity = (self.id.clone(), self.digest);
+        self.guests.call(identity, &self.share, given, call).await
     }
 }
 

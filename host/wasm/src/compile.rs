@@ -56,6 +56,18 @@ impl Default for CompileLimits {
     }
 }
 
+impl CompileLimits {
+    /// Returns the limits of a first try for a component of `bytes`: 2 s and 1 s a MiB, several
+    /// times what compilers' output takes; `None` where that is no less than the whole.
+    pub(crate) fn short(&self, bytes: usize) -> Option<Self> {
+        let cpu = Duration::from_secs(2 + (bytes >> 20) as u64);
+        (cpu < self.cpu).then(|| Self {
+            cpu,
+            ..self.clone()
+        })
+    }
+}
+
 /// Why there is no native code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum CompileError {
@@ -63,6 +75,8 @@ pub(crate) enum CompileError {
     Invalid(String),
     /// The compiler was stopped, or could not be started.
     Stopped(String),
+    /// The compiler used up its processor time: more of it might do.
+    OutOfTime,
 }
 
 const COMPILED: u8 = 1;
@@ -131,9 +145,10 @@ fn converse(
                 let message = String::from_utf8_lossy(&answer[1..]);
                 Err(CompileError::Invalid(crate::host::log::clean(&message)))
             }
-            _ => Err(CompileError::Stopped(
-                status.map_or_else(|e| e.to_string(), ended),
-            )),
+            _ => Err(match status {
+                Ok(status) => ended(status),
+                Err(error) => CompileError::Stopped(error.to_string()),
+            }),
         },
         Ok(None) => Err(CompileError::Stopped(format!(
             "ran for more than {:?}",
@@ -187,17 +202,17 @@ fn exchange(
 }
 
 /// Says how a child ended that gave no answer.
-fn ended(status: ExitStatus) -> String {
+fn ended(status: ExitStatus) -> CompileError {
     use std::os::unix::process::ExitStatusExt as _;
     const KILL: i32 = 9;
     const ABORT: i32 = 6;
     const CPU: i32 = 24;
-    match status.signal() {
-        Some(CPU | KILL) => "used up its processor time".to_owned(),
+    CompileError::Stopped(match status.signal() {
+        Some(CPU | KILL) => return CompileError::OutOfTime,
         Some(ABORT) => "used up its memory, or failed".to_owned(),
         Some(signal) => format!("was ended by signal {signal}"),
         None => format!("ended without an answer ({status})"),
-    }
+    })
 }
 
 fn header(meter: bool, limits: &CompileLimits) -> Vec<u8> {
@@ -238,6 +253,11 @@ fn restrict(cpu_seconds: u64, memory_bytes: u64) -> std::io::Result<()> {
         current: Some(soft),
         maximum: Some(hard),
     };
+    // Where memory runs short this process goes first. It may not be there to write to.
+    let scores = std::fs::OpenOptions::new()
+        .write(true)
+        .open("/proc/self/oom_score_adj");
+    let _ = scores.and_then(|mut file| file.write_all(b"1000"));
     setrlimit(Resource::Cpu, limit(cpu_seconds, cpu_seconds + 1))?;
     setrlimit(Resource::Data, limit(memory_bytes, memory_bytes))?;
     setrlimit(Resource::Fsize, limit(0, 0))?;

@@ -90,6 +90,17 @@ pub enum LoadError {
         /// Interface and version of the host.
         supported: String,
     },
+    /// Its manifest names a later version of the host.
+    #[error(
+        "{plugin} needs Bulkhead {wanted}, and this is {}",
+        crate::inspect::HOST_VERSION
+    )]
+    NewerHost {
+        /// The plugin.
+        plugin: PluginId,
+        /// The oldest version that it works with.
+        wanted: String,
+    },
     /// It asks for interfaces that plugins of its kind do not get.
     #[error("{plugin} imports {}, which {kind}s do not get", list(imports))]
     ForeignImport {
@@ -167,6 +178,9 @@ impl LoadError {
             Self::OtherVersion { .. } => incompatible.hint(
                 "use a release of the plugin and one of Bulkhead that share a version of the interface",
             ),
+            Self::NewerHost { .. } => {
+                incompatible.hint("update Bulkhead, or use an older release of the plugin")
+            }
             Self::ForeignImport { kind, imports, .. } => {
                 incompatible.hint(crate::interface::advice(*kind, imports))
             }

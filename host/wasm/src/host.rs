@@ -20,6 +20,7 @@ use wasmtime::component::{HasSelf, Linker, ResourceTable};
 
 use crate::bindings::renderer::bulkhead::base as base_wit;
 use crate::limits::{Limit, LimitHit, Limiter, Limits};
+use crate::manifest::FileRules;
 use crate::names::PluginKind;
 use crate::read_set::Recorder;
 
@@ -48,11 +49,16 @@ pub(crate) struct State {
 }
 
 /// What a call is given, beside its arguments.
-pub(crate) struct Grants {
+#[derive(Clone)]
+pub(crate) struct Given {
     /// Plugin, for the log: `kustomize 0.1.0`.
     pub(crate) plugin: String,
     pub(crate) limits: Limits,
     pub(crate) tree: Option<Arc<dyn bulkhead_api::SourceTree>>,
+    /// Which files of the tree.
+    pub(crate) files: FileRules,
+    /// Where a copy of its log goes.
+    pub(crate) lines: Option<Arc<dyn log::Lines>>,
     pub(crate) lookup: Option<Arc<dyn Lookup>>,
     /// Seconds since 1970.
     pub(crate) wall_clock: u64,
@@ -60,19 +66,19 @@ pub(crate) struct Grants {
 }
 
 impl State {
-    pub(crate) fn new(grants: Grants) -> Self {
-        let limits = grants.limits;
+    pub(crate) fn new(given: Given) -> Self {
+        let limits = given.limits;
         let mut table = ResourceTable::new();
         table.set_max_capacity(HANDLES);
         Self {
             limiter: Limiter::new(&limits),
             table,
             reads: Recorder::default(),
-            tree: grants.tree.map(tree::Files::new),
-            cluster: cluster::Cluster::new(grants.lookup),
-            log: log::GuestLog::new(grants.plugin, &limits),
-            clock: clocks::Clock::new(grants.wall_clock),
-            random: random::Random::new(grants.seed),
+            tree: given.tree.map(|tree| tree::Files::new(tree, given.files)),
+            cluster: cluster::Cluster::new(given.lookup),
+            log: log::GuestLog::new(given.plugin, &limits, given.lines),
+            clock: clocks::Clock::new(given.wall_clock),
+            random: random::Random::new(given.seed),
             refused: None,
             limits,
         }

@@ -12,12 +12,14 @@ pub mod manifest;
 pub mod plugin;
 pub mod read_set;
 pub mod request;
+pub mod transcript;
 pub mod trap;
 
 mod audit;
 mod cache;
 mod call;
 mod compile;
+mod conceal;
 mod engine;
 mod glob;
 mod host;
@@ -27,8 +29,10 @@ mod memory_tree;
 mod names;
 mod runtime;
 mod sections;
+mod share;
 
 pub use compile::{CompileLimits, Compiler, compile_worker};
+pub use conceal::SECRET_INPUT;
 pub use error::{HostError, LoadError, NotifyError, Refusal, RenderError, RunError};
 pub use host::{Lookup, LookupAnswer, LookupError, LookupQuery};
 pub use inspect::{HOST_VERSION, InspectError, Inspection, inspect};
@@ -44,4 +48,5 @@ pub use request::{
     Rendered, Request, Response, ResumeRequest, Severity, Signing, StartRequest, Step, Target,
     TransformRequest,
 };
+pub use transcript::{Recording, Replayed, Transcript, replay};
 pub use trap::Trap;

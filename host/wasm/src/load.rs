@@ -18,6 +18,8 @@ use crate::compile::{CompileError, CompileLimits, Compiler};
 use crate::engine::engine;
 use crate::error::{HostError, LoadError};
 use crate::host::{self, State};
+use crate::inspect::needs_newer_host;
+use crate::manifest::Manifest;
 use crate::names::{PluginId, PluginKind};
 use crate::plugin::{Inner, Linked, Plugin};
 use crate::runtime::{Guests, Threads};
@@ -70,8 +72,8 @@ struct Shared {
     compiler: Compiler,
     compile_limits: CompileLimits,
     meter: bool,
-    /// One compilation at a time: a queue of bombs delays other new plugins, no loaded one.
-    compiling: Semaphore,
+    /// One short compilation at a time, and one long.
+    compiling: [Semaphore; 2],
     known: Mutex<Known>,
 }
 
@@ -152,7 +154,7 @@ impl Host {
                 compiler: config.compiler,
                 compile_limits: config.compile_limits,
                 meter: config.meter,
-                compiling: Semaphore::new(1),
+                compiling: [Semaphore::new(1), Semaphore::new(1)],
                 known: Mutex::default(),
             }),
         })
@@ -168,6 +170,13 @@ impl Host {
     pub async fn load(&self, id: PluginId, bytes: &[u8]) -> Result<Plugin, LoadError> {
         let component = Wasm::Given(bytes);
         precheck(&id, bytes, &self.shared.compile_limits)?;
+        // A manifest that is not valid keeps nothing from running: `inspect` tells.
+        if let Ok(Some(manifest)) = Manifest::read(bytes)
+            && needs_newer_host(&manifest.min_host)
+        {
+            let wanted = manifest.min_host;
+            return Err(LoadError::NewerHost { plugin: id, wanted });
+        }
         self.load_with(id, Digest::of(bytes), component, &[]).await
     }
 
@@ -219,18 +228,55 @@ impl Host {
         if let Some(known) = shared.known(&id, digest) {
             return known;
         }
-        let down = |id: &PluginId| LoadError::ShutDown { plugin: id.clone() };
-        let _turn = shared.compiling.acquire().await.map_err(|_| down(&id))?;
-        if let Some(known) = shared.known(&id, digest) {
-            return known;
-        }
         let (this, name) = (Arc::clone(shared), id.clone());
-        let wasm = wasm.held();
-        let work = move || this.make(&name, digest, wasm, compiled);
-        let loaded = shared.guests.block(work).await.map_err(|_| down(&id))?;
+        let work = move || this.ready(&name, digest, compiled);
+        let ready = shared.guests.block(false, work).await;
+        let loaded = match ready.map_err(|_| shut_down(&id))? {
+            Some(loaded) => loaded,
+            None => self.compile(&id, digest, wasm.held().shared()).await?,
+        };
         shared.remember(digest, &loaded);
         loaded.map(|inner| Plugin { inner })
     }
+
+    /// Compiles in turn: what is compiled already, or part of this program, never waits for it.
+    /// Each component gets a short try, and a long one among those that need it, so that a queue of
+    /// bombs delays others by a few seconds each.
+    async fn compile(
+        &self,
+        id: &PluginId,
+        digest: Digest,
+        wasm: Arc<[u8]>,
+    ) -> Result<Result<Arc<Inner>, LoadError>, LoadError> {
+        let shared = &self.shared;
+        let [short, long] = &shared.compiling;
+        let limits = &shared.compile_limits;
+        let tries = [
+            (short, limits.short(wasm.len())),
+            (long, Some(limits.clone())),
+        ];
+        let mut last = None;
+        for (turns, limits) in tries {
+            let Some(limits) = limits else { continue };
+            let _turn = turns.acquire().await.map_err(|_| shut_down(id))?;
+            if let Some(known) = shared.known(id, digest) {
+                return Ok(known.map(|plugin| plugin.inner));
+            }
+            let (this, name, wasm) = (Arc::clone(shared), id.clone(), Arc::clone(&wasm));
+            let work = move || this.compile(&name, digest, wasm, &limits);
+            let compiled = shared.guests.block(true, work).await;
+            match compiled.map_err(|_| shut_down(id))? {
+                Err(error @ CompileError::OutOfTime) => last = Some(error),
+                Err(error) => return Ok(Err(failed(id, error))),
+                Ok(loaded) => return Ok(loaded),
+            }
+        }
+        Ok(Err(failed(id, last.unwrap_or(CompileError::OutOfTime))))
+    }
+}
+
+fn shut_down(id: &PluginId) -> LoadError {
+    LoadError::ShutDown { plugin: id.clone() }
 }
 
 impl Shared {
@@ -251,6 +297,7 @@ impl Shared {
                 imports: inner.imports.clone(),
                 linked: inner.linked.clone(),
                 guests: inner.guests.clone(),
+                share: Arc::clone(&inner.share),
             };
             return Some(Ok(Plugin {
                 inner: Arc::new(renamed),
@@ -278,70 +325,72 @@ impl Shared {
         }
     }
 
-    /// Compiles, audits and links; blocks.
-    fn make(
+    /// Returns the plugin of code that there is: embedded or cached; blocks.
+    fn ready(
         &self,
         id: &PluginId,
         digest: Digest,
-        wasm: Held,
         compiled: &'static [u8],
-    ) -> Result<Arc<Inner>, LoadError> {
-        let component = self.component(id, digest, wasm, compiled)?;
-        let Shape { kind, imports } = audit::audit(&self.guests.engine, &component, id)?;
-        let linked = self
-            .link(kind, &component)
-            .map_err(|error| LoadError::Incompatible {
-                plugin: id.clone(),
-                message: host::log::clean(&format!("{error:#}")),
-            })?;
-        let guests = self.guests.clone();
-        Ok(Arc::new(Inner {
-            id: id.clone(),
-            digest,
-            imports,
-            linked,
-            guests,
-        }))
-    }
-
-    /// Returns the component as native code: embedded, cached, or compiled now.
-    fn component(
-        &self,
-        id: &PluginId,
-        digest: Digest,
-        wasm: Held,
-        compiled: &'static [u8],
-    ) -> Result<Component, LoadError> {
+    ) -> Option<Result<Arc<Inner>, LoadError>> {
         if !compiled.is_empty() {
             match self.run_in_place(&Trusted(compiled)) {
-                Ok(component) => return Ok(component),
+                Ok(component) => return Some(self.finish(id, digest, &component)),
                 Err(error) => {
                     tracing::debug!(plugin = %id, %error, "the embedded code does not fit");
                 }
             }
         }
-        if let Some(artifact) = self.cache.as_ref().and_then(|cache| cache.get(digest)) {
-            match self.deserialize(&Trusted(&artifact)) {
-                Ok(component) => return Ok(component),
-                Err(error) => tracing::warn!(plugin = %id, %error, "cached code does not fit"),
+        let artifact = self.cache.as_ref()?.get(digest)?;
+        match self.deserialize(&Trusted(&artifact)) {
+            Ok(component) => Some(self.finish(id, digest, &component)),
+            Err(error) => {
+                tracing::warn!(plugin = %id, %error, "cached code does not fit");
+                None
             }
         }
+    }
+
+    /// Compiles, and keeps what came out; blocks.
+    fn compile(
+        &self,
+        id: &PluginId,
+        digest: Digest,
+        wasm: Arc<[u8]>,
+        limits: &CompileLimits,
+    ) -> Result<Result<Arc<Inner>, LoadError>, CompileError> {
         let engine = &self.guests.engine;
-        let artifact = self
-            .compiler
-            .compile(engine, self.meter, wasm.shared(), &self.compile_limits)
-            .map_err(|error| failed(id, error))?;
+        let artifact = self.compiler.compile(engine, self.meter, wasm, limits)?;
         let component = self.deserialize(&Trusted(&artifact)).map_err(|error| {
-            let message = format!("wrote code that does not load: {error:#}");
-            LoadError::CompilerStopped {
-                plugin: id.clone(),
-                message,
-            }
+            CompileError::Stopped(format!("wrote code that does not load: {error:#}"))
         })?;
         if let Some(cache) = &self.cache {
             cache.put(digest, &artifact);
         }
-        Ok(component)
+        Ok(self.finish(id, digest, &component))
+    }
+
+    /// Audits and links.
+    fn finish(
+        &self,
+        id: &PluginId,
+        digest: Digest,
+        component: &Component,
+    ) -> Result<Arc<Inner>, LoadError> {
+        let Shape { kind, imports } = audit::audit(&self.guests.engine, component, id)?;
+        let linked = self
+            .link(kind, component)
+            .map_err(|error| LoadError::Incompatible {
+                plugin: id.clone(),
+                message: host::log::clean(&format!("{error:#}")),
+            })?;
+        Ok(Arc::new(Inner {
+            id: id.clone(),
+            digest,
+            imports,
+            linked,
+            guests: self.guests.clone(),
+            share: Arc::new(self.guests.share()),
+        }))
     }
 
     /// Loads code that is part of this program: where it starts at a page it is run where it lies,
@@ -427,5 +476,9 @@ fn failed(id: &PluginId, error: CompileError) -> LoadError {
     match error {
         CompileError::Invalid(message) => LoadError::Compile { plugin, message },
         CompileError::Stopped(message) => LoadError::CompilerStopped { plugin, message },
+        CompileError::OutOfTime => LoadError::CompilerStopped {
+            plugin,
+            message: "used up its processor time".to_owned(),
+        },
     }
 }

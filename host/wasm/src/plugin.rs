@@ -9,6 +9,7 @@ use crate::bindings::{notifier, renderer, transformer};
 use crate::host::State;
 use crate::names::{PluginId, PluginKind};
 use crate::runtime::Guests;
+use crate::share::Share;
 
 /// A compiled and linked plugin, ready to be called. Cheap to clone.
 ///
@@ -24,6 +25,7 @@ pub(crate) struct Inner {
     pub(crate) imports: Vec<String>,
     pub(crate) linked: Linked,
     pub(crate) guests: Guests,
+    pub(crate) share: Arc<Share>,
 }
 
 /// A component with every import resolved and every export found.

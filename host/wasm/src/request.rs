@@ -14,6 +14,7 @@ pub use crate::bindings::renderer::bulkhead::base::types::{
 pub use crate::bindings::renderer::bulkhead::renderer::types::{Document, Target};
 use crate::host::{HOST_ABI, Lookup};
 use crate::limits::{Limits, Usage};
+use crate::manifest::FileRules;
 use crate::plugin::Plugin;
 use crate::read_set::ReadSet;
 
@@ -35,6 +36,8 @@ pub struct RenderRequest {
     pub attributes: Vec<(String, String)>,
     /// What the call may take.
     pub limits: Limits,
+    /// Which files of the tree the plugin may read: [`Effective::files`](crate::Effective::files).
+    pub files: FileRules,
     /// Answers questions about the cluster; `None` unless the user granted it.
     pub lookup: Option<Arc<dyn Lookup>>,
     /// Time of the source's revision, seconds since 1970. Part of the read set when it is read.
@@ -52,6 +55,7 @@ impl RenderRequest {
             target: no_target(),
             attributes: Vec::new(),
             limits: Limits::renderer(),
+            files: FileRules::default(),
             lookup: None,
             wall_clock: 0,
         }
@@ -70,6 +74,7 @@ impl RenderRequest {
             key.text(name).bytes(content);
         }
         key.number(u64::from(self.lookup.is_some()));
+        key.text(&self.files.text());
         key.digest()
     }
 }

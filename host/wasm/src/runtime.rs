@@ -1,11 +1,11 @@
-//! Where guests run: threads of their own, as many at a time as there are processors.
+//! Where guests run: threads of their own, in two lanes (see [`share`](crate::share)).
 //!
 //! A guest that computes occupies one of these threads between two ticks, never one of the
 //! controllers'. A call whose caller is gone is ended.
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::Semaphore;
@@ -14,10 +14,11 @@ use wasmtime::{Engine, Store};
 
 use crate::engine::Ticker;
 use crate::error::{Circumstances, HostError, RunError};
-use crate::host::{Grants, State};
+use crate::host::{Given, State};
 use crate::limits::Usage;
 use crate::names::PluginId;
 use crate::read_set::ReadSet;
+use crate::share::{Lane, QUICK, Share, give_way};
 
 /// Runs guests. Cheap to clone; does not keep the threads alive.
 #[derive(Clone)]
@@ -25,22 +26,24 @@ pub(crate) struct Guests {
     pub(crate) engine: Engine,
     meter: bool,
     ticker: Ticker,
-    threads: Handle,
-    free: Arc<Semaphore>,
+    quick: Handle,
+    slow: Handle,
+    quick_lane: Lane,
+    slow_lane: Lane,
 }
 
 /// Keeps the threads alive; ends them without waiting.
 pub(crate) struct Threads {
-    runtime: Option<Runtime>,
+    runtimes: Vec<Runtime>,
     ticker: Ticker,
-    free: Arc<Semaphore>,
+    lanes: [Lane; 2],
 }
 
 impl Drop for Threads {
     fn drop(&mut self) {
-        self.free.close();
+        self.lanes.iter().for_each(Lane::close);
         self.ticker.end();
-        if let Some(runtime) = self.runtime.take() {
+        for runtime in self.runtimes.drain(..) {
             runtime.shutdown_background();
         }
     }
@@ -59,95 +62,119 @@ pub(crate) struct Report {
 pub(crate) type Calling<'a, T> = Pin<Box<dyn Future<Output = wasmtime::Result<T>> + Send + 'a>>;
 
 impl Guests {
-    /// Starts the threads: `parallel` guests run at a time.
+    /// Starts the threads. `parallel` guests run at a time in the quick lane, and in the slow one
+    /// (at least two), so that none of two plugins waits for the other to end. The slow ones share
+    /// one thread less, if there are several: a processor is left to all else.
     pub(crate) fn start(
         engine: Engine,
         meter: bool,
         parallel: usize,
     ) -> Result<(Self, Threads), HostError> {
         let ticker = Ticker::start(&engine).map_err(HostError::Thread)?;
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(parallel)
-            .thread_name("guest")
-            .enable_time()
-            .build()
-            .map_err(HostError::Thread)?;
-        let free = Arc::new(Semaphore::new(parallel));
-        let threads = runtime.handle().clone();
+        let mut quick = Builder::new_multi_thread();
+        quick.worker_threads(parallel).thread_name("guest");
+        let quick = quick.enable_time().build().map_err(HostError::Thread)?;
+        let mut slow = Builder::new_multi_thread();
+        slow.worker_threads(parallel.saturating_sub(1).max(1))
+            .thread_name("slow-guest")
+            .on_thread_start(give_way);
+        let slow = slow.enable_time().build().map_err(HostError::Thread)?;
+        let lanes = [Lane::new(parallel), Lane::new(parallel.max(2))];
         let guests = Self {
             engine,
             meter,
             ticker: ticker.clone(),
-            threads,
-            free: free.clone(),
+            quick: quick.handle().clone(),
+            slow: slow.handle().clone(),
+            quick_lane: lanes[0].clone(),
+            slow_lane: lanes[1].clone(),
         };
-        Ok((
-            guests,
-            Threads {
-                runtime: Some(runtime),
-                ticker,
-                free,
-            },
-        ))
+        let threads = Threads {
+            runtimes: vec![quick, slow],
+            ticker,
+            lanes,
+        };
+        Ok((guests, threads))
     }
 
-    /// Runs `work`, which blocks, beside the guests.
+    /// Makes what a plugin may take of the lanes.
+    pub(crate) fn share(&self) -> Share {
+        Share::new(&self.quick_lane, &self.slow_lane)
+    }
+
+    /// Runs `work`, which blocks, beside the guests; it gives way to them when `patient`.
     pub(crate) async fn block<T: Send + 'static>(
         &self,
+        patient: bool,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, JoinError> {
-        Ended(self.threads.spawn_blocking(work)).join().await
+        let threads = if patient { &self.slow } else { &self.quick };
+        Ended(threads.spawn_blocking(work)).join().await
     }
 
-    /// Calls a guest in a store of its own, under the limits of `grants`.
+    /// Calls a guest in a store of its own, under the limits of `given`.
+    ///
+    /// What does not end in the quick lane is dropped, and begins again in the slow one: guests keep
+    /// nothing, and what waits between two lanes would hold its memory.
     pub(crate) async fn call<T, F>(
         &self,
         plugin: (PluginId, bulkhead_api::Digest),
-        grants: Grants,
+        share: &Arc<Share>,
+        given: Given,
         call: F,
     ) -> Result<(T, Report), RunError>
     where
         T: Send + 'static,
-        F: for<'a> FnOnce(&'a mut Store<State>) -> Calling<'a, T> + Send + 'static,
+        F: for<'a> Fn(&'a mut Store<State>) -> Calling<'a, T> + Send + Sync + 'static,
     {
-        if grants.limits.fuel.is_some() && !self.meter {
+        if given.limits.fuel.is_some() && !self.meter {
             return Err(RunError::NotMetered);
         }
-        let guests = self.clone();
-        let task = self.threads.spawn(async move {
-            let Ok(_permit) = guests.free.acquire().await else {
-                return Err(RunError::Machine("the host is shutting down".to_owned()));
-            };
-            guests.run(plugin, grants, call).await
+        let attempt = Arc::new(Attempt {
+            guests: self.clone(),
+            plugin,
+            given,
+            call,
         });
-        match Ended(task).join().await {
-            Ok(result) => result,
-            Err(error) if error.is_panic() => Err(RunError::Machine(
-                "a host function panicked: this is a bug".to_owned(),
-            )),
-            Err(_) => Err(RunError::Machine("the host is shutting down".to_owned())),
+        let deadline = attempt.given.limits.deadline;
+        if !share.is_slow() {
+            let lane = (&self.quick, &self.quick_lane, &share.quick);
+            // Several may wait for the place of one plugin: the first that is late is enough.
+            let result = attempt
+                .stretch(lane, share, deadline.min(QUICK), true)
+                .await?;
+            if let Some(result) = result
+                && (deadline <= QUICK || !matches!(result, Err(RunError::OutOfTime { .. })))
+            {
+                return result;
+            }
         }
+        let lane = (&self.slow, &self.slow_lane, &share.slow);
+        let result = attempt.stretch(lane, share, deadline, false).await?;
+        result.unwrap_or_else(|| Err(shutting_down()))
     }
 
     async fn run<T, F>(
         &self,
         (plugin, digest): (PluginId, bulkhead_api::Digest),
-        grants: Grants,
-        call: F,
+        given: Given,
+        time: Duration,
+        call: &F,
     ) -> Result<(T, Report), RunError>
     where
-        F: for<'a> FnOnce(&'a mut Store<State>) -> Calling<'a, T>,
+        F: for<'a> Fn(&'a mut Store<State>) -> Calling<'a, T>,
     {
-        let limits = grants.limits.clone();
-        let mut store = self.store(grants)?;
+        let limits = given.limits.clone();
+        let mut store = self.store(given)?;
         let began = Instant::now();
         let ticking = self.ticker.run();
-        let answer = tokio::time::timeout(limits.deadline, call(&mut store)).await;
+        let answer = tokio::time::timeout(time, call(&mut store)).await;
         drop(ticking);
         let duration = began.elapsed();
         let fuel_left = store.get_fuel().ok();
         let state = store.data_mut();
         state.log.finish();
+        let log_tail = state.log.tail();
         let error = match answer {
             Ok(Ok(value)) => {
                 let usage = Usage {
@@ -165,7 +192,6 @@ impl Guests {
             }
             Ok(Err(error)) => error,
             Err(_) => {
-                let log_tail = state.log.tail();
                 return Err(RunError::OutOfTime {
                     deadline: limits.deadline,
                     log_tail,
@@ -177,15 +203,15 @@ impl Guests {
             digest,
             refused: state.limiter.refused,
             limits,
-            log_tail: state.log.tail(),
+            log_tail,
         };
         Err(RunError::new(error, around))
     }
 
     /// Makes a store with every limit set.
-    fn store(&self, grants: Grants) -> Result<Store<State>, RunError> {
-        let limits = grants.limits.clone();
-        let mut store = Store::new(&self.engine, State::new(grants));
+    fn store(&self, given: Given) -> Result<Store<State>, RunError> {
+        let limits = given.limits.clone();
+        let mut store = Store::new(&self.engine, State::new(given));
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(usize::try_from(limits.output_bytes).unwrap_or(usize::MAX));
         store.set_max_component_handles(crate::host::HANDLES);
@@ -199,6 +225,57 @@ impl Guests {
         }
         Ok(store)
     }
+}
+
+/// A call that may have to begin again.
+struct Attempt<F> {
+    guests: Guests,
+    plugin: (PluginId, bulkhead_api::Digest),
+    given: Given,
+    call: F,
+}
+
+impl<F> Attempt<F> {
+    /// Runs the call in a lane for at most `time`, waiting for a place not counted. `None` when the
+    /// call `skips` the lane of a plugin that turned out to be slow while it waited.
+    async fn stretch<T>(
+        self: &Arc<Self>,
+        (threads, lane, own): (&Handle, &Lane, &Arc<Semaphore>),
+        share: &Arc<Share>,
+        time: Duration,
+        skips: bool,
+    ) -> Result<Option<Result<(T, Report), RunError>>, RunError>
+    where
+        T: Send + 'static,
+        F: for<'a> Fn(&'a mut Store<State>) -> Calling<'a, T> + Send + Sync + 'static,
+    {
+        let (this, lane, own) = (Arc::clone(self), lane.clone(), Arc::clone(own));
+        let share = Arc::clone(share);
+        let task = threads.spawn(async move {
+            let place = lane.place(&own).await.map_err(|_| shutting_down())?;
+            if skips && share.is_slow() {
+                return Ok(None);
+            }
+            let began = Instant::now();
+            let (plugin, given) = (this.plugin.clone(), this.given.clone());
+            let result = this.guests.run(plugin, given, time, &this.call).await;
+            share.took(began.elapsed());
+            drop(place);
+            Ok(Some(result))
+        });
+        joined(Ended(task).join().await)?
+    }
+}
+
+fn joined<T>(result: Result<T, JoinError>) -> Result<T, RunError> {
+    result.map_err(|error| match error.is_panic() {
+        true => RunError::Machine("a host function panicked: this is a bug".to_owned()),
+        false => shutting_down(),
+    })
+}
+
+fn shutting_down() -> RunError {
+    RunError::Machine("the host is shutting down".to_owned())
 }
 
 impl State {

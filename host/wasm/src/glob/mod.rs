@@ -95,14 +95,16 @@ impl Glob {
         // Row by row, which of the pattern's first parts match the path's first names.
         let mut fits = vec![false; names.len() + 1];
         fits[0] = true;
-        for part in &self.parts {
+        for (place, part) in self.parts.iter().enumerate() {
+            let last = place + 1 == self.parts.len();
             let mut next = vec![false; names.len() + 1];
             match part {
                 Part::Any => {
                     let mut reached = false;
                     for (index, fit) in fits.iter().enumerate() {
+                        // At the end it stands for what is below, not for the place itself.
+                        next[index] = reached || (*fit && !last);
                         reached |= fit;
-                        next[index] = reached;
                     }
                 }
                 _ => {
@@ -159,6 +161,8 @@ fn escaped(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may")]
+    use bulkhead_api::{Entry, EntryKind, SourceTree, TreeError};
+
     use super::*;
     use crate::MemoryTree;
 

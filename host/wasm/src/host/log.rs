@@ -4,6 +4,7 @@
 //! budget of a call is dropped; the last lines are kept for the message of a trap.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::State;
 use crate::bindings::renderer::bulkhead::base::log::{Host, Level};
@@ -15,6 +16,15 @@ const LINE_BYTES: usize = 2048;
 /// Lines kept for the message of a trap.
 const TAIL_LINES: usize = 8;
 
+/// Takes the lines of a call, cleaned, within the call's budget.
+pub(crate) trait Lines: Send + Sync {
+    /// A call begins, perhaps again: what was taken before is void.
+    fn begin(&self);
+
+    /// Takes a line and the name of its level.
+    fn line(&self, level: &'static str, line: &str);
+}
+
 /// What one guest wrote in one call.
 pub(crate) struct GuestLog {
     plugin: String,
@@ -24,6 +34,7 @@ pub(crate) struct GuestLog {
     partial: [Vec<u8>; 2],
     tail: VecDeque<String>,
     dropped: bool,
+    lines: Option<Arc<dyn Lines>>,
 }
 
 /// Which of the two standard streams.
@@ -34,7 +45,10 @@ pub(crate) enum Stream {
 }
 
 impl GuestLog {
-    pub(crate) fn new(plugin: String, limits: &Limits) -> Self {
+    pub(crate) fn new(plugin: String, limits: &Limits, lines: Option<Arc<dyn Lines>>) -> Self {
+        if let Some(lines) = &lines {
+            lines.begin();
+        }
         Self {
             plugin,
             log_left: limits.log_bytes,
@@ -42,6 +56,7 @@ impl GuestLog {
             partial: [Vec::new(), Vec::new()],
             tail: VecDeque::new(),
             dropped: false,
+            lines,
         }
     }
 
@@ -83,6 +98,9 @@ impl GuestLog {
 
     fn line(&mut self, level: Level, line: &str) {
         let plugin = self.plugin.as_str();
+        if let Some(lines) = &self.lines {
+            lines.line(name(level), line);
+        }
         match level {
             Level::Debug => tracing::debug!(target: "plugin", plugin, "{line}"),
             Level::Info => tracing::info!(target: "plugin", plugin, "{line}"),
@@ -100,6 +118,15 @@ impl GuestLog {
             let plugin = self.plugin.as_str();
             tracing::debug!(target: "plugin", plugin, "dropped the rest of the plugin's log");
         }
+    }
+}
+
+fn name(level: Level) -> &'static str {
+    match level {
+        Level::Debug => "debug",
+        Level::Info => "info",
+        Level::Warn => "warn",
+        Level::Error => "error",
     }
 }
 
@@ -148,7 +175,7 @@ mod tests {
     use super::*;
 
     fn log(limits: Limits) -> GuestLog {
-        GuestLog::new("test 0.1.0".into(), &limits)
+        GuestLog::new("test 0.1.0".into(), &limits, None)
     }
 
     #[test]

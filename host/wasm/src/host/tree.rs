@@ -14,6 +14,7 @@ use crate::bindings::renderer::bulkhead::base::tree::{Entry, Error, Host, HostTr
 use crate::error::Stop;
 use crate::glob::{Glob, GlobError};
 use crate::limits::{Limit, LimitHit};
+use crate::manifest::FileRules;
 use crate::read_set::{Operation, of_entries, of_error, of_file, of_stat};
 
 /// A tree in a guest's hands: the directory that is its root.
@@ -25,6 +26,7 @@ pub struct Handle {
 /// The tree of one call, and what was taken from it.
 pub(crate) struct Files {
     tree: Arc<dyn SourceTree>,
+    rules: FileRules,
     pub(crate) files: u64,
     pub(crate) read_bytes: u64,
     entries: u64,
@@ -32,9 +34,10 @@ pub(crate) struct Files {
 }
 
 impl Files {
-    pub(crate) fn new(tree: Arc<dyn SourceTree>) -> Self {
+    pub(crate) fn new(tree: Arc<dyn SourceTree>, rules: FileRules) -> Self {
         Self {
             tree,
+            rules,
             files: 0,
             read_bytes: 0,
             entries: 0,
@@ -132,6 +135,21 @@ impl State {
         LimitHit::check(Limit::Entries, files.entries, self.limits.entries)
     }
 
+    /// Fails for a file that the plugin was not granted. The rules are part of the request: what
+    /// they deny needs no place in the read set.
+    fn granted(&self, path: &TreePath, kind: EntryKind) -> Result<(), Failure> {
+        if kind == EntryKind::Directory || self.may_see(path, kind) {
+            return Ok(());
+        }
+        Err(Failure::Answer(Error::Denied))
+    }
+
+    /// Tells whether a listing shows an entry.
+    fn may_see(&self, path: &TreePath, kind: EntryKind) -> bool {
+        let allows = |files: &Files| files.rules.allows(path);
+        kind == EntryKind::Directory || self.tree.as_ref().is_none_or(allows)
+    }
+
     /// Reads a file, if its size and the sum of all reads allow. What is too large is known by its
     /// size: it is recorded as that.
     fn read_file(&mut self, path: &TreePath) -> Result<Vec<u8>, Failure> {
@@ -141,6 +159,7 @@ impl State {
             Ok(_) => return self.miss(Operation::Read, path, TreeError::NotAFile(path.clone())),
             Err(error) => return self.miss(Operation::Read, path, error),
         };
+        self.granted(path, entry.kind)?;
         self.admit(path, &entry)?;
         let bytes = match tree.read(path) {
             Ok(bytes) => bytes,
@@ -211,7 +230,11 @@ impl HostTree for State {
         match self.source()?.read_dir(&path) {
             Ok(entries) => {
                 self.count_entries(entries.len() as u64)?;
-                let shown = entries.iter().map(|entry| shown(&inside, entry)).collect();
+                let seen = entries.iter().filter(|entry| {
+                    let name = entry.path.name().unwrap_or_default();
+                    self.may_see(&path.join(name).unwrap_or_default(), entry.kind)
+                });
+                let shown = seen.map(|entry| shown(&inside, entry)).collect();
                 self.record(Operation::ReadDir, path.as_str(), of_entries(Ok(entries)))?;
                 Ok(shown)
             }
@@ -244,6 +267,7 @@ impl HostTree for State {
                 };
                 let shown = entries
                     .iter()
+                    .filter(|entry| self.may_see(&entry.path, entry.kind))
                     .map(|entry| shown_at(&path(entry), entry))
                     .collect();
                 self.record(Operation::Glob, &glob.to_string(), of_entries(Ok(entries)))?;
@@ -257,6 +281,7 @@ impl HostTree for State {
         let (inside, path) = self.resolve(&handle, &path)?;
         match self.source()?.stat(&path) {
             Ok(entry) => {
+                self.granted(&path, entry.kind)?;
                 let shown = shown_at(&inside, &entry);
                 self.record(Operation::Stat, path.as_str(), of_stat(Ok(entry)))?;
                 Ok(shown)

@@ -241,7 +241,7 @@ fn min_host(wanted: &str) -> Option<Problem> {
 }
 
 /// Tells whether `wanted`, a version or nothing, is later than this host.
-fn needs_newer_host(wanted: &str) -> bool {
+pub(crate) fn needs_newer_host(wanted: &str) -> bool {
     match (Version::parse(wanted), Version::parse(HOST_VERSION)) {
         (Ok(wanted), Ok(host)) => wanted > host,
         _ => false,

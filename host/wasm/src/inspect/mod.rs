@@ -16,6 +16,7 @@ use crate::compile::CompileLimits;
 use crate::manifest::{Manifest, ManifestError};
 use crate::names::PluginKind;
 use format::Format;
+pub(crate) use judge::needs_newer_host;
 pub use problem::{Gravity, Problem};
 
 /// Version of this host: what a manifest's `minHost` is compared with.

@@ -83,10 +83,8 @@ fn tools(component: &[u8], found: &mut BTreeSet<Tool>, depth: usize) {
         }
         match (section.number, section.custom) {
             (_, Some(("producers", data))) => producers(data, found),
-            (CORE_MODULE | COMPONENT, _) if depth > 0 => {
-                if section.content.len() > HEADER_BYTES {
-                    tools(section.content, found, depth - 1);
-                }
+            (CORE_MODULE | COMPONENT, _) if depth > 0 && section.content.len() > HEADER_BYTES => {
+                tools(section.content, found, depth - 1);
             }
             _ => {}
         }

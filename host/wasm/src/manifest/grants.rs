@@ -216,13 +216,13 @@ pub struct FileRules {
 impl FileRules {
     /// A pattern that is none matches nothing; see [`Grants::check`].
     fn new(asked: &[String], granted: &[String]) -> Self {
-        let list = |patterns: &[String]| -> Vec<Glob> {
-            patterns.iter().flat_map(|text| Glob::parse(text)).collect()
-        };
-        let lists = [asked, granted].into_iter().filter(|list| !list.is_empty());
-        Self {
-            lists: lists.map(list).collect(),
-        }
+        let lists: Vec<_> = [asked, granted].map(<[String]>::to_vec).into();
+        Self::of(
+            &lists
+                .into_iter()
+                .filter(|list| !list.is_empty())
+                .collect::<Vec<_>>(),
+        )
     }
 
     /// Tells whether the file at `path` may be read.
@@ -231,13 +231,25 @@ impl FileRules {
         self.lists.iter().all(matches)
     }
 
+    /// Returns the patterns of each list.
+    pub(crate) fn patterns(&self) -> Vec<Vec<String>> {
+        let texts = |list: &Vec<Glob>| list.iter().map(ToString::to_string).collect();
+        self.lists.iter().map(texts).collect()
+    }
+
+    /// Makes rules of the patterns of each list.
+    pub(crate) fn of(lists: &[Vec<String>]) -> Self {
+        let list = |patterns: &Vec<String>| -> Vec<Glob> {
+            patterns.iter().flat_map(|text| Glob::parse(text)).collect()
+        };
+        Self {
+            lists: lists.iter().map(list).collect(),
+        }
+    }
+
     /// Returns the rules as text: part of what a render depends on. Empty for all files.
     pub(crate) fn text(&self) -> String {
-        let list = |list: &Vec<Glob>| -> String {
-            let texts: Vec<_> = list.iter().map(ToString::to_string).collect();
-            texts.join("\0")
-        };
-        let lists: Vec<_> = self.lists.iter().map(list).collect();
+        let lists: Vec<_> = self.patterns().iter().map(|list| list.join("\0")).collect();
         lists.join("\0&\0")
     }
 }

@@ -56,13 +56,17 @@ pub(super) fn manifest(text: &str) -> Result<Manifest, ManifestError> {
     })
 }
 
-/// Reads JSON as that, and all else as YAML.
+/// Reads JSON as that, and all else as YAML, which may start with a brace too.
 fn value(text: &str) -> Result<Value, ManifestError> {
     let wrong = |message: String| ManifestError::Syntax(crate::host::log::clean(&message));
-    if text.trim_start().starts_with('{') {
-        return serde_json::from_str(text).map_err(|error| wrong(error.to_string()));
-    }
-    serde_saphyr::from_str(text).map_err(|error| wrong(error.to_string()))
+    let json = match text.trim_start().starts_with('{') {
+        true => serde_json::from_str(text).map_err(Some),
+        false => Err(None),
+    };
+    json.or_else(|error| {
+        let yaml = serde_saphyr::from_str(text);
+        yaml.map_err(|other| wrong(error.map_or_else(|| other.to_string(), |e| e.to_string())))
+    })
 }
 
 fn plugin_kind(fields: &Fields<'_>) -> Result<PluginKind, ManifestError> {

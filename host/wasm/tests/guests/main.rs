@@ -4,11 +4,14 @@
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod answers;
+mod catalogue;
 mod compiling;
+mod fairness;
 mod fake;
 mod kinds;
 mod loading;
 mod resources;
 mod sealed;
 mod speed;
+mod transcript;
 mod tree;

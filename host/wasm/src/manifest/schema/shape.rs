@@ -160,10 +160,9 @@ impl Shape<'_> {
         let Value::Array(schemas) = value else {
             return Err(problem(at, "is not a list of schemas"));
         };
-        let indexed = schemas.iter().enumerate();
+        let mut indexed = schemas.iter().enumerate();
         indexed
-            .map(|(index, schema)| self.schema(schema, &format!("{at}[{index}]"), depth))
-            .collect()
+            .try_for_each(|(index, schema)| self.schema(schema, &format!("{at}[{index}]"), depth))
     }
 
     fn named(
