@@ -8,13 +8,16 @@ in bytes, or in whether there is an error, is made as small as it gets and writt
 that makes it again; the exit status is 1 when there was one. Errors that differ in their texts alone are
 counted, and written with --errors.
 """
-import argparse, base64, json, os, re, subprocess, sys, threading, time
+import argparse, base64, json, os, re, resource, subprocess, sys, threading, time
 from concurrent.futures import ThreadPoolExecutor
 
 import grammar
 
 # Cases that are sent at once.
 BATCH = 128
+
+# Most memory of a renderer, in bytes.
+MEMORY = 5 << 29
 
 
 class Program:
@@ -28,7 +31,7 @@ class Program:
         found = []
         while len(found) < len(lines):
             if self.process is None:
-                self.process = subprocess.Popen([self.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=dict(os.environ, TZ="UTC"))
+                self.process = subprocess.Popen([self.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=dict(os.environ, TZ="UTC"), preexec_fn=limited)
             writer = threading.Thread(target=self.write, args=(lines[len(found):],))
             writer.start()
             for line in self.process.stdout:
@@ -51,6 +54,11 @@ class Program:
             pass
 
 
+def limited():
+    """A list of all integers would take the machine's memory before Go gives up."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+
+
 def answers(programs, cases):
     """Pairs of answers, the oracle's and ours."""
     lines = [json.dumps(case).encode() + b"\n" for case in cases]
@@ -65,7 +73,7 @@ def unstable(answer):
     # A time by a verb that is not for times shows the address of its zone.
     if re.search(r"\{\S* ?-?\d+ \S*\d{8,} |time\.Location=|\{wall:", text):
         return True
-    return re.search(r"0xc0[0-9a-f]{8}|0x[0-9a-f]{6,7}\b|goroutine", text)
+    return re.search(r"0xc0[0-9a-f]{8}|0x[0-9a-f]{6,12}\b|goroutine", text)
 
 
 def class_of(want, got):
@@ -76,7 +84,16 @@ def class_of(want, got):
         if got["error"] == "CRASH" or want["error"] == "CRASH":
             return "same" if want["error"] == "CRASH" else "different"
         return "same" if want["error"] == got["error"] else "errors"
-    return "same" if want == got else "different"
+    if want == got or "CRASH" in want.get("error", ""):
+        return "same"
+    return "errors" if told_of_toml(want) and told_of_toml(want) == told_of_toml(got) else "different"
+
+
+def told_of_toml(answer):
+    """The texts without what fromToml says is wrong: it is data, but in the words of a reader's author."""
+    texts = {name: base64.b64decode(text) for name, text in answer.get("texts", {}).items()}
+    known = {name: re.sub(rb"(?i)toml:[ +]*(%20)*line.*?(?= \w+:|[\]}]|$)", b"TOML", text, flags=re.S) for name, text in texts.items()}
+    return known if known != texts else None
 
 
 def smaller(programs, files, pieces, flags, wanted):

@@ -153,6 +153,7 @@ impl VersionSet {
         Value::List(List {
             items: self.0.clone(),
             element: "string",
+            is_nil: false,
         })
     }
 }

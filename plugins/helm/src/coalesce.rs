@@ -22,6 +22,7 @@ pub(crate) fn deep_copy(value: &Value) -> Value {
         Value::List(list) => Value::List(List {
             items: Rc::new(list.items.iter().map(deep_copy).collect()),
             element: list.element,
+            is_nil: false,
         }),
         other => other.clone(),
     }

@@ -83,6 +83,9 @@ pub(crate) fn render(
         }
         rendered.push((name.clone(), without_no_value(text)));
     }
+    // The guest ends with its call: what was parsed need not be taken apart first.
+    #[cfg(target_family = "wasm")]
+    std::mem::forget(run);
     Ok(rendered)
 }
 

@@ -54,6 +54,7 @@ impl Writer<'_> {
                 let text = crate::encoding::base64(bytes);
                 self.text(&text);
             }
+            Value::List(list) if list.is_nil => self.out.push_str("null"),
             Value::List(list) => {
                 self.collection('[', ']', list.items.iter(), |writer, item| {
                     writer.value(item)
@@ -123,10 +124,11 @@ impl Writer<'_> {
 
     fn text(&mut self, text: &str) {
         let html = self.style != Style::Raw;
-        let text = &*bytes::lossy(text);
+        let joined = bytes::of(text);
         self.out.push('"');
-        for c in text.chars() {
+        for c in bytes::to_text(&joined).chars() {
             match c {
+                c if bytes::stands_for(c).is_some() => self.out.push_str("\\ufffd"),
                 '"' => self.out.push_str("\\\""),
                 '\\' => self.out.push_str("\\\\"),
                 '\n' => self.out.push_str("\\n"),

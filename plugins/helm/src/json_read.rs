@@ -90,14 +90,14 @@ impl Reader<'_> {
 
     fn word(&mut self, word: &str, value: Value) -> Result<Value, String> {
         for (index, want) in word.char_indices() {
-            match self.peek() {
-                Some(c) if c == want => self.at += 1,
-                Some(c) => {
+            // At the end, Go looks at a space.
+            match self.peek().unwrap_or(' ') {
+                c if c == want => self.at += 1,
+                c => {
                     let context =
                         format!("in literal {word} (expecting '{}')", &word[index..=index]);
                     return Err(invalid(c, &context));
                 }
-                None => return Err(END.to_owned()),
             }
         }
         Ok(value)
@@ -113,10 +113,8 @@ impl Reader<'_> {
 
     fn number(&mut self) -> Result<Value, String> {
         let start = self.at;
-        let missing = |reader: &Self, context: &str| match reader.peek() {
-            Some(c) => Err(invalid(c, context)),
-            None => Err(END.to_owned()),
-        };
+        let missing =
+            |reader: &Self, context: &str| Err(invalid(reader.peek().unwrap_or(' '), context));
         if self.peek() == Some('-') {
             self.at += 1;
         }
@@ -167,7 +165,9 @@ impl Reader<'_> {
     }
 
     fn escape(&mut self) -> Result<char, String> {
-        let c = self.peek().ok_or(END)?;
+        let Some(c) = self.peek() else {
+            return Err(invalid(' ', "in string escape code"));
+        };
         self.at += c.len_utf8();
         Ok(match c {
             '"' | '\\' | '/' => c,
@@ -197,7 +197,7 @@ impl Reader<'_> {
     fn unit(&mut self) -> Result<u32, String> {
         let mut unit = 0;
         for _ in 0..4 {
-            let c = self.peek().ok_or(END)?;
+            let c = self.peek().unwrap_or(' ');
             let digit = c.to_digit(16);
             unit = unit * 16
                 + digit.ok_or_else(|| invalid(c, "in \\u hexadecimal character escape"))?;

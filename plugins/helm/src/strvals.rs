@@ -143,9 +143,7 @@ impl Parser<'_> {
             None if key.is_empty() => Err(Stop::End),
             None => Err(format!("key {} has no value", quote(&key)).into()),
             Some('[') => {
-                let index = self
-                    .index()
-                    .map_err(|error| format!("error parsing index: {error}"))?;
+                let index = self.index()?;
                 let list = match values.get(key.as_str()) {
                     None => Vec::new(),
                     Some(Value::List(list)) => list.items.to_vec(),
@@ -186,13 +184,16 @@ impl Parser<'_> {
         }
     }
 
-    fn index(&mut self) -> Result<i64, String> {
+    /// Reads up to `]`. A text that ends before it just ends, as with Helm.
+    fn index(&mut self) -> Result<i64, Stop> {
         let (text, stop) = self.until(&[']']);
         if stop.is_none() {
-            return Err("EOF".to_owned());
+            return Err(Stop::End);
         }
-        text.parse()
-            .map_err(|_| format!("strconv.Atoi: parsing {}: invalid syntax", quote(&text)))
+        text.parse().map_err(|_| {
+            let shown = quote(&text);
+            format!("error parsing index: strconv.Atoi: parsing {shown}: invalid syntax").into()
+        })
     }
 
     /// Reads what stands behind `=`; the second result is how the key ends.
@@ -285,9 +286,7 @@ impl Parser<'_> {
                 }
             }
             Some('[') => {
-                let next = self
-                    .index()
-                    .map_err(|error| format!("error parsing index: {error}"))?;
+                let next = self.index()?;
                 let mut inner = match list.get(at) {
                     None | Some(Value::Nil) => Vec::new(),
                     Some(Value::List(inner)) => inner.items.to_vec(),

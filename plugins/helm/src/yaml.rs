@@ -152,6 +152,7 @@ fn to_yaml(value: &Value, is_json: bool, depth: usize) -> Result<yaml::Value, St
                 .map(|byte| yaml::Value::Int(i64::from(*byte)))
                 .collect(),
         ),
+        Value::List(list) if list.is_nil && is_json => yaml::Value::Null,
         Value::List(list) => {
             yaml::Value::Sequence(list.items.iter().map(inner).collect::<Result<_, _>>()?)
         }

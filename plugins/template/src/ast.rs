@@ -9,13 +9,16 @@ use crate::number::Number;
 pub(crate) type List = Vec<Node>;
 
 /// A piece of a template.
+///
+/// Charts have many that are never executed: what is seldom or large stands in a box.
 #[derive(Debug)]
 pub(crate) enum Node {
-    Text(Rc<str>),
+    /// From byte to byte of the text that was parsed.
+    Text(usize, usize),
     Action(Pipe),
-    If(Branch),
-    With(Branch),
-    Range(Branch),
+    If(Box<Branch>),
+    With(Box<Branch>),
+    Range(Box<Branch>),
     Template(Call),
     Break,
     Continue,
@@ -67,7 +70,7 @@ pub(crate) enum WordKind {
     Bool(bool),
     Dot,
     Nil,
-    Number(Number),
+    Number(Box<Number>),
     /// As written, and what it means.
     String(Rc<str>, Rc<str>),
     Field(Vec<Rc<str>>),
@@ -89,9 +92,9 @@ impl WordKind {
 }
 
 /// Tells whether a list prints nothing but space: such a definition gives way to another.
-pub(crate) fn is_empty(list: &[Node]) -> bool {
+pub(crate) fn is_empty(list: &[Node], text: &str) -> bool {
     list.iter().all(|node| match node {
-        Node::Text(text) => text.trim().is_empty(),
+        Node::Text(from, to) => text[*from..*to].trim().is_empty(),
         _ => false,
     })
 }
@@ -164,32 +167,5 @@ impl fmt::Display for Call {
             write!(f, " {pipe}")?;
         }
         f.write_str("}}")
-    }
-}
-
-impl fmt::Display for Node {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let branch = |f: &mut fmt::Formatter<'_>, word: &str, branch: &Branch| {
-            write!(f, "{{{{{word} {}}}}}", branch.pipe)?;
-            branch
-                .list
-                .iter()
-                .try_for_each(|node| write!(f, "{node}"))?;
-            if let Some(list) = &branch.otherwise {
-                f.write_str("{{else}}")?;
-                list.iter().try_for_each(|node| write!(f, "{node}"))?;
-            }
-            f.write_str("{{end}}")
-        };
-        match self {
-            Self::Text(text) => f.write_str(text),
-            Self::Action(pipe) => write!(f, "{{{{{pipe}}}}}"),
-            Self::If(b) => branch(f, "if", b),
-            Self::With(b) => branch(f, "with", b),
-            Self::Range(b) => branch(f, "range", b),
-            Self::Template(call) => write!(f, "{call}"),
-            Self::Break => f.write_str("{{break}}"),
-            Self::Continue => f.write_str("{{continue}}"),
-        }
     }
 }

@@ -112,9 +112,14 @@ fn len(_: &mut Run<'_>, args: &[Value]) -> Result<Value, Error> {
         Value::Object(object) if object.entries().is_some() => {
             object.entries().unwrap_or_default().len()
         }
-        other => return Err(format!("len of type {}", other.type_name()).into()),
+        other => return Err(format!("len of type {}", pointed(other)).into()),
     };
     Ok(Value::int(length as i64))
+}
+
+/// The type that a pointer points at, or that a value has.
+fn pointed(value: &Value) -> String {
+    value.type_name().trim_start_matches('*').to_owned()
 }
 
 fn position(index: &Value, most: usize) -> Result<usize, String> {
@@ -185,8 +190,8 @@ fn index_one(item: &Value, key: &Value) -> Result<Value, String> {
         },
         Value::Object(object) => {
             let entries = object.entries();
-            let entries = entries
-                .ok_or_else(|| format!("can't index item of type {}", object.type_name()))?;
+            let entries =
+                entries.ok_or_else(|| format!("can't index item of type {}", pointed(item)))?;
             let name = key
                 .as_str()
                 .ok_or_else(|| format!("value has type {}; should be string", key.type_name()))?;
@@ -232,6 +237,7 @@ fn slice(_: &mut Run<'_>, args: &[Value]) -> Result<Value, Error> {
         Value::List(list) => Value::List(List {
             items: Rc::new(list.items[range].to_vec()),
             element: list.element,
+            is_nil: false,
         }),
         _ => Value::Nil,
     })
@@ -304,6 +310,10 @@ pub fn eq(one: &Value, others: &[Value]) -> Result<bool, String> {
 fn eq_other(one: &Value, other: &Value) -> Result<bool, String> {
     if one.is_nil() || other.is_nil() {
         return Ok(one.is_nil() && other.is_nil());
+    }
+    let is_nil = |value: &Value| matches!(value, Value::List(list) if list.is_nil);
+    if one.kind() == other.kind() && (is_nil(one) || is_nil(other)) {
+        return Ok(is_nil(one) && is_nil(other));
     }
     if one.kind() != other.kind() {
         return Err(format!(
@@ -401,7 +411,7 @@ fn js(_: &mut Run<'_>, args: &[Value]) -> Result<Value, Error> {
 /// Escapes a text for the query of a URL, as `url.QueryEscape` does.
 pub fn url_query(text: &str) -> String {
     let mut out = String::new();
-    for byte in text.bytes() {
+    for byte in bytes::of(text).iter().copied() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
                 out.push(byte as char);

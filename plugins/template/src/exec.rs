@@ -123,7 +123,7 @@ impl<'a> Run<'a> {
             return Err(Error::exec(text, None));
         }
         let mut out = String::new();
-        match self.template(tree, data, &mut out) {
+        match self.template(tree, data.dig(), &mut out) {
             Err(Stop::Error(error)) => Err(*error),
             Ok(()) | Err(Stop::Break | Stop::Continue) => Ok(out),
         }
@@ -299,7 +299,7 @@ impl<'t> Frame<'t, '_, '_> {
     fn walk(&mut self, dot: &Dot, node: &'t Node, out: &mut String) -> Walked<()> {
         self.step(out)?;
         match node {
-            Node::Text(text) => out.push_str(text),
+            Node::Text(from, to) => out.push_str(&self.tree.text[*from..*to]),
             Node::Action(pipe) => {
                 let value = self.pipeline(dot, pipe)?;
                 if pipe.variables.is_empty() {
@@ -400,7 +400,11 @@ impl<'t> Frame<'t, '_, '_> {
                     .collect();
                 for (key, item) in entries {
                     ran = true;
-                    self.iterate(branch, Value::String(key), Dot::element(item), out)?;
+                    let item = Dot {
+                        value: item,
+                        is_interface: map.type_name != "map[string]string",
+                    };
+                    self.iterate(branch, Value::String(key), item, out)?;
                 }
             }
             Value::Object(object) => {

@@ -104,7 +104,10 @@ fn is_space(c: char) -> bool {
 }
 
 fn is_alphanumeric(c: char) -> bool {
-    c == '_' || c.is_alphabetic() || c.is_numeric()
+    if c.is_ascii() {
+        return c == '_' || c.is_ascii_alphanumeric();
+    }
+    c.is_alphabetic() || c.is_numeric()
 }
 
 /// Reads tokens from a text.
@@ -189,7 +192,7 @@ impl<'a> Lexer<'a> {
 
     /// Moves over `bytes` that belong to no token.
     fn skip(&mut self, bytes: usize) {
-        self.line += self.input[self.at..self.at + bytes].matches('\n').count();
+        self.line += newlines(&self.input[self.at..self.at + bytes]);
         self.at += bytes;
         self.start = self.at;
         self.start_line = self.line;
@@ -198,7 +201,7 @@ impl<'a> Lexer<'a> {
     fn text(&mut self) -> Token<'a> {
         loop {
             let Some(offset) = self.rest().find(LEFT) else {
-                self.line += self.rest().matches('\n').count();
+                self.line += newlines(self.rest());
                 self.at = self.input.len();
                 let kind = if self.at > self.start {
                     Kind::Text
@@ -216,7 +219,7 @@ impl<'a> Lexer<'a> {
                     whole
                 };
                 let trimmed = whole.len() - kept.len();
-                self.line += kept.matches('\n').count();
+                self.line += newlines(kept);
                 self.at += kept.len();
                 let token = self.token(Kind::Text);
                 self.skip(trimmed);
@@ -486,6 +489,10 @@ impl<'a> Lexer<'a> {
     fn accept_run(&mut self, set: &str) {
         while self.accept(set) {}
     }
+}
+
+fn newlines(text: &str) -> usize {
+    text.bytes().filter(|byte| *byte == b'\n').count()
 }
 
 fn has_left_trim(text: &str) -> bool {

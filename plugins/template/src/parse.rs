@@ -72,7 +72,7 @@ pub fn parse(
 /// Adds templates to others: they replace those of their names, unless they have nothing to say.
 pub fn merge(set: &mut TreeSet, found: TreeSet) {
     for (name, tree) in found {
-        if !ast::is_empty(&tree.root) || !set.contains_key(&name) {
+        if !ast::is_empty(&tree.root, &tree.text) || !set.contains_key(&name) {
             set.insert(name, tree);
         }
     }
@@ -179,7 +179,7 @@ impl<'a> Parser<'a> {
         let replaces = self
             .set
             .get(&name)
-            .is_none_or(|tree| ast::is_empty(&tree.root));
+            .is_none_or(|tree| ast::is_empty(&tree.root, &tree.text));
         if replaces {
             let tree = Tree {
                 name: name.clone(),
@@ -188,7 +188,7 @@ impl<'a> Parser<'a> {
                 root,
             };
             self.set.insert(name, Rc::new(tree));
-        } else if !ast::is_empty(&root) {
+        } else if !ast::is_empty(&root, &self.text) {
             return self.error(format!(
                 "template: multiple definition of template {}",
                 quote(&name)
@@ -263,7 +263,10 @@ impl<'a> Parser<'a> {
     fn text_or_action(&mut self) -> Parsed<Item> {
         let token = self.next_non_space();
         match token.kind {
-            Kind::Text => Ok(Item::Node(Node::Text(token.text.into()))),
+            Kind::Text => {
+                let end = token.at + token.text.len();
+                Ok(Item::Node(Node::Text(token.at, end)))
+            }
             Kind::LeftDelim => {
                 self.action_line = token.line;
                 let item = self.action();
@@ -293,10 +296,10 @@ impl<'a> Parser<'a> {
                 self.expect(Kind::RightDelim, "end")?;
                 return Ok(Item::End(End::End));
             }
-            Kind::If => Node::If(self.control("if")?),
-            Kind::Range => Node::Range(self.control("range")?),
+            Kind::If => Node::If(Box::new(self.control("if")?)),
+            Kind::Range => Node::Range(Box::new(self.control("range")?)),
             Kind::Template => self.template()?,
-            Kind::With => Node::With(self.control("with")?),
+            Kind::With => Node::With(Box::new(self.control("with")?)),
             _ => {
                 self.back(token);
                 Node::Action(self.pipeline("command", Kind::RightDelim)?)
@@ -336,8 +339,8 @@ impl<'a> Parser<'a> {
     fn otherwise(&mut self, context: &str) -> Parsed<List> {
         let next = self.peek().kind;
         let chained = match (context, next) {
-            ("if", Kind::If) => Some(Node::If as fn(Branch) -> Node),
-            ("with", Kind::With) => Some(Node::With as fn(Branch) -> Node),
+            ("if", Kind::If) => Some(Node::If as fn(Box<Branch>) -> Node),
+            ("with", Kind::With) => Some(Node::With as fn(Box<Branch>) -> Node),
             _ => None,
         };
         if let Some(node) = chained {
@@ -348,7 +351,7 @@ impl<'a> Parser<'a> {
             self.next();
             let branch = self.control(context)?;
             self.depth -= 1;
-            return Ok(vec![node(branch)]);
+            return Ok(vec![node(Box::new(branch))]);
         }
         let (list, end) = self.item_list()?;
         match end {
@@ -405,7 +408,7 @@ impl<'a> Parser<'a> {
             at,
             is_assign: false,
             variables: Vec::new(),
-            commands: Vec::new(),
+            commands: Vec::with_capacity(1),
         };
         self.declarations(&mut pipe, context)?;
         loop {
@@ -496,7 +499,7 @@ impl<'a> Parser<'a> {
     fn command(&mut self) -> Parsed<Command> {
         let mut command = Command {
             at: self.peek_non_space().at,
-            words: Vec::new(),
+            words: Vec::with_capacity(2),
         };
         loop {
             self.peek_non_space();
@@ -574,7 +577,7 @@ impl<'a> Parser<'a> {
             Kind::Bool => WordKind::Bool(token.text == "true"),
             Kind::CharConstant | Kind::Complex | Kind::Number => {
                 match Number::parse(&token.text, token.kind) {
-                    Ok(number) => WordKind::Number(number),
+                    Ok(number) => WordKind::Number(Box::new(number)),
                     Err(message) => return self.error(message),
                 }
             }

@@ -89,6 +89,8 @@ pub struct List {
     pub items: Rc<Vec<Value>>,
     /// Go's name of the element type: `interface {}`, `string`, `int`.
     pub element: &'static str,
+    /// Whether it is nil, which JSON tells from an empty one. A nil list has no elements.
+    pub is_nil: bool,
 }
 
 /// A map: shared by its copies, which all see a change.
@@ -229,6 +231,11 @@ pub trait Object: std::fmt::Debug {
         true
     }
 
+    /// Tells whether it is a pointer that prints as an address inside of other values.
+    fn is_bare_pointer(&self) -> bool {
+        self.kind() == "ptr" && !self.is_stringer()
+    }
+
     /// Returns the fields of a struct, those of its own only included, as `%+v` names them.
     fn parts(&self) -> Option<Vec<(&'static str, Value)>> {
         None
@@ -270,6 +277,16 @@ impl Value {
         Self::List(List {
             items: Rc::new(items),
             element: ANY,
+            is_nil: false,
+        })
+    }
+
+    /// Makes a list that is nil.
+    pub fn nil_list(element: &'static str) -> Self {
+        Self::List(List {
+            items: Rc::default(),
+            element,
+            is_nil: true,
         })
     }
 
@@ -279,6 +296,7 @@ impl Value {
         Self::List(List {
             items: Rc::new(items),
             element: "string",
+            is_nil: false,
         })
     }
 

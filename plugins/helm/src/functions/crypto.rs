@@ -257,7 +257,13 @@ fn decrypt(_: &mut Run<'_>, args: &[Value]) -> Answer {
         return Ok("".into());
     }
     let data = crate::encoding::unbase64(&bytes::of(text_of(&args[1])))?;
-    if data.len() < 16 || !data.len().is_multiple_of(16) {
+    if data.len() < 16 {
+        let room = text_of(&args[1]).len() / 4 * 3;
+        return Err(
+            format!("runtime error: slice bounds out of range [:16] with capacity {room}").into(),
+        );
+    }
+    if !data.len().is_multiple_of(16) {
         return Err("crypto/cipher: input not full blocks".into());
     }
     let cipher = cipher(text_of(&args[0]))?;

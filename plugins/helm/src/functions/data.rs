@@ -1,6 +1,6 @@
 //! Functions that choose, tell types, and turn data into YAML, JSON and TOML and back; `lookup`.
 
-use bulkhead_template::{Entries, Function, Param, Run, Value, fixed, variadic};
+use bulkhead_template::{ANY, Entries, Function, Param, Run, Value, fixed, variadic};
 
 use super::{Answer, context, deep_equal, is_empty, text_of, toml, toml_read};
 use crate::json::{self, Style};
@@ -138,13 +138,13 @@ pub(super) const TABLE: &[(&str, Function)] = &[
     (
         "fromJson",
         fixed(&[S], |_, a| {
-            Ok(map_or_error(json_read::parse(text_of(&a[0])), false))
+            Ok(map_or_error(parse_json(text_of(&a[0])), false))
         }),
     ),
     (
         "fromJsonArray",
         fixed(&[S], |_, a| {
-            Ok(list_or_error(json_read::parse(text_of(&a[0])), false))
+            Ok(list_or_error(parse_json(text_of(&a[0])), false))
         }),
     ),
     (
@@ -154,7 +154,12 @@ pub(super) const TABLE: &[(&str, Function)] = &[
     (
         "toToml",
         fixed(&[A], |_, a| {
-            Ok(toml::write(&a[0]).unwrap_or_else(|told| told).into())
+            // Go panics at nil, and tells of everything else in the text.
+            let written = toml::write(&a[0]);
+            if a[0].is_nil() {
+                return Ok(written?.into());
+            }
+            Ok(written.unwrap_or_else(|told| told).into())
         }),
     ),
     (
@@ -173,6 +178,19 @@ pub(super) const TABLE: &[(&str, Function)] = &[
     ("lookup", fixed(&[S, S, S, S], lookup)),
     ("getHostByName", fixed(&[S], |_, _| Ok("".into()))),
 ];
+
+/// Reads JSON where a number would be wrong anyway, however large.
+fn parse_json(text: &str) -> Result<Value, String> {
+    let is_number = text
+        .trim_start()
+        .starts_with(|c: char| c.is_ascii_digit() || c == '-');
+    match json_read::parse(text) {
+        Err(told) if is_number && told.starts_with("json: cannot unmarshal") => {
+            Ok(Value::Float(0.0))
+        }
+        result => result,
+    }
+}
 
 /// A text without the line break at its end.
 fn line(mut text: String) -> Value {
@@ -204,7 +222,7 @@ fn map_or_error(read: Result<Value, String>, is_yaml: bool) -> Value {
 fn list_or_error(read: Result<Value, String>, is_yaml: bool) -> Value {
     match read {
         Ok(Value::List(list)) => Value::List(list),
-        Ok(Value::Nil) => Value::list(Vec::new()),
+        Ok(Value::Nil) => Value::nil_list(ANY),
         Ok(other) => Value::list(vec![cannot(&other, "[]interface {}", is_yaml)]),
         Err(told) => Value::list(vec![told.into()]),
     }

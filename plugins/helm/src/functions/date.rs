@@ -215,7 +215,7 @@ pub(super) fn duration_value(length: i64) -> Value {
 
 /// `time.ParseDuration`.
 pub(crate) fn parse(text: &str) -> Result<i64, String> {
-    let invalid = || format!("time: invalid duration {}", quote(text));
+    let invalid = || format!("time: invalid duration {}", time::quote(text));
     let (negative, mut rest) = match text.as_bytes().first() {
         Some(b'-') => (true, &text[1..]),
         Some(b'+') => (false, &text[1..]),
@@ -248,12 +248,17 @@ pub(crate) fn parse(text: &str) -> Result<i64, String> {
             "s" => 1_000_000_000,
             "m" => 60_000_000_000,
             "h" => 3_600_000_000_000,
-            "" => return Err(format!("time: missing unit in duration {}", quote(text))),
+            "" => {
+                return Err(format!(
+                    "time: missing unit in duration {}",
+                    time::quote(text)
+                ));
+            }
             other => {
                 return Err(format!(
                     "time: unknown unit {} in duration {}",
-                    quote(other),
-                    quote(text)
+                    time::quote(other),
+                    time::quote(text)
                 ));
             }
         };

@@ -1,6 +1,6 @@
 //! Sprig's functions on lists. None changes the list that it is given.
 
-use bulkhead_template::{Error, Function, IntType, List, Param, Run, Value, fixed, variadic};
+use bulkhead_template::{ANY, Error, Function, IntType, List, Param, Run, Value, fixed, variadic};
 
 use super::{Answer, NIL_POINTER, deep_equal, elements, int_of, is_empty, strval, to_int};
 
@@ -101,9 +101,8 @@ fn items(value: &Value, verb: &str) -> Result<Vec<Value>, Error> {
     elements(value).ok_or_else(|| format!("Cannot {verb} type {}", value.kind()).into())
 }
 
-/// A slice of nothing is nil in Go; both print alike.
 fn nil_list() -> Value {
-    Value::list(Vec::new())
+    Value::nil_list(ANY)
 }
 
 fn push(_: &mut Run<'_>, args: &[Value]) -> Answer {
@@ -129,7 +128,9 @@ fn rest(_: &mut Run<'_>, args: &[Value]) -> Answer {
 
 fn initial(_: &mut Run<'_>, args: &[Value]) -> Answer {
     let mut list = items(&args[0], "find initial on")?;
-    list.pop();
+    if list.pop().is_none() {
+        return Ok(nil_list());
+    }
     Ok(Value::list(list))
 }
 
@@ -199,6 +200,7 @@ fn slice(_: &mut Run<'_>, args: &[Value]) -> Answer {
         Value::List(list) => Value::List(List {
             items: part.to_vec().into(),
             element: list.element,
+            is_nil: false,
         }),
         _ => Value::list(part.to_vec()),
     })
@@ -216,6 +218,9 @@ fn concat(_: &mut Run<'_>, args: &[Value]) -> Answer {
         if all.len() > MAX_ITEMS {
             return Err(format!("concat: more than {MAX_ITEMS} items").into());
         }
+    }
+    if all.is_empty() {
+        return Ok(nil_list());
     }
     Ok(Value::list(all))
 }
@@ -246,6 +251,7 @@ fn lists(items: Vec<Value>) -> Value {
     Value::List(List {
         items: items.into(),
         element: "[]interface {}",
+        is_nil: false,
     })
 }
 
@@ -283,6 +289,7 @@ fn ints(numbers: Vec<i64>) -> Value {
     Value::List(List {
         items: items.into(),
         element: "int",
+        is_nil: false,
     })
 }
 

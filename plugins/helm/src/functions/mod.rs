@@ -188,6 +188,7 @@ fn equal_at(one: &Value, other: &Value, depth: usize) -> bool {
         (Value::Bytes(a), Value::Bytes(b)) => a == b,
         (Value::List(a), Value::List(b)) => {
             a.element == b.element
+                && a.is_nil == b.is_nil
                 && a.items.len() == b.items.len()
                 && a.items
                     .iter()

@@ -21,7 +21,22 @@ pub(super) fn write(value: &Value) -> Result<String, String> {
     Ok(out)
 }
 
+/// A time, as TOML writes it; `None` for other values.
+fn moment(value: &Value) -> Option<String> {
+    let time = crate::time::Time::of(value)?;
+    let layout = match time.place.name() {
+        "datetime-local" => "2006-01-02T15:04:05.999999999",
+        "date-local" => "2006-01-02",
+        "time-local" => "15:04:05.999999999",
+        _ => "2006-01-02T15:04:05.999999999Z07:00",
+    };
+    Some(time.format(layout))
+}
+
 fn plain(value: &Value) -> Value {
+    if moment(value).is_some() {
+        return value.clone();
+    }
     match value {
         Value::Object(object) => match object.plain() {
             Plain::Value(value) => value,
@@ -125,6 +140,10 @@ fn table(out: &mut String, path: &[String], map: &Map) -> Result<(), String> {
 }
 
 fn element(out: &mut String, value: &Value) -> Result<(), String> {
+    if let Some(text) = moment(value) {
+        out.push_str(&text);
+        return Ok(());
+    }
     match plain(value) {
         Value::Bool(value) => out.push_str(if value { "true" } else { "false" }),
         Value::Int(_, IntType::Named(..)) => out.push_str(&text(&format::text(value))),

@@ -122,7 +122,12 @@ fn escape(text: &str, part: Part) -> String {
 
 impl Url {
     fn parse(raw: &str) -> Result<Self, String> {
-        Self::read(raw).map_err(|told| format!("parse {}: {told}", quote(raw)))
+        let (before, fragment) = raw.split_once('#').unwrap_or((raw, ""));
+        let failed = |text: &str, told| format!("parse {}: {told}", quote(text));
+        let mut url = Self::read(before).map_err(|told| failed(before, told))?;
+        url.fragment = unescape(fragment, Part::Fragment).map_err(|told| failed(raw, told))?;
+        url.raw_fragment = fragment.to_owned();
+        Ok(url)
     }
 
     fn read(raw: &str) -> Result<Self, String> {
@@ -130,10 +135,7 @@ impl Url {
         if raw.chars().any(|c| c.is_ascii_control()) {
             return Err("net/url: invalid control character in URL".to_owned());
         }
-        let (rest, fragment) = raw.split_once('#').unwrap_or((raw, ""));
-        url.fragment = unescape(fragment, Part::Fragment)?;
-        url.raw_fragment = fragment.to_owned();
-        let mut rest = url.take_scheme(rest)?;
+        let mut rest = url.take_scheme(raw)?;
         if let Some((before, query)) = rest.split_once('?') {
             rest = before;
             url.query = query.to_owned();
@@ -198,7 +200,7 @@ impl Url {
                 let end = inner.find(']').ok_or("missing ']' in host")?;
                 &inner[end + 1..]
             }
-            None => host.rfind(':').map_or("", |colon| &host[colon..]),
+            None => host.find(':').map_or("", |colon| &host[colon..]),
         };
         let is_port = port.is_empty()
             || port

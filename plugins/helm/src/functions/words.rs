@@ -309,7 +309,9 @@ fn is_punctuation(c: char) -> bool {
 }
 
 fn is_alphabet(c: char) -> bool {
-    c.is_alphabetic() && (is_upper(c) || c.is_lowercase())
+    let is_ideograph =
+        matches!(c, '\u{4e00}'..='\u{9fcc}' | '\u{3400}'..='\u{4d85}' | '\u{20000}'..='\u{2b81d}');
+    c.is_alphabetic() && !is_ideograph
 }
 
 fn next_word(text: &str) -> (Word, &str, &str) {

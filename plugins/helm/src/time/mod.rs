@@ -8,7 +8,7 @@ mod zone;
 
 use std::rc::Rc;
 
-pub(crate) use parse::parse;
+pub(crate) use parse::{parse, quote};
 
 /// Nanoseconds of a second.
 pub(crate) const SECOND: i128 = 1_000_000_000;

@@ -39,7 +39,7 @@ pub(crate) fn parse(layout: &str, text: &str) -> Result<Time, String> {
 }
 
 /// As the time package quotes: every byte that is not plain ASCII is escaped.
-fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     let mut out = String::from("\"");
     for byte in bytes::of(text).iter() {
         match byte {

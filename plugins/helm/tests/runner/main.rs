@@ -28,10 +28,17 @@ fn options() -> Options {
 
 #[test]
 fn expressions_give_what_helm_gives() -> Result<()> {
-    let cases = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../tests/cases/helm/expressions/"
-    );
+    check_expressions("expressions", 400)
+}
+
+#[test]
+fn every_function_gives_what_helm_gives() -> Result<()> {
+    check_expressions("functions", 1_300)
+}
+
+fn check_expressions(folder: &str, least: usize) -> Result<()> {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/cases/helm/");
+    let cases = format!("{root}{folder}/");
     let values = std::fs::read_to_string(format!("{cases}values.yaml"))?;
     let expected = std::fs::read_to_string(format!("{cases}expected.jsonl"))?;
     let mut count = 0;
@@ -51,7 +58,7 @@ fn expressions_give_what_helm_gives() -> Result<()> {
         }
         count += 1;
     }
-    assert!(count > 400, "only {count} cases were found");
+    assert!(count > least, "only {count} cases were found");
     Ok(())
 }
 

@@ -67,9 +67,15 @@ fn plain(value: &Value, out: &mut String) {
             }
             out.push(']');
         }
+        Value::Object(object) if Level::count() > 0 && object.is_bare_pointer() => {
+            out.push_str(ADDRESS);
+        }
         Value::Object(object) => out.push_str(&object.print()),
     }
 }
+
+/// What stands for the address that Go prints of a pointer inside a value.
+const ADDRESS: &str = "0xc00000000000";
 
 fn integer_text(value: i64, kind: IntType) -> String {
     match kind {

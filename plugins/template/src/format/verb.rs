@@ -61,6 +61,8 @@ impl Writer {
         };
         match value {
             Value::Invalid | Value::Nil => {}
+            // Only errors are wrapped, and no value is one.
+            value if verb == 'w' => self.bad(value, verb, flags),
             Value::Bool(truth) => match verb {
                 't' | 'v' => self.pad(if *truth { "true" } else { "false" }, flags),
                 _ => self.bad(value, verb, flags),
@@ -88,6 +90,9 @@ impl Writer {
                 let is_inside = Level::count() > 1;
                 let name = if is_inside { "[]uint8" } else { "[]byte" };
                 self.list(name, items.iter(), verb, flags);
+            }
+            Value::List(list) if list.is_nil && flags.is_go => {
+                self.out.push_str(&format!("{}(nil)", value.type_name()));
             }
             Value::List(list) => self.list(&value.type_name(), list.items.iter(), verb, flags),
             Value::Map(map) => {
@@ -147,6 +152,9 @@ impl Writer {
 
     fn object(&mut self, object: &dyn Object, value: &Value, verb: char, flags: Flags) {
         let has_say = !self.is_bad && object.is_stringer();
+        if verb == 'v' && Level::count() > 1 && object.is_bare_pointer() {
+            return self.pad(super::ADDRESS, flags);
+        }
         if has_say && !flags.is_go && "vsxXq".contains(verb) {
             let text = object.print();
             return self.string(&text, &Value::from(text.as_str()), verb, flags);

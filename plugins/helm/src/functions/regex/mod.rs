@@ -173,10 +173,12 @@ fn find(regex: &Expression, args: &[Value]) -> Value {
 }
 
 fn find_all(regex: &Expression, args: &[Value]) -> Answer {
-    let found = all_matches(regex, text_of(&args[1])).into_iter();
-    Ok(Value::strings(
-        found.take(limit(int_of(&args[2]))).map(|one| one.as_str()),
-    ))
+    let mut found = all_matches(regex, text_of(&args[1]));
+    found.truncate(limit(int_of(&args[2])));
+    if found.is_empty() {
+        return Ok(Value::nil_list("string"));
+    }
+    Ok(Value::strings(found.iter().map(|one| one.as_str())))
 }
 
 fn replace_literal(regex: &Expression, args: &[Value]) -> Value {
@@ -274,7 +276,7 @@ fn by_name<'t>(captures: &Captures<'t>, names: &[String], name: &str) -> Option<
 fn split(regex: &Expression, args: &[Value]) -> Value {
     let (text, count) = (text_of(&args[1]), int_of(&args[2]));
     if count == 0 {
-        return Value::strings(Vec::<String>::new());
+        return Value::nil_list("string");
     }
     if !regex.regex.as_str().is_empty() && text.is_empty() {
         return Value::strings([""]);

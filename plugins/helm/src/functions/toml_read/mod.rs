@@ -1,12 +1,14 @@
 //! Reads TOML as BurntSushi/toml does into `interface{}`: tables, arrays, dates as times.
 
+mod scalar;
+mod strings;
+
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use bulkhead_template::quote::quote;
-use bulkhead_template::{ANY_MAP, Entries, IntType, Map, Value, number};
-
-use crate::time;
+use bulkhead_template::{ANY_MAP, Entries, Map, Value};
 
 /// Deepest nesting that is read.
 const MAX_DEPTH: usize = 500;
@@ -19,6 +21,7 @@ pub(super) fn parse(text: &str) -> Result<Entries, String> {
         at: 0,
         depth: 0,
         last_key: String::new(),
+        headed: HashSet::new(),
     };
     reader.document().map_err(|told| {
         let line = text[..reader.at.min(text.len())].matches('\n').count() + 1;
@@ -38,6 +41,8 @@ struct Reader<'a> {
     at: usize,
     depth: usize,
     last_key: String,
+    /// Tables that have a head of their own: no other may name them.
+    headed: HashSet<Vec<String>>,
 }
 
 fn new_map() -> Map {
@@ -150,6 +155,10 @@ impl Reader<'_> {
                 for key in &keys {
                     current = step(&current, key)?;
                 }
+                if !self.headed.insert(keys.clone()) {
+                    let name = keys.join(".");
+                    return Err(format!("Key '{name}' has already been defined."));
+                }
                 self.end_of_line()?;
             } else {
                 self.entry(&current)?;
@@ -178,9 +187,12 @@ impl Reader<'_> {
             }
         };
         items.push(Value::Map(made.clone()));
+        // What is below another element of the list is new.
+        self.headed.retain(|known| !known.starts_with(keys));
         let list = bulkhead_template::List {
             items: Rc::new(items),
             element: ANY_MAP,
+            is_nil: false,
         };
         map.entries
             .borrow_mut()
@@ -226,15 +238,8 @@ impl Reader<'_> {
                     let is_bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
                     let rest = self.rest();
                     let end = rest.find(|c| !is_bare(c)).unwrap_or(rest.len());
-                    if end == 0 && rest.starts_with(['=', '.']) {
-                        let c = &rest[..1];
-                        return Err(format!("unexpected '{c}': key name appears blank"));
-                    }
                     if end == 0 {
-                        let found = self
-                            .peek()
-                            .map_or_else(|| "end of file".to_owned(), |c| format!("'{c}'"));
-                        return Err(format!("expected a key but found {found} instead"));
+                        return Err(self.no_key(keys.is_empty()));
                     }
                     let key = rest[..end].to_owned();
                     self.at += end;
@@ -246,6 +251,25 @@ impl Reader<'_> {
                 return Ok(keys);
             }
         }
+    }
+
+    /// What is said where a name was expected.
+    fn no_key(&self, is_first: bool) -> String {
+        match self.peek() {
+            None | Some('=') if is_first => "unexpected '=': key name appears blank".to_owned(),
+            Some('.') if is_first => "unexpected '.': keys cannot start with a '.'".to_owned(),
+            None | Some('=') => "unexpected '='".to_owned(),
+            Some('.') => "unexpected '.'".to_owned(),
+            Some('\n') => "expected '.' or '=', but got '\\n' instead".to_owned(),
+            Some(c) => format!("expected '.' or '=', but got '{c}' instead"),
+        }
+    }
+
+    fn rune_or_end(&self) -> String {
+        self.peek().map_or_else(
+            || "end of file".to_owned(),
+            |c| format!("'{}'", c.escape_debug()),
+        )
     }
 
     fn value(&mut self) -> Result<Value, String> {
@@ -281,7 +305,10 @@ impl Reader<'_> {
             items.push(self.value()?);
             self.gap();
             if !self.take(",") && !self.rest().starts_with(']') {
-                return Err("expected a comma (',') or array terminator (']')".to_owned());
+                let found = self.rune_or_end();
+                return Err(format!(
+                    "expected a comma (',') or array terminator (']'), but got {found}"
+                ));
             }
         }
     }
@@ -297,142 +324,11 @@ impl Reader<'_> {
             self.entry(&table)?;
             self.gap();
             if !self.take(",") && !self.rest().starts_with('}') {
-                return Err("expected a comma or an inline table terminator '}'".to_owned());
+                let found = self.rune_or_end();
+                return Err(format!(
+                    "expected a comma or an inline table terminator '}}', but got {found} instead"
+                ));
             }
         }
     }
-
-    fn literal(&mut self) -> Result<String, String> {
-        let rest = &self.rest()[1..];
-        let end = rest
-            .find(['\'', '\n'])
-            .ok_or("unexpected EOF; expected \"'\"")?;
-        if rest[end..].starts_with('\n') {
-            return Err("strings cannot contain newlines".to_owned());
-        }
-        let text = rest[..end].to_owned();
-        self.at += end + 2;
-        Ok(text)
-    }
-
-    fn basic(&mut self) -> Result<String, String> {
-        self.at += 1;
-        let mut out = String::new();
-        loop {
-            let c = self.peek().ok_or("unexpected EOF; expected '\"'")?;
-            self.at += c.len_utf8();
-            match c {
-                '"' => return Ok(out),
-                '\n' => return Err("strings cannot contain newlines".to_owned()),
-                '\\' => out.push(self.escape()?),
-                c => out.push(c),
-            }
-        }
-    }
-
-    fn escape(&mut self) -> Result<char, String> {
-        let c = self.peek().ok_or("unexpected EOF")?;
-        self.at += c.len_utf8();
-        let count = match c {
-            'b' => return Ok('\u{8}'),
-            't' => return Ok('\t'),
-            'n' => return Ok('\n'),
-            'f' => return Ok('\u{c}'),
-            'r' => return Ok('\r'),
-            'e' => return Ok('\u{1b}'),
-            '"' | '\\' => return Ok(c),
-            'x' => 2,
-            'u' => 4,
-            'U' => 8,
-            c => return Err(format!("invalid escape character '{c}'")),
-        };
-        let digits = self.rest().get(..count).ok_or("unexpected EOF")?;
-        let code = u32::from_str_radix(digits, 16)
-            .ok()
-            .and_then(char::from_u32);
-        let code = code.ok_or_else(|| format!("invalid unicode escape '{digits}'"))?;
-        self.at += count;
-        Ok(code)
-    }
-
-    fn multiline(&mut self, quotes: &str) -> Result<String, String> {
-        self.at += 3;
-        self.take("\n");
-        let mut out = String::new();
-        loop {
-            if self.rest().starts_with(quotes) {
-                self.at += 3;
-                // Two more quotes may belong to the text.
-                for _ in 0..2 {
-                    if self.take(&quotes[..1]) {
-                        out.push_str(&quotes[..1]);
-                    }
-                }
-                return Ok(out);
-            }
-            let c = self.peek().ok_or("unexpected EOF")?;
-            self.at += c.len_utf8();
-            if c == '\\' && quotes.starts_with('"') {
-                let line = self.rest().trim_start_matches([' ', '\t']);
-                if line.starts_with('\n') {
-                    self.at += self.rest().len() - self.rest().trim_start().len();
-                } else {
-                    out.push(self.escape()?);
-                }
-            } else {
-                out.push(c);
-            }
-        }
-    }
-
-    fn plain(&mut self) -> Result<Value, String> {
-        let rest = self.rest();
-        let end = rest.find([',', ']', '}', '\n', '#']).unwrap_or(rest.len());
-        let word = rest[..end].trim_end().to_owned();
-        self.at += word.len();
-        let clean = word.replace('_', "");
-        Ok(match word.as_str() {
-            "true" => Value::Bool(true),
-            "false" => Value::Bool(false),
-            "inf" | "+inf" => Value::Float(f64::INFINITY),
-            "-inf" => Value::Float(f64::NEG_INFINITY),
-            "nan" | "+nan" | "-nan" => Value::Float(f64::NAN),
-            word => {
-                let is_number =
-                    word.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-'));
-                if !is_number {
-                    return Err(format!("expected value but found {} instead", quote(word)));
-                }
-                if let Some(date) = date(word) {
-                    return Ok(Value::Object(Rc::new(date)));
-                }
-                let is_int = !clean.contains(['.', 'e', 'E']) || clean.starts_with("0x");
-                match (is_int, number::parse_int(&clean)) {
-                    (true, Some(number)) => Value::Int(number, IntType::Int64),
-                    (true, None) => return Err(format!("Invalid integer value: {}", quote(word))),
-                    (false, _) => match number::parse_float(&clean) {
-                        Some(number) => Value::Float(number),
-                        None => return Err(format!("Invalid float value: {}", quote(word))),
-                    },
-                }
-            }
-        })
-    }
-}
-
-fn date(word: &str) -> Option<time::Time> {
-    if word.as_bytes().get(4) != Some(&b'-') && word.as_bytes().get(2) != Some(&b':') {
-        return None;
-    }
-    let layouts = [
-        "2006-01-02T15:04:05Z07:00",
-        "2006-01-02 15:04:05Z07:00",
-        "2006-01-02T15:04:05",
-        "2006-01-02 15:04:05",
-        "2006-01-02",
-        "15:04:05",
-    ];
-    layouts
-        .iter()
-        .find_map(|layout| time::parse(layout, word).ok())
 }
