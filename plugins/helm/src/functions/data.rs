@@ -222,6 +222,7 @@ fn map_or_error(read: Result<Value, String>, is_yaml: bool) -> Value {
 fn list_or_error(read: Result<Value, String>, is_yaml: bool) -> Value {
     match read {
         Ok(Value::List(list)) => Value::List(list),
+        Ok(Value::Nil) if is_yaml => Value::list(Vec::new()),
         Ok(Value::Nil) => Value::nil_list(ANY),
         Ok(other) => Value::list(vec![cannot(&other, "[]interface {}", is_yaml)]),
         Err(told) => Value::list(vec![told.into()]),

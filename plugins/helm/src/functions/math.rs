@@ -141,6 +141,9 @@ fn divided(args: &[Value], operation: fn(i64, i64) -> i64) -> Answer {
 fn go_max(a: f64, b: f64) -> f64 {
     if a.is_nan() || b.is_nan() {
         f64::NAN
+    } else if a == 0.0 && b == 0.0 {
+        // 0 is more than -0.
+        if a.is_sign_negative() { b } else { a }
     } else {
         a.max(b)
     }
@@ -149,6 +152,8 @@ fn go_max(a: f64, b: f64) -> f64 {
 fn go_min(a: f64, b: f64) -> f64 {
     if a.is_nan() || b.is_nan() {
         f64::NAN
+    } else if a == 0.0 && b == 0.0 {
+        if a.is_sign_negative() { a } else { b }
     } else {
         a.min(b)
     }
