@@ -189,9 +189,10 @@ impl Context {
             ),
             deliveries: appliers(
                 wiring,
-                |object| Raw::Delivery(object.clone()),
+                |object: &Arc<Delivery>| Raw::Delivery(object.clone()),
                 Name::delivery,
-            ),
+            )
+            .not_needed(),
             alerts: Store::new(|_| {}),
             providers: Store::new(|_| {}),
             queues,

@@ -15,7 +15,7 @@ use bulkhead_api::plugin::{ClusterPlugin, Plugin};
 use bulkhead_api::source::GitRepository;
 use bulkhead_apply::target::cluster::Discovery;
 use bulkhead_wasm::Limits;
-use cap_std::fs::Dir;
+use cap_std::fs::{Dir, DirBuilder, DirBuilderExt as _};
 use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 
@@ -26,7 +26,7 @@ use crate::client::{ClientError, Clients};
 use crate::config::RunConfig;
 use crate::context::{Context, Settings, Shared};
 use crate::delivery::remote::{Remotes, Rules};
-use crate::delivery::{Renderer, TargetFacts};
+use crate::delivery::{Renderer, TargetFacts, Transcripts};
 use crate::leader::Elector;
 use crate::metrics::Metrics;
 use crate::plugin::{self, Foundation};
@@ -89,7 +89,8 @@ pub async fn run(config: RunConfig, shutdown: impl Future<Output = ()>) -> Resul
         source,
     })?;
     let source = Arc::new(source);
-    let renderer = Renderer::new(facts, metrics.clone()).with_remotes(Remotes::new(
+    let renderer = Renderer::new(facts, metrics.clone()).with_transcripts(transcripts(&config)?);
+    let renderer = renderer.with_remotes(Remotes::new(
         source.clone(),
         Rules {
             allowed: config.remote_bases,
@@ -224,7 +225,7 @@ impl Term {
         tokio::pin!(shutdown);
         let mut tasks = JoinSet::new();
         tasks.spawn(Outbox::record(outbox.events, context.clients.own().clone()));
-        let notifier = alert::notifier(&config);
+        let notifier = alert::notifier(&config, &context.catalogue);
         tasks.spawn(alert::deliver_all(
             context.clone(),
             notifier,
@@ -326,6 +327,22 @@ fn storage(config: &RunConfig) -> Result<(Arc<Dir>, bulkhead_source::Store), Run
     let artifacts = open().map_err(wrong)?;
     let source = bulkhead_source::Store::open(config.storage.join("repositories"));
     Ok((Arc::new(artifacts), source.map_err(RunError::Source)?))
+}
+
+/// Opens the folder of transcripts: only this user may read what is in it.
+fn transcripts(config: &RunConfig) -> Result<Transcripts, RunError> {
+    let path = config.storage.join("transcripts");
+    let open = || -> std::io::Result<Dir> {
+        let storage = Dir::open_ambient_dir(&config.storage, cap_std::ambient_authority())?;
+        let mut private = DirBuilder::new();
+        private.recursive(true).mode(0o700);
+        storage.create_dir_with("transcripts", &private)?;
+        storage.open_dir("transcripts")
+    };
+    match open() {
+        Ok(dir) => Ok(Transcripts::new(dir, path)),
+        Err(source) => Err(RunError::Storage { path, source }),
+    }
 }
 
 /// Starts the servers; returns where archives are served.

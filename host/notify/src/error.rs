@@ -32,6 +32,14 @@ pub enum NotifyError {
         /// The types that are served.
         installed: Vec<String>,
     },
+    /// The plugin that serves the provider is not ready, or is no notifier.
+    #[error("provider `{provider}` has no notifier: {why}")]
+    PluginNotReady {
+        /// The provider.
+        provider: String,
+        /// Why.
+        why: String,
+    },
     /// A field of the provider cannot be used.
     #[error("failed to read provider `{provider}`")]
     Provider {
@@ -98,6 +106,10 @@ impl NotifyError {
                     "use one of the installed types: {}",
                     installed.join(", ")
                 ))
+            }
+            Self::PluginNotReady { .. } => {
+                Advice::new(reason::own::PLUGIN_NOT_READY, Retry::OnDependency)
+                    .hint("see the conditions of the plugin")
             }
             Self::Provider { error, .. } => error.advice(),
             Self::Certificates(_) => final_.hint("correct the Secret of `certSecretRef`"),

@@ -1,13 +1,13 @@
 //! The crate's entrance: an event and its subscriptions go in, what became of each comes out.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bulkhead_api::ObjectId;
 use bulkhead_api::event::{self, Event, MESSAGE_MAX_CHARS};
-use bulkhead_api::notification::{Alert, Provider, ProviderSpec};
+use bulkhead_api::notification::{Alert, Provider};
 use bulkhead_wasm::{Limits, Plugin};
 use url::Url;
 
@@ -17,6 +17,7 @@ use crate::dispatch::{self, Done};
 use crate::error::NotifyError;
 use crate::guest::{self, Exchange, Guest, ObjectRef, Severity};
 use crate::metadata::{Combined, combine};
+use crate::plugins::{self, Missing, Plugins};
 use crate::provider;
 use crate::resolve::{Resolve, SystemResolver};
 use crate::retry::{Budgets, Rate, Retries};
@@ -143,7 +144,7 @@ pub struct Notifier<G = Plugin> {
 }
 
 struct Inner<G> {
-    plugins: HashMap<String, Installed<G>>,
+    plugins: Box<dyn Plugins<G>>,
     cross_namespace: bool,
     sender: Sender,
     seen: Seen,
@@ -163,8 +164,8 @@ impl<G> Clone for Notifier<G> {
     reason = "only plugins are guests; tests put in their own"
 )]
 impl<G: Guest + Sync> Notifier<G> {
-    /// Makes a notifier of plugins by the provider type that they serve.
-    pub fn new(plugins: HashMap<String, Installed<G>>, settings: Settings) -> Self {
+    /// Makes a notifier of plugins by name: see [`plugins::name`].
+    pub fn new(plugins: impl Plugins<G> + 'static, settings: Settings) -> Self {
         let Settings {
             reach,
             cross_namespace,
@@ -182,7 +183,7 @@ impl<G: Guest + Sync> Notifier<G> {
         let (seen, states) = (Seen::default(), States::default());
         Self {
             inner: Arc::new(Inner {
-                plugins,
+                plugins: Box::new(plugins),
                 cross_namespace,
                 sender,
                 seen,
@@ -268,7 +269,7 @@ impl<G: Guest + Sync> Notifier<G> {
                 object,
             });
         }
-        let installed = self.plugin(&provider.spec, &provider_name)?;
+        let installed = &self.plugin(provider, namespace, &provider_name)?;
         let timeout = provider
             .spec
             .timeout()
@@ -276,10 +277,7 @@ impl<G: Guest + Sync> Notifier<G> {
                 provider: provider_name.clone(),
                 error,
             })?;
-        let secrets = &subscription
-            .secrets
-            .clone()
-            .within(installed.secrets.as_ref());
+        let secrets = &subscription.secrets.clone().within(installed.secrets.as_ref());
         let route = route(&provider_name, installed, secrets, Instant::now() + timeout)?;
         let exchange = Exchange {
             limits: installed.limits.clone(),
@@ -303,16 +301,21 @@ impl<G: Guest + Sync> Notifier<G> {
         in_time.unwrap_or(Err(NotifyError::OutOfTime(timeout)))
     }
 
-    fn plugin(&self, spec: &ProviderSpec, name: &str) -> Result<&Installed<G>, NotifyError> {
-        self.inner.plugins.get(&spec.type_).ok_or_else(|| {
-            let mut installed: Vec<String> = self.inner.plugins.keys().cloned().collect();
-            installed.sort();
-            let (provider, kind) = (name.to_owned(), spec.type_.clone());
-            NotifyError::NoPlugin {
+    fn plugin(
+        &self,
+        object: &Provider,
+        namespace: &str,
+        provider: &str,
+    ) -> Result<Installed<G>, NotifyError> {
+        let (kind, provider) = (plugins::name(object), provider.to_owned());
+        let found = self.inner.plugins.find(namespace, kind);
+        found.map_err(|missing| match missing {
+            Missing::NotReady(why) => NotifyError::PluginNotReady { provider, why },
+            Missing::NotInstalled(installed) => NotifyError::NoPlugin {
                 provider,
-                kind,
+                kind: kind.to_owned(),
                 installed,
-            }
+            },
         })
     }
 }

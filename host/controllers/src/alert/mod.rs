@@ -6,7 +6,7 @@
 
 mod load;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bulkhead_api::delivery::Delivery as DeliveryObject;
@@ -17,10 +17,12 @@ use bulkhead_api::names::controller;
 use bulkhead_api::notification::Alert;
 use bulkhead_api::reason;
 use bulkhead_api::source::GitRepository;
-use bulkhead_notify::{Delivery, Installed, Notifier, Reach, Settings, select};
+use bulkhead_notify::{Delivery, Installed, Missing, Notifier, Plugins, Reach, Settings, select};
+use bulkhead_wasm::PluginKind;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
+use crate::catalogue::{Catalogue, CatalogueError};
 use crate::clock;
 use crate::config::RunConfig;
 use crate::context::Context;
@@ -32,13 +34,29 @@ const DELIVERIES: usize = 16;
 /// Reason of an Event about an alert that cannot be used as it is.
 const INVALID_CONFIG: &str = "InvalidConfig";
 
-/// Makes the notifier of an installation.
-pub fn notifier(config: &RunConfig) -> Notifier {
-    let plugins: HashMap<String, Installed> = config
-        .notifiers
-        .iter()
-        .map(|(name, plugin)| (name.clone(), Installed::new(plugin.clone())))
-        .collect();
+/// The notifiers of a catalogue.
+pub struct Installations(pub Arc<Catalogue>);
+
+impl Plugins<bulkhead_wasm::Plugin> for Installations {
+    fn find(&self, namespace: &str, name: &str) -> Result<Installed, Missing> {
+        let found = self.0.find(namespace, name, PluginKind::Notifier);
+        let found = found.map_err(|error| match error {
+            CatalogueError::NotFound { installed, .. } => Missing::NotInstalled(installed),
+            other => Missing::NotReady(bulkhead_api::chain(&other)),
+        })?;
+        let permissions = &found.permissions;
+        Ok(Installed {
+            plugin: found.plugin.clone(),
+            hosts: permissions.http.clone(),
+            secrets: permissions.secrets.clone(),
+            private_networks: permissions.private_networks,
+            limits: found.limits.clone(),
+        })
+    }
+}
+
+/// Makes the notifier of an installation, with the plugins of `catalogue`.
+pub fn notifier(config: &RunConfig, catalogue: &Arc<Catalogue>) -> Notifier {
     let settings = Settings {
         reach: if config.allow_private_networks {
             Reach::local()
@@ -48,7 +66,7 @@ pub fn notifier(config: &RunConfig) -> Notifier {
         cross_namespace: !config.no_cross_namespace_refs,
         ..Settings::default()
     };
-    Notifier::new(plugins, settings)
+    Notifier::new(Installations(catalogue.clone()), settings)
 }
 
 /// Delivers events until all reporters are gone.

@@ -152,3 +152,68 @@ fn stage(
     }
     Ok(Stage { plugin, config })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may")]
+
+    use std::time::Duration;
+
+    use bulkhead_api::delivery::Transformer;
+    use bulkhead_api::kustomize::{SourceKind, SourceReference};
+
+    use super::*;
+    use crate::catalogue::Entry;
+
+    fn spec(kind: Option<PluginScope>) -> DeliverySpec {
+        let source = SourceReference::new(SourceKind::GitRepository, "app");
+        let plugin = PluginReference {
+            name: "cue".into(),
+            kind,
+        };
+        DeliverySpec::new(source, plugin, Duration::from_secs(60), true)
+    }
+
+    /// A catalogue in which the cluster's `cue` is being pulled.
+    fn catalogue() -> Catalogue {
+        let catalogue = Catalogue::new([], |_| {});
+        let entry = Entry::NotReady {
+            reason: "Fetching".into(),
+            message: "pulling".into(),
+        };
+        catalogue.put(&Scope::Cluster, "cue", entry);
+        catalogue
+    }
+
+    fn refused(spec: &DeliverySpec) -> (String, &'static str) {
+        let error = resolve(&catalogue(), "apps", spec).unwrap_err();
+        (bulkhead_api::chain(&error), error.advice().reason)
+    }
+
+    #[test]
+    fn a_name_is_looked_for_where_its_kind_says() {
+        let not_ready = "ClusterPlugin `cue` is not ready: pulling".to_owned();
+        assert_eq!(refused(&spec(None)), (not_ready.clone(), "PluginNotReady"));
+        let cluster = spec(Some(PluginScope::ClusterPlugin));
+        assert_eq!(refused(&cluster), (not_ready, "PluginNotReady"));
+        assert_eq!(
+            refused(&spec(Some(PluginScope::Plugin))).1,
+            "PluginNotFound"
+        );
+        let (text, reason) = refused(&spec(Some("Ark".into())));
+        assert!(text.starts_with("`spec.plugin.kind` is `Ark`"), "{text}");
+        assert_eq!(reason, "ValidationFailed");
+    }
+
+    #[test]
+    fn all_names_are_used() {
+        let mut spec = spec(None);
+        let transformer = |name: &str| Transformer {
+            plugin: PluginReference::new(name),
+            config: Map::new(),
+        };
+        spec.transformers = vec![transformer("labels"), transformer("images")];
+        let names: Vec<_> = names(&spec).collect();
+        assert_eq!(names, ["cue", "labels", "images"]);
+    }
+}

@@ -1,5 +1,7 @@
 //! From an object, its plugins and its values to what is to be rendered. Pure.
 
+use bulkhead_api::kustomize::ValuesKind;
+
 use super::face::KUSTOMIZE;
 use super::item::Item;
 use super::name::Face;
@@ -27,10 +29,17 @@ pub fn rendering(
         path: object.spec.path.clone(),
         renderer: plugins.renderer.clone(),
         inputs,
+        secret_inputs: secret(object),
         lookup: None,
         transformers: plugins.transformers.clone(),
         target_namespace: target_namespace.filter(|_| !is_told),
         source,
         substitution,
     }
+}
+
+fn secret(object: &Item) -> Vec<String> {
+    let inputs = object.spec.inputs.iter();
+    let secret = inputs.filter(|input| input.from.kind != ValuesKind::ConfigMap);
+    secret.map(|input| input.name.clone()).collect()
 }

@@ -6,6 +6,7 @@ use bulkhead_wasm::RenderError;
 
 use super::remote::{RemoteError, RemoteRenderError};
 use super::substitute::SubstituteError;
+use super::transcripts::Failure;
 
 /// Why nothing came out.
 #[derive(Debug, thiserror::Error)]
@@ -23,7 +24,7 @@ pub enum DeliveryError {
     },
     /// The renderer refused, failed, or was stopped.
     #[error(transparent)]
-    Render(#[from] RenderError),
+    Render(#[from] Failure),
     /// A remote base is not there.
     #[error(transparent)]
     Remote(#[from] RemoteError),
@@ -56,7 +57,7 @@ pub enum DeliveryError {
 impl From<RemoteRenderError> for DeliveryError {
     fn from(error: RemoteRenderError) -> Self {
         match error {
-            RemoteRenderError::Render(error) => Self::Render(error),
+            RemoteRenderError::Render(error) => Self::Render(error.into()),
             RemoteRenderError::Remote(error) => Self::Remote(error),
         }
     }
@@ -70,7 +71,8 @@ impl DeliveryError {
                 .hint("name a directory inside the source in `spec.path`"),
             Self::PathNotFound { .. } => Advice::new(reason::ARTIFACT_FAILED, Retry::Backoff)
                 .hint("correct `spec.path`, or commit the directory"),
-            Self::Render(error) | Self::Transform { source: error, .. } => error.advice(),
+            Self::Render(failure) => failure.advice(),
+            Self::Transform { source, .. } => source.advice(),
             Self::Remote(error) => error.advice(),
             Self::Parse(error) | Self::ParseTransformed { source: error, .. } => error.advice(),
             Self::Substitute(SubstituteError::Name(_)) => {

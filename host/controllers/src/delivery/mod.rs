@@ -15,6 +15,7 @@ pub mod provenance;
 pub mod remote;
 mod renderer;
 pub mod substitute;
+mod transcripts;
 
 use std::sync::Arc;
 
@@ -25,6 +26,7 @@ use bulkhead_wasm::{Diagnostic, Lookup};
 
 pub use error::DeliveryError;
 pub use renderer::{Counts, Renderer, TargetFacts};
+pub use transcripts::{Failure, KEPT, Transcripts};
 
 use crate::catalogue::{Installed, Scope};
 use substitute::Substitution;
@@ -44,6 +46,8 @@ pub struct Request {
     pub renderer: Stage,
     /// What the renderer is given beside the files, by name.
     pub inputs: Vec<(String, Vec<u8>)>,
+    /// Names of the inputs that are secret: no transcript shows them.
+    pub secret_inputs: Vec<String>,
     /// Answers the renderer's questions about the cluster, where it was granted that.
     pub lookup: Option<Arc<dyn Lookup>>,
     /// What changes the objects then, one after another.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bulkhead_api::Digest;
-use bulkhead_wasm::{Diagnostic, Document, ReadSet, RenderRequest, TransformRequest};
+use bulkhead_wasm::{Diagnostic, Document, ReadSet, RenderRequest, Rendered, TransformRequest};
 
 use super::error::DeliveryError;
 use super::finish::{Finished, finish, to_documents};
@@ -89,21 +89,7 @@ impl Renderer {
                 is_cacheable: true,
             });
         }
-        // A plugin of others that could name what is fetched could tell the world what it reads.
-        let remotes = self.remotes.as_ref();
-        let remotes = remotes.filter(|_| stage.plugin.scope == Scope::BuiltIn);
-        let plugin = &stage.plugin.plugin;
-        let rendered = match remotes {
-            Some(remotes) => remotes
-                .render(plugin, call, fetches)
-                .await
-                .map_err(DeliveryError::from),
-            None => plugin
-                .render(call)
-                .await
-                .map(|rendered| (rendered, fetches))
-                .map_err(DeliveryError::from),
-        };
+        let rendered = self.render(request, call, fetches).await;
         self.count(stage, word(&rendered));
         let (rendered, fetches) = rendered?;
         let is_cacheable = rendered.is_cacheable();
@@ -118,6 +104,39 @@ impl Renderer {
             read_digest,
             is_cacheable,
         })
+    }
+
+    /// Runs the renderer; a failure is written down.
+    async fn render(
+        &self,
+        request: &Request,
+        call: RenderRequest,
+        fetches: Fetches,
+    ) -> Result<(Rendered, Fetches), DeliveryError> {
+        let stage = &request.renderer;
+        let again = self.transcripts.as_ref().map(|kept| (kept, call.clone()));
+        // A plugin of others that could name what is fetched could tell the world what it reads.
+        let remotes = self.remotes.as_ref();
+        let remotes = remotes.filter(|_| stage.plugin.scope == Scope::BuiltIn);
+        let plugin = &stage.plugin.plugin;
+        let rendered = match remotes {
+            Some(remotes) => remotes
+                .render(plugin, call, fetches)
+                .await
+                .map_err(DeliveryError::from),
+            None => plugin
+                .render(call)
+                .await
+                .map(|rendered| (rendered, fetches))
+                .map_err(|error| DeliveryError::Render(error.into())),
+        };
+        match (rendered, again) {
+            (Err(DeliveryError::Render(failure)), Some((kept, call))) => {
+                let failure = kept.write(request, call, failure.error).await;
+                Err(DeliveryError::Render(failure))
+            }
+            (rendered, _) => rendered,
+        }
     }
 
     /// Runs the transformers, one after another; `known` are the results of the last time.

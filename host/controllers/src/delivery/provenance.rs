@@ -85,6 +85,9 @@ fn digest_parameters(steps: &[Step<'_>], parameters: &Parameters<'_>) -> Digest 
         kube_version,
         api_versions,
     } = target;
+    // One place, one text: the root is an empty one.
+    let parsed = TreePath::parse(path).map(|path| path.to_string());
+    let path = parsed.as_deref().unwrap_or(path);
     let count = |many: usize| (many as u64).to_le_bytes().to_vec();
     let text = |text: &str| text.as_bytes().to_vec();
     let mut parts = vec![text(SCHEME), text(path), count(steps.len())];

@@ -10,6 +10,7 @@ use bulkhead_wasm::{Diagnostic, Document, Limits, ReadSet, RenderRequest, Target
 use super::error::DeliveryError;
 use super::remote::{Fetches, Remotes};
 use super::substitute::Substitution;
+use super::transcripts::Transcripts;
 use super::{Delivered, Request, Stage};
 use crate::metrics::Metrics;
 
@@ -27,6 +28,7 @@ pub struct Renderer {
     target: TargetFacts,
     metrics: Metrics,
     pub(super) remotes: Option<Remotes>,
+    pub(super) transcripts: Option<Transcripts>,
     results: Mutex<HashMap<Asker, Arc<Rendering>>>,
     renders: AtomicU64,
     reuses: AtomicU64,
@@ -119,6 +121,7 @@ impl Renderer {
             target,
             metrics,
             remotes: None,
+            transcripts: None,
             results: Mutex::default(),
             renders: AtomicU64::new(0),
             reuses: AtomicU64::new(0),
@@ -129,6 +132,13 @@ impl Renderer {
     #[must_use]
     pub fn with_remotes(mut self, remotes: Remotes) -> Self {
         self.remotes = Some(remotes);
+        self
+    }
+
+    /// Writes failed renders down; without this they are not.
+    #[must_use]
+    pub fn with_transcripts(mut self, transcripts: Transcripts) -> Self {
+        self.transcripts = Some(transcripts);
         self
     }
 
@@ -143,6 +153,9 @@ impl Renderer {
     /// Forgets the result of an object that is gone.
     pub fn forget(&self, kind: &str, namespace: &str, name: &str) {
         self.lock().remove(&asker(kind, namespace, name));
+        if let Some(transcripts) = &self.transcripts {
+            transcripts.forget(kind, namespace, name);
+        }
     }
 
     /// Delivers: reuses what the last time gave where it still holds, runs plugins where not.
@@ -204,6 +217,7 @@ impl Renderer {
             lookup: request.lookup.clone(),
             target: self.target(request),
             limits: installed.limits.clone(),
+            files: installed.permissions.files.clone(),
             wall_clock: request.source.revision_time,
             ..RenderRequest::new(request.source.tree.clone(), path.to_string())
         }
