@@ -277,7 +277,10 @@ impl<G: Guest + Sync> Notifier<G> {
                 provider: provider_name.clone(),
                 error,
             })?;
-        let secrets = &subscription.secrets.clone().within(installed.secrets.as_ref());
+        let secrets = &subscription
+            .secrets
+            .clone()
+            .within(installed.secrets.as_ref());
         let route = route(&provider_name, installed, secrets, Instant::now() + timeout)?;
         let exchange = Exchange {
             limits: installed.limits.clone(),

@@ -18,8 +18,8 @@ use super::name::Name;
 use super::outcome::{Attempted, DeliverError, Done, inventory_of, note, to_status};
 use super::progress::Progress;
 use super::rendering::rendering;
-use crate::context::Context;
 use crate::catalogue::ClusterLookup;
+use crate::context::Context;
 use crate::delivery::{self, Delivered};
 use crate::drift;
 

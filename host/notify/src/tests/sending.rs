@@ -46,10 +46,18 @@ async fn secrets_that_are_not_granted_are_not_sent() {
         told(deliver(&notifier, &event(), &subscription).await)
     };
     let refused = send(&["other"]).await;
-    assert!(refused.contains("secret `token` is not granted"), "{refused}");
+    assert!(
+        refused.contains("secret `token` is not granted"),
+        "{refused}"
+    );
     assert!(server.received().is_empty());
     assert_eq!(send(&["token"]).await, "Sent { requests: 1 }");
-    assert!(guest.calls().iter().any(|call| format!("{call:?}").contains(r#"[\"address\"]"#)));
+    assert!(
+        guest
+            .calls()
+            .iter()
+            .any(|call| format!("{call:?}").contains(r#"[\"address\"]"#))
+    );
 }
 
 #[tokio::test]
