@@ -13,6 +13,9 @@ need docker-registry docker-registry
 need openssl openssl
 need cc gcc
 need make make
+# Plugins in C; Go, Node and Python are taken as they are found.
+need clang clang
+[ -f /usr/lib/wasm32-wasi/libc.a ] || missing="$missing wasi-libc libclang-rt-14-dev-wasm32 lld"
 if ! rustc --print target-libdir --target wasm32-unknown-unknown 2>/dev/null | xargs -I{} test -d {}; then
     # No Wasm standard library for this toolchain: Debian's compiler with its sources builds one.
     [ -x /usr/bin/rustc ] && [ -x /usr/bin/cargo ] && [ -d /usr/lib/rustlib/src ] ||

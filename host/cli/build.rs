@@ -7,12 +7,12 @@
 )]
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
 /// The default set: every plugin that works without being installed.
-const BUILT_IN: [&str; 3] = ["kustomize", "notify-discord", "notify-slack"];
+const BUILT_IN: [&str; 4] = ["helm", "kustomize", "notify-discord", "notify-slack"];
 
 fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/target/components");
@@ -39,6 +39,49 @@ fn main() {
     code.push_str("];\n");
     let out = std::env::var("OUT_DIR").expect("cargo sets OUT_DIR");
     std::fs::write(Path::new(&out).join("plugins.rs"), code).expect("OUT_DIR is writable");
+    std::fs::write(Path::new(&out).join("templates.rs"), templates()).expect("OUT_DIR is writable");
+}
+
+/// Lists the files that `plugin new` writes: the templates, the sources of the Rust SDK, the WIT.
+fn templates() -> String {
+    let host = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = [
+        (host.join("templates"), String::new()),
+        (
+            host.join("../../plugins/sdk/src"),
+            "rust/vendor/bulkhead-plugin/src/".to_owned(),
+        ),
+        (host.join("../../wit"), "wit/".to_owned()),
+    ];
+    let mut code = String::from("const TEMPLATES: &[(&str, &[u8])] = &[\n");
+    for (folder, prefix) in folders {
+        println!("cargo::rerun-if-changed={}", folder.display());
+        let mut files = Vec::new();
+        below(&folder, &mut files);
+        files.sort();
+        for file in files {
+            let path = file.strip_prefix(&folder).unwrap_or(&file);
+            let name = format!("{prefix}{}", path.display());
+            let _ = writeln!(code, "    ({name:?}, {}),", embedded(&file));
+        }
+    }
+    code.push_str("];\n");
+    code
+}
+
+/// Adds all files below a folder.
+fn below(folder: &Path, files: &mut Vec<PathBuf>) {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            below(&path, files);
+        } else {
+            files.push(path);
+        }
+    }
 }
 
 /// Code runs where it lies if it starts at a page.

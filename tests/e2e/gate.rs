@@ -56,9 +56,8 @@ fn difference(
 
 fn renders(port: u16) -> Result<u64> {
     let text = http_get(port, "/metrics")?;
-    let line = text
-        .lines()
-        .find(|line| line.starts_with("bulkhead_renders_total{result=\"run\"}"));
+    let start = "bulkhead_renders_total{plugin=\"kustomize\",result=\"run\"}";
+    let line = text.lines().find(|line| line.starts_with(start));
     Ok(line
         .and_then(|line| line.rsplit(' ').next()?.parse().ok())
         .unwrap_or_default())

@@ -10,6 +10,7 @@
     reason = "tests run programs, read the checkout, and may unwrap and panic"
 )]
 
+mod any_renderer;
 mod bad_input;
 mod charts;
 mod command;
@@ -18,10 +19,13 @@ mod delivery;
 mod dependencies;
 mod drift;
 mod gate;
+mod guests;
 mod manager;
 mod notification;
+mod plugin;
 mod remote;
 mod render;
+mod scaffold;
 mod source;
 mod space;
 mod sync;

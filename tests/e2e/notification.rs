@@ -12,6 +12,7 @@ use bulkhead_api::notification::{
 use bulkhead_testing::git::{HttpServer, Repository};
 use serde_json::Value;
 
+use crate::any_renderer::Shop;
 use crate::manager::world;
 use crate::space::{SOON, Space, config_map};
 
@@ -111,6 +112,52 @@ async fn failures_and_changes_reach_the_chat() -> Result<()> {
         !world.manager.log().contains("canary-secret-path"),
         "a secret is in the log"
     );
+    Ok(())
+}
+
+// The same blocking as above.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs kube-apiserver"]
+async fn a_provider_names_its_notifier_by_annotation() -> Result<()> {
+    let world = world().await?;
+    let (space, shop) = (
+        Space::new(world.cluster, "pager").await?,
+        Shop::open().await?,
+    );
+    let (address, received) = receiver()?;
+    let mut spec = ProviderSpec::new("generic");
+    spec.address = Some(format!("{address}/hook"));
+    let mut provider = Provider::new(&space.namespace, "on-call", spec);
+    let named = ("bulkhead.dev/plugin".to_owned(), "pager".to_owned());
+    provider.metadata.annotations = Some([named].into());
+    space.create(&provider).await?;
+    let source = EventSource {
+        kind: "Kustomization".into(),
+        name: "*".into(),
+        ..Default::default()
+    };
+    let alert = AlertSpec::new("on-call", vec![source]);
+    space
+        .create(&Alert::new(&space.namespace, "everything", alert))
+        .await?;
+    let git = Repository::with_files([("a.yaml", config_map("a", "1").as_str())])?;
+    let server = HttpServer::start(&git).await?;
+    space.repository("app", server.url()).await?;
+    space.kustomization("a", |_| ()).await?;
+    let refused = space
+        .event("everything", "NotificationDispatchFailed", "`pager`")
+        .await?;
+    assert_eq!(refused.type_.as_deref(), Some("Warning"));
+
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let slack = std::fs::read(root.join("../plugins/target/components/notify-slack.wasm"))?;
+    shop.install(&space, "pager", &slack).await?;
+    git.write("a.yaml", config_map("a", "2"))?;
+    git.commit("change a")?;
+    let configured = format!("ConfigMap/{}/a configured", space.namespace);
+    let (path, message) = find(&received, &configured)?;
+    assert_eq!(path, "/hook");
+    assert_eq!(message["attachments"][0]["color"], "good", "{message}");
     Ok(())
 }
 

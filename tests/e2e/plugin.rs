@@ -81,7 +81,9 @@ async fn a_tag_that_moves_runs_the_new_digest_and_says_so() -> Result<()> {
         Space::new(world.cluster, "moves").await?,
         Shop::open().await?,
     );
-    let image = shop.push("files", &guests::renderer_of("0.1.0", json!({})))?;
+    let image = shop
+        .push("files", &guests::renderer_of("0.1.0", json!({})))
+        .await?;
     space.create(&plugin(&space, "files", &image)).await?;
     let first = runs(&space, "files", None).await?;
     let status = &first.status;
@@ -101,7 +103,8 @@ async fn a_tag_that_moves_runs_the_new_digest_and_says_so() -> Result<()> {
     );
     space.event("files", "PluginInstalled", "0.1.0").await?;
 
-    shop.push("files", &guests::renderer_of("0.2.0", json!({})))?;
+    shop.push("files", &guests::renderer_of("0.2.0", json!({})))
+        .await?;
     let second = runs(&space, "files", status.digest.as_deref()).await?;
     assert_eq!(second.status.version.as_deref(), Some("0.2.0"));
     let old = status.digest.as_deref().context("a digest")?;
@@ -119,13 +122,16 @@ async fn an_image_that_asks_for_more_waits_until_it_is_approved() -> Result<()> 
         Space::new(world.cluster, "approve").await?,
         Shop::open().await?,
     );
-    let image = shop.push("files", &guests::renderer_of("0.1.0", json!({})))?;
+    let image = shop
+        .push("files", &guests::renderer_of("0.1.0", json!({})))
+        .await?;
     space.create(&plugin(&space, "files", &image)).await?;
     let old = runs(&space, "files", None).await?.status.digest;
     shop.push(
         "files",
         &guests::renderer_of("0.2.0", json!({ "lookup": true })),
-    )?;
+    )
+    .await?;
     let is_waiting = |found: &Plugin| found.status.pending_digest.is_some();
     let waits: Plugin = space.wait("files", "waiting", is_waiting).await?;
     assert!(condition_is(&waits, "Approved", "False", "NeedsApproval"));
@@ -159,7 +165,7 @@ async fn only_a_signed_image_runs_under_enforce() -> Result<()> {
     );
     space.secret("keys", &[("cosign.pub", PUBLIC_KEY)]).await?;
     std::fs::write(shop.folder.path().join("cosign.key"), PRIVATE_KEY)?;
-    let image = shop.push("files", &guests::renderer())?;
+    let image = shop.push("files", &guests::renderer()).await?;
     let mut object = plugin(&space, "files", &image);
     object.spec.verify = Some(PluginVerification {
         secret_ref: Some(LocalObjectReference {
@@ -246,13 +252,16 @@ async fn what_a_registry_does_wrong_has_a_reason_each_and_what_ran_runs_on() -> 
         Space::new(world.cluster, "badimage").await?,
         Shop::open().await?,
     );
-    let image = shop.push("files", &guests::renderer_of("0.1.0", json!({})))?;
+    let image = shop
+        .push("files", &guests::renderer_of("0.1.0", json!({})))
+        .await?;
     space.create(&plugin(&space, "files", &image)).await?;
     let ran = runs(&space, "files", None).await?.status.digest;
     shop.push(
         "files",
         &guests::renderer_of("0.2.0", json!({ "lookup": true })),
-    )?;
+    )
+    .await?;
     for (number, (part, fault, type_, reason)) in bad_input().into_iter().enumerate() {
         // Of an image that was refused before, no layer is read again: the object is changed.
         shop.registry.fail(part, fault, None);

@@ -186,3 +186,76 @@ fn find(folder: &Path, name: &str) -> bool {
             }
         })
 }
+
+const DELIVERY: &str = "---\napiVersion: bulkhead.dev/v1alpha1\nkind: Delivery\nmetadata: {name: own}\n\
+    spec: {interval: 1m, prune: true, path: own, plugin: {name: files}, \
+    transformers: [{plugin: {name: team}}], sourceRef: {kind: GitRepository, name: web}}\n";
+
+fn plugins() -> String {
+    let plugin = |kind: &str, name: &str| {
+        format!(
+            "---\napiVersion: bulkhead.dev/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}}}\n\
+             spec: {{image: 'file://{name}.wasm'}}\n"
+        )
+    };
+    plugin("Plugin", "files") + &plugin("ClusterPlugin", "team")
+}
+
+#[test]
+fn a_delivery_is_rendered_by_a_component_beside_its_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let repository = setup(folder.path());
+    repository
+        .write("own/app.yaml", object("own", "one"))
+        .expect("a file");
+    repository.commit("one more").expect("a commit");
+    let write = |name: &str, bytes: Vec<u8>| {
+        std::fs::write(folder.path().join(name), bytes).expect("a file");
+    };
+    write("team.wasm", crate::guests::labels());
+    let more = plugins() + DELIVERY;
+    resources(folder.path(), &repository, &more);
+
+    // Without its component a plugin is not ready, and nothing else waits for it.
+    let lacking = sync(folder.path());
+    assert_eq!(lacking.status, Some(1));
+    assert!(lacking.out.contains("PluginNotReady"), "{}", lacking.out);
+    assert!(lacking.out.contains("files.wasm"), "{}", lacking.out);
+    assert!(changes(&lacking).contains(&"ConfigMap/dev/a created".to_owned()));
+
+    write("files.wasm", crate::guests::renderer());
+    let done = sync(folder.path());
+    assert_eq!(done.status, Some(0), "{}{}", done.out, done.err);
+    assert!(changes(&done).contains(&"ConfigMap/dev/own created".to_owned()));
+    let state = folder.path().join("state");
+    assert!(contains(&state, "team: web"), "the transformer's label");
+    assert!(
+        contains(&state, "bulkhead.dev/name: own"),
+        "the owner's label"
+    );
+
+    // What the plugin does not take is told by its field.
+    let wrong = more.replace("path: own,", "path: own, config: {replicas: two},");
+    resources(folder.path(), &repository, &wrong);
+    let refused = sync(folder.path());
+    assert_eq!(refused.status, Some(1));
+    assert!(
+        refused.out.contains("`spec.config`") && refused.out.contains("`replicas`"),
+        "{}",
+        refused.out
+    );
+}
+
+/// Tells whether a file below `folder` contains `part`.
+fn contains(folder: &Path, part: &str) -> bool {
+    let entries = std::fs::read_dir(folder).expect("a folder");
+    entries
+        .map(|entry| entry.expect("an entry").path())
+        .any(|path| {
+            if path.is_dir() {
+                contains(&path, part)
+            } else {
+                std::fs::read_to_string(&path).is_ok_and(|text| text.contains(part))
+            }
+        })
+}

@@ -9,6 +9,7 @@
 mod args;
 mod install;
 mod output;
+mod plugin;
 mod plugins;
 mod render;
 mod run;
@@ -19,7 +20,9 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use clap::error::ErrorKind;
 
-use crate::args::{Arguments, Command, InstallArguments, OutputFormat, RenderCommand};
+use crate::args::{
+    Arguments, Command, InstallArguments, OutputFormat, RenderArguments, RenderCommand,
+};
 use crate::output::{CliError, Exit};
 
 fn main() -> ExitCode {
@@ -55,9 +58,8 @@ fn code(exit: Exit) -> ExitCode {
 fn dispatch(command: Command) -> Result<(), CliError> {
     match command {
         Command::Sync(arguments) => threads()?.block_on(sync::run(arguments)),
-        Command::Render(RenderCommand::Kustomize(arguments)) => {
-            single()?.block_on(render::kustomize(arguments))
-        }
+        Command::Render(arguments) => single()?.block_on(render(*arguments)),
+        Command::Plugin(command) => single()?.block_on(plugin::run(command)),
         Command::Run(arguments) => threads()?.block_on(run::run(*arguments)),
         Command::Install(arguments) => install(&arguments),
         Command::CompilePlugin => Ok(bulkhead_wasm::compile_worker(
@@ -65,6 +67,14 @@ fn dispatch(command: Command) -> Result<(), CliError> {
             std::io::stdout(),
         )?),
         Command::Precompile { files } => plugins::precompile(&files),
+    }
+}
+
+async fn render(arguments: RenderArguments) -> Result<(), CliError> {
+    match arguments.command {
+        Some(RenderCommand::Kustomize(arguments)) => render::kustomize(arguments).await,
+        Some(RenderCommand::Helm(arguments)) => render::helm(*arguments).await,
+        None => render::plugin(arguments.plugin).await,
     }
 }
 

@@ -11,13 +11,22 @@ use super::CacheArguments;
 #[command(disable_help_flag = true)]
 pub(crate) struct HelmArguments {
     /// Name of the release, and the chart: a folder or a `.tgz`
-    #[arg(value_name = "[NAME] CHART", required = true, allow_hyphen_values = false)]
+    #[arg(
+        value_name = "[NAME] CHART",
+        required = true,
+        allow_hyphen_values = false
+    )]
     pub places: Vec<String>,
     /// Namespace of the release
     #[arg(short, long, default_value = "default", value_name = "NAMESPACE")]
     pub namespace: String,
     /// Template that makes the name of the release
-    #[arg(long, value_name = "TEMPLATE", default_value = "", hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "TEMPLATE",
+        default_value = "",
+        hide_default_value = true
+    )]
     pub name_template: String,
     /// Make a name for the release of the chart's and the time
     #[arg(short, long)]
@@ -79,6 +88,9 @@ pub(crate) struct HelmArguments {
     /// Folder for `--raw`
     #[arg(long, value_name = "DIR", requires = "raw")]
     pub out: Option<PathBuf>,
+    /// Write an in-toto statement about the output to this file
+    #[arg(long, value_name = "FILE")]
+    pub provenance: Option<PathBuf>,
     /// Folder that the renderer may read; by default the Git checkout around the chart, else the
     /// chart alone
     #[arg(long, value_name = "DIR")]

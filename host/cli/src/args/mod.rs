@@ -1,6 +1,7 @@
 //! The flags of every command. Only this crate reads flags and the environment.
 
 mod helm;
+pub(crate) mod plugin;
 mod remote;
 mod render;
 
@@ -11,8 +12,17 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use helm::HelmArguments;
+pub(crate) use plugin::{
+    BenchArguments, BuildArguments, CallArguments, CheckArguments, ClusterArguments,
+    InspectArguments, InstallPluginArguments, Kind, Language, ListArguments, LoadArguments,
+    NewArguments, PluginCommand, PluginRenderArguments, PolicyArguments, PullArguments,
+    PushArguments, RegistryArguments, RemoveArguments, ReplayArguments, RunPluginArguments,
+    SaveArguments, SignArguments, SignatureFormat, TestArguments, VerifyArguments,
+};
 pub(crate) use remote::RemoteArguments;
-pub(crate) use render::{KustomizeArguments, LoadRestrictor, RenderCommand, Reorder};
+pub(crate) use render::{
+    KustomizeArguments, LoadRestrictor, RenderArguments, RenderCommand, Reorder,
+};
 
 /// A GitOps engine for Kubernetes that renders in a sandbox.
 #[derive(Debug, Parser)]
@@ -33,8 +43,10 @@ pub(crate) enum Command {
     /// Keep a directory as the sources say, without a cluster
     Sync(SyncArguments),
     /// Render a directory and print the objects
+    Render(Box<RenderArguments>),
+    /// Write, build, test, publish and install plugins
     #[command(subcommand)]
-    Render(RenderCommand),
+    Plugin(PluginCommand),
     /// Run the controllers in, or against, a cluster
     Run(Box<RunArguments>),
     /// Print what has to be applied to a cluster to run Bulkhead there
@@ -63,8 +75,9 @@ pub(crate) enum OutputFormat {
 /// Flags of `sync`.
 #[derive(Debug, Args)]
 pub(crate) struct SyncArguments {
-    /// File or directory with the custom resources (GitRepository, Kustomization, Alert, Provider,
-    /// and the Secrets and ConfigMaps they name); may be given several times
+    /// File or directory with the custom resources (GitRepository, Kustomization, Delivery, Plugin,
+    /// ClusterPlugin, Alert, Provider, and the Secrets and ConfigMaps they name); may be given
+    /// several times
     #[arg(short, long = "filename", value_name = "FILE|DIR", required = true)]
     pub filename: Vec<PathBuf>,
     /// Directory to keep; only files that Bulkhead wrote are changed or deleted
@@ -85,6 +98,8 @@ pub(crate) struct SyncArguments {
     /// How to print
     #[arg(short, long, value_enum, default_value_t)]
     pub output: OutputFormat,
+    #[command(flatten)]
+    pub registry: RegistryArguments,
     #[command(flatten)]
     pub remote: RemoteArguments,
     #[command(flatten)]

@@ -21,7 +21,7 @@ pub(crate) enum PluginCommand {
     Run(Box<RunPluginArguments>),
     /// Measure a plugin: fuel, time of a call, compiling, memory
     Bench(Box<BenchArguments>),
-    /// Repeat a failed call from its transcript, without its source or cluster
+    /// Repeat a call from its transcript, without its source or cluster
     Replay(ReplayArguments),
     /// Show a plugin: WIT, imports, requests, signer, difference to what is installed
     Inspect(InspectArguments),
@@ -33,7 +33,7 @@ pub(crate) enum PluginCommand {
     Sign(SignArguments),
     /// Check the signature of a published plugin
     Verify(VerifyArguments),
-    /// Write plugins, with their signatures, into a folder or tar archive for another network
+    /// Write images of a repository, with their signatures, as files for another network
     Save(SaveArguments),
     /// Copy what `save` wrote into a registry
     Load(LoadArguments),
@@ -214,6 +214,10 @@ pub(crate) struct PluginRenderArguments {
     /// Write an in-toto statement about the output to this file
     #[arg(long, value_name = "FILE")]
     pub provenance: Option<PathBuf>,
+    /// Write all that the renderer asked and was answered to this file, for `plugin replay`; without
+    /// it, a render that fails is kept in the cache
+    #[arg(long, value_name = "FILE")]
+    pub transcript: Option<PathBuf>,
     /// How to print the objects
     #[arg(short, long, value_enum, default_value_t)]
     pub output: OutputFormat,
@@ -272,6 +276,10 @@ pub(crate) struct BenchArguments {
 pub(crate) struct ReplayArguments {
     /// Transcript of a call
     pub transcript: PathBuf,
+    /// What the transcript left out, because it is secret or large: the input's name, or the file's
+    /// path; may be given several times
+    #[arg(long, value_name = "NAME=FILE")]
+    pub again: Vec<String>,
     /// Component file, reference or installed plugin; by default the plugin in this folder
     #[arg(long, value_name = "REF|FILE.wasm|NAME")]
     pub plugin: Option<String>,
@@ -334,14 +342,27 @@ pub(crate) struct PullArguments {
     pub registry: RegistryArguments,
 }
 
+/// How a signature is stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SignatureFormat {
+    /// As a Sigstore bundle that refers to the image: cosign 3
+    #[default]
+    Bundle,
+    /// Under a tag beside the image: every cosign, and Flux
+    Legacy,
+}
+
 /// Flags of `plugin sign`.
 #[derive(Debug, Args)]
 pub(crate) struct SignArguments {
     /// Reference of a published plugin
     pub reference: String,
-    /// Private key in PEM: ECDSA P-256 or Ed25519 in PKCS #8
+    /// Private key in PEM, as cosign makes them; the passphrase is read from $COSIGN_PASSWORD
     #[arg(long, value_name = "FILE")]
     pub key: PathBuf,
+    /// How the signature is stored
+    #[arg(long, value_enum, default_value_t)]
+    pub format: SignatureFormat,
     /// How to print
     #[arg(short, long, value_enum, default_value_t)]
     pub output: OutputFormat,
@@ -366,10 +387,10 @@ pub(crate) struct VerifyArguments {
 /// Flags of `plugin save`.
 #[derive(Debug, Args)]
 pub(crate) struct SaveArguments {
-    /// References of plugins
+    /// References of plugins, all of one repository
     #[arg(required = true)]
     pub references: Vec<String>,
-    /// Folder, or `.tar` file, to write
+    /// New folder, or `.tar` file, to write as an OCI image layout
     #[arg(long, value_name = "DIR|FILE.tar")]
     pub to: PathBuf,
     /// How to print
@@ -385,8 +406,8 @@ pub(crate) struct LoadArguments {
     /// What `plugin save` wrote
     #[arg(value_name = "DIR|FILE.tar")]
     pub from: PathBuf,
-    /// Registry, with a path or without, to copy to; by default where each came from
-    #[arg(long, value_name = "REGISTRY")]
+    /// Repository to copy to; by default where it came from
+    #[arg(long, value_name = "REGISTRY/PATH")]
     pub to: Option<String>,
     /// How to print
     #[arg(short, long, value_enum, default_value_t)]
@@ -407,6 +428,9 @@ pub(crate) struct ClusterArguments {
     /// Namespace of the Plugin; without it a ClusterPlugin
     #[arg(short, long)]
     pub namespace: Option<String>,
+    /// Namespace that Bulkhead runs in: that of a ClusterPlugin's Secrets
+    #[arg(long, default_value = "flux-system")]
+    pub runtime_namespace: String,
 }
 
 /// Flags of `plugin list`.
@@ -438,7 +462,7 @@ pub(crate) struct InstallPluginArguments {
     #[arg(long)]
     pub export: bool,
     /// How often the cluster looks for another digest behind the tag
-    #[arg(long, value_name = "DURATION", default_value = "1h")]
+    #[arg(long, value_name = "DURATION", default_value = "10m")]
     pub interval: String,
     /// Secret with the registry's login in the cluster
     #[arg(long, value_name = "NAME")]

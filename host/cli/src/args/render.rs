@@ -4,9 +4,19 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{CacheArguments, HelmArguments, RemoteArguments};
+use super::{CacheArguments, HelmArguments, PluginRenderArguments, RemoteArguments};
 
-/// Flags of `render`.
+/// Flags of `render`: a default renderer by name, or any plugin.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct RenderArguments {
+    #[command(subcommand)]
+    pub command: Option<RenderCommand>,
+    #[command(flatten)]
+    pub plugin: PluginRenderArguments,
+}
+
+/// The default renderers, with the flags of the programs they stand for.
 #[derive(Debug, Subcommand)]
 pub(crate) enum RenderCommand {
     /// Print what `kustomize build DIR` prints
@@ -42,6 +52,9 @@ pub(crate) struct KustomizeArguments {
     /// as for kustomize
     #[arg(long, value_name = "DIR")]
     pub root: Option<PathBuf>,
+    /// Write an in-toto statement about the output to this file
+    #[arg(long, value_name = "FILE")]
+    pub provenance: Option<PathBuf>,
     /// Generate the kustomization that is not there, as for a Flux Kustomization
     #[arg(long)]
     pub generate: bool,

@@ -9,7 +9,7 @@ use bulkhead_source::{DirTree, Store};
 use bulkhead_wasm::{Limits, MemoryTree, Plugin, RenderRequest, Rendered};
 use serde_json::json;
 
-use super::{failure, joined, line, stream};
+use super::{failure, joined, line, provenance, stream};
 use crate::args::{KustomizeArguments, LoadRestrictor, Reorder};
 use crate::output::{self, CliError, Progress};
 use crate::plugins;
@@ -22,13 +22,24 @@ pub(crate) async fn kustomize(arguments: KustomizeArguments) -> Result<(), CliEr
     let host = plugins::host_of_one(cache.as_deref())?;
     let plugin = plugins::built_in(&host, "kustomize").await?;
     let progress = Progress::start(&format!("rendering {}", arguments.directory.display()));
+    let facts = provenance::Facts::of(&request);
     let rendered = match plugin.render(request.clone()).await {
+        Err(error) if remote::is_lacking(&error) && arguments.provenance.is_some() => {
+            // What was fetched is not in the tree that the statement is about.
+            return Err(
+                failure(error).hint("there is no statement about remote bases: vendor them")
+            );
+        }
         Err(error) if remote::is_lacking(&error) => {
             with_remote_bases(&arguments, cache, &plugin, request).await?
         }
         rendered => rendered.map_err(failure)?,
     };
     drop(progress);
+    if let Some(to) = &arguments.provenance {
+        let subject = arguments.directory.display().to_string();
+        provenance::write(to, &facts.statement(&subject, &plugin, None, &rendered))?;
+    }
     for diagnostic in &rendered.diagnostics {
         output::note(&line(diagnostic));
     }

@@ -2,11 +2,14 @@
 
 mod helm;
 mod kustomize;
+mod plugin;
+pub(crate) mod provenance;
 
 use bulkhead_wasm::{Diagnostic, Document, RenderError};
 
 pub(crate) use self::helm::helm;
 pub(crate) use self::kustomize::kustomize;
+pub(crate) use self::plugin::plugin;
 use crate::output::CliError;
 
 /// Joins documents into one YAML stream, as kustomize does.

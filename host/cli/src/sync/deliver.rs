@@ -66,10 +66,7 @@ impl SyncError {
 pub(super) fn source_of(object: &Raw) -> Key {
     let source = object.source();
     let own = object.name().key.namespace.to_string();
-    (
-        source.namespace.clone().unwrap_or(own),
-        source.name.clone(),
-    )
+    (source.namespace.clone().unwrap_or(own), source.name.clone())
 }
 
 impl Engine {
@@ -118,7 +115,10 @@ impl Engine {
                 .after(task, Instant::now(), pause.unwrap_or(RETRY));
             if done {
                 // What waits for it need not wait longer.
-                for (waiting, _) in dependencies.iter().filter(|(_, needs)| needs.contains(name)) {
+                for (waiting, _) in dependencies
+                    .iter()
+                    .filter(|(_, needs)| needs.contains(name))
+                {
                     if !self.is_current(waiting, resources) {
                         self.schedule.now(&Task::Applier(waiting.clone()));
                     }

@@ -86,12 +86,7 @@ impl Display {
     }
 
     /// Tells what became of the objects of a Kustomization or Delivery; the unchanged are counted.
-    pub(crate) fn changes(
-        &self,
-        kind: &str,
-        name: &str,
-        changes: &[Change],
-    ) -> anyhow::Result<()> {
+    pub(crate) fn changes(&self, kind: &str, name: &str, changes: &[Change]) -> anyhow::Result<()> {
         if self.format == OutputFormat::Json {
             for change in changes {
                 let line = json!({

@@ -10,6 +10,7 @@ mod display;
 mod events;
 mod fetch;
 mod order;
+mod plugins;
 mod resources;
 mod schedule;
 mod values;
@@ -20,33 +21,41 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use bulkhead_apply::target::directory::Directory;
+use bulkhead_controllers::alert::Installations;
 use bulkhead_controllers::applier::{Name, face};
 use bulkhead_controllers::catalogue::{Catalogue, Installed as Plugin};
 use bulkhead_controllers::delivery::remote::{Remotes, Rules};
 use bulkhead_controllers::delivery::{Renderer, TargetFacts};
 use bulkhead_controllers::metrics::Metrics;
-use bulkhead_notify::{Installed, Notifier, Reach, Settings};
+use bulkhead_notify::{Notifier, Reach, Settings};
 use bulkhead_source::{Artifact, Store};
 use bulkhead_wasm::{Host, Limits};
 
 use self::display::Display;
+use self::plugins::{Made, Place};
 use self::resources::{Key, Resources};
 use self::schedule::Schedule;
-use crate::args::SyncArguments;
+use crate::args::{RegistryArguments, SyncArguments};
 use crate::output::{self, CliError};
-use crate::plugins;
+use crate::plugins as built_in;
 
 /// What goes on between rounds.
 pub(crate) struct Engine {
     /// Runs the plugins; they stop working when it is gone.
-    _host: Host,
+    host: Host,
+    /// How registries are reached.
+    registry: RegistryArguments,
     store: Arc<Store>,
     renderer: Renderer,
-    catalogue: Catalogue,
+    catalogue: Arc<Catalogue>,
     notifier: Notifier,
     directory: Directory,
     display: Display,
     schedule: Schedule,
+    /// The plugins of the files that are installed, or failed to be.
+    plugins: BTreeMap<Place, Made>,
+    /// Why a plugin of the files is not installed.
+    plugin_failures: BTreeMap<Place, String>,
     /// What each GitRepository is at.
     artifacts: HashMap<Key, Arc<Artifact>>,
     /// Why a GitRepository could not be fetched, as last told.
@@ -89,7 +98,7 @@ pub(crate) async fn run(arguments: SyncArguments) -> Result<(), CliError> {
 }
 
 async fn engine(arguments: &SyncArguments) -> Result<Engine, CliError> {
-    let cache = plugins::cache_folder(arguments.cache.cache_dir.clone());
+    let cache = built_in::cache_folder(arguments.cache.cache_dir.clone());
     let cache = cache
         .context("found no folder to keep fetched sources in")
         .map_err(|error| {
@@ -97,14 +106,8 @@ async fn engine(arguments: &SyncArguments) -> Result<Engine, CliError> {
                 .usage()
                 .hint("name one with `--cache-dir`, or set $HOME")
         })?;
-    let host = plugins::host(Some(&cache))?;
-    let kustomize = plugins::built_in(&host, face::KUSTOMIZE).await?;
-    let kustomize = Plugin::built_in(face::KUSTOMIZE, kustomize, None, Limits::renderer());
-    let mut notifiers = HashMap::new();
-    for (name, folder) in plugins::notifiers() {
-        let plugin = plugins::built_in(&host, folder).await?;
-        notifiers.insert(name.to_owned(), Installed::new(plugin));
-    }
+    let host = built_in::host(Some(&cache))?;
+    let catalogue = Arc::new(Catalogue::new(embedded(&host).await?, |_| {}));
     let mut settings = Settings::default();
     if arguments.allow_private_networks {
         settings.reach = Reach::local();
@@ -121,19 +124,36 @@ async fn engine(arguments: &SyncArguments) -> Result<Engine, CliError> {
         api_versions: Vec::new(),
     };
     Ok(Engine {
-        _host: host,
+        host,
+        registry: arguments.registry.clone(),
         store,
         renderer: Renderer::new(target, Metrics::new()).with_remotes(remotes),
-        catalogue: Catalogue::new([Arc::new(kustomize)], |_| {}),
-        notifier: Notifier::new(notifiers, settings),
+        notifier: Notifier::new(Installations(catalogue.clone()), settings),
+        catalogue,
         directory: open(&arguments.to)?,
         display: Display::new(arguments.output, arguments.diff),
         schedule: Schedule::default(),
+        plugins: BTreeMap::new(),
+        plugin_failures: BTreeMap::new(),
         artifacts: HashMap::new(),
         source_failures: BTreeMap::new(),
         applied: HashMap::new(),
         failures: BTreeMap::new(),
     })
+}
+
+/// Loads the plugins of the binary, by the names that they are found under.
+async fn embedded(host: &Host) -> Result<Vec<Arc<Plugin>>, CliError> {
+    let kustomize = built_in::built_in(host, face::KUSTOMIZE).await?;
+    let limits = Limits::renderer();
+    let kustomize = Plugin::built_in(face::KUSTOMIZE, kustomize, None, limits);
+    let mut plugins = vec![Arc::new(kustomize)];
+    for (name, folder) in built_in::notifiers() {
+        let plugin = built_in::built_in(host, folder).await?;
+        let plugin = Plugin::built_in(name, plugin, None, Limits::notifier());
+        plugins.push(Arc::new(plugin));
+    }
+    Ok(plugins)
 }
 
 fn open(path: &std::path::Path) -> Result<Directory, CliError> {
@@ -147,20 +167,22 @@ fn open(path: &std::path::Path) -> Result<Directory, CliError> {
 impl Engine {
     /// Does all that is due.
     async fn round(&mut self, resources: &Resources) -> anyhow::Result<()> {
+        self.install_plugins(resources).await?;
         self.fetch_due(resources).await?;
         self.deliver_due(resources).await
     }
 
     /// Returns what `--once` ends with.
     fn verdict(&self) -> Result<(), CliError> {
-        let failed = self.source_failures.len() + self.failures.len();
+        let plugins = self.plugin_failures.keys().map(|(_, name)| name.clone());
+        let failed = self.source_failures.len() + self.failures.len() + plugins.len();
         if failed == 0 {
             return Ok(());
         }
         let sources = self.source_failures.keys();
         let sources = sources.map(|(namespace, name)| format!("{namespace}/{name}"));
         let appliers = self.failures.keys().map(|name| name.key.to_string());
-        let names: Vec<String> = sources.chain(appliers).collect();
+        let names: Vec<String> = plugins.chain(sources).chain(appliers).collect();
         Err(anyhow::anyhow!("{failed} of the resources failed: {}", names.join(", ")).into())
     }
 }

@@ -13,9 +13,13 @@ use bulkhead_api::delivery::Delivery;
 use bulkhead_api::kustomize::Kustomization;
 use bulkhead_api::names::group;
 use bulkhead_api::notification::{Alert, Provider};
+use bulkhead_api::plugin::{ClusterPlugin, Plugin, PluginSpec};
 use bulkhead_api::source::GitRepository;
 use bulkhead_controllers::applier::{Name, Raw};
+use bulkhead_controllers::catalogue::Scope;
 use serde_json::Value;
+
+use super::plugins::{Place, anchor};
 
 /// Largest file of custom resources, in bytes.
 const MAX_FILE_BYTES: u64 = 8 << 20;
@@ -31,6 +35,8 @@ pub(crate) struct Resources {
     pub repositories: BTreeMap<Key, GitRepository>,
     /// Kustomizations and Deliveries.
     pub appliers: BTreeMap<Name, Raw>,
+    /// Plugins and ClusterPlugins.
+    pub plugins: BTreeMap<Place, PluginSpec>,
     pub alerts: BTreeMap<Key, Alert>,
     pub providers: BTreeMap<Key, Provider>,
     pub secrets: BTreeMap<Key, Data>,
@@ -74,9 +80,20 @@ impl Resources {
             bulkhead_apply::yaml::read(&text).with_context(|| format!("failed to read {name}"))?;
         for document in documents {
             let place = format!("{name}:{}", document.line);
-            self.take(document.value, &place)?;
+            self.take(document.value, file, &place)?;
         }
         Ok(())
+    }
+
+    /// Puts a plugin of `file` in; tells whether it was there.
+    fn put_plugin(
+        &mut self,
+        place: Place,
+        mut spec: PluginSpec,
+        file: &Path,
+    ) -> anyhow::Result<bool> {
+        anchor(&mut spec, file)?;
+        Ok(self.plugins.insert(place, spec).is_some())
     }
 
     /// Puts one in; tells whether it was there.
@@ -84,14 +101,14 @@ impl Resources {
         self.appliers.insert(object.name(), object).is_some()
     }
 
-    fn take(&mut self, object: Value, place: &str) -> anyhow::Result<()> {
+    fn take(&mut self, object: Value, file: &Path, place: &str) -> anyhow::Result<()> {
         let text = |field: &str| object[field].as_str().unwrap_or_default().to_owned();
         let (api_version, kind) = (text("apiVersion"), text("kind"));
         if kind == "List" {
             let items = object["items"].as_array().cloned().unwrap_or_default();
             return items
                 .into_iter()
-                .try_for_each(|item| self.take(item, place));
+                .try_for_each(|item| self.take(item, file, place));
         }
         let (api_group, version) = api_version.split_once('/').unwrap_or(("", &api_version));
         let metadata = &object["metadata"];
@@ -125,6 +142,14 @@ impl Resources {
                 .providers
                 .insert(key, typed(object, &subject, &mut self.warnings)?)
                 .is_some(),
+            (group::BULKHEAD, Plugin::KIND) => {
+                let object: Plugin = typed(object, &subject, &mut self.warnings)?;
+                self.put_plugin((Scope::Namespace(key.0), key.1), object.spec, file)?
+            }
+            (group::BULKHEAD, ClusterPlugin::KIND) => {
+                let object: ClusterPlugin = typed(object, &subject, &mut self.warnings)?;
+                self.put_plugin((Scope::Cluster, key.1), object.spec, file)?
+            }
             ("", "Secret") => self.secrets.insert(key, data(&object, &subject)?).is_some(),
             ("", "ConfigMap") => self
                 .config_maps
@@ -259,14 +284,9 @@ mod tests {
             "{KUSTOMIZATION}---\napiVersion: v1\nkind: Secret\nmetadata: {{name: s, namespace: x}}\nstringData: {{token: t}}\ndata: {{user: YQ==}}\n---\napiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {{name: h}}\n"
         );
         let resources = read(&text).unwrap();
-        assert!(
-            resources
-                .appliers
-                .contains_key(&Name::kustomization(bulkhead_controllers::queue::Key::new(
-                    "flux-system",
-                    "a"
-                )))
-        );
+        assert!(resources.appliers.contains_key(&Name::kustomization(
+            bulkhead_controllers::queue::Key::new("flux-system", "a")
+        )));
         let secret = &resources.secrets[&("x".to_owned(), "s".to_owned())];
         assert_eq!(
             (secret["token"].as_slice(), secret["user"].as_slice()),

@@ -52,7 +52,9 @@ fn content(name: &str) -> Result<Vec<u8>, CliError> {
     }
     let mut data = Vec::new();
     let read = if name.trim() == "-" {
-        std::io::stdin().take(INPUT_MAX_BYTES + 1).read_to_end(&mut data)
+        std::io::stdin()
+            .take(INPUT_MAX_BYTES + 1)
+            .read_to_end(&mut data)
     } else {
         std::fs::File::open(name)
             .and_then(|file| file.take(INPUT_MAX_BYTES + 1).read_to_end(&mut data))

@@ -16,7 +16,7 @@ use bulkhead_wasm::{Limits, MemoryTree, RenderRequest, Rendered};
 use serde_json::json;
 
 use self::inputs::Inputs;
-use super::{failure, line};
+use super::{failure, line, provenance};
 use crate::args::HelmArguments;
 use crate::output::{self, CliError, Progress};
 use crate::plugins;
@@ -32,16 +32,22 @@ pub(crate) async fn helm(arguments: HelmArguments) -> Result<(), CliError> {
     request.config = config(&arguments, name.as_deref(), &inputs);
     request.inputs = inputs.contents;
     if let Some(time) = arguments.time {
-        request.attributes.push(("source.time".to_owned(), time.to_string()));
+        request
+            .attributes
+            .push(("source.time".to_owned(), time.to_string()));
         request.wall_clock = u64::try_from(time.as_second()).unwrap_or_default();
     }
     let cache = plugins::cache_folder(arguments.cache.cache_dir.clone());
     let host = plugins::host(cache.as_deref())?;
     let plugin = plugins::built_in(&host, "helm").await?;
     let progress = Progress::start(&format!("rendering {chart}"));
+    let facts = provenance::Facts::of(&request);
     let rendered = plugin.render(request).await;
     drop(progress);
     let rendered = rendered.map_err(failure)?;
+    if let Some(to) = &arguments.provenance {
+        provenance::write(to, &facts.statement(chart, &plugin, None, &rendered))?;
+    }
     for diagnostic in &rendered.diagnostics {
         output::note(&line(diagnostic));
     }
@@ -111,7 +117,10 @@ fn locate(
         error.hint("name a folder or a `.tgz` that is here: nothing is fetched; `helm pull` can do that before")
     })?;
     if path.is_file() {
-        let size = path.metadata().map(|metadata| metadata.len()).unwrap_or_default();
+        let size = path
+            .metadata()
+            .map(|metadata| metadata.len())
+            .unwrap_or_default();
         if size > limits.file_bytes {
             let most = limits.file_bytes;
             return Err(anyhow!("{chart} has {size} bytes, at most {most} are read").into());
@@ -195,8 +204,11 @@ mod tests {
     fn parsed(words: &[&str]) -> HelmArguments {
         let line = ["bulkhead", "render", "helm"].iter().chain(words);
         let arguments = Arguments::try_parse_from(line).expect("the flags are known");
+        let Command::Render(arguments) = arguments.command else {
+            unreachable!("it is render");
+        };
         match arguments.command {
-            Command::Render(RenderCommand::Helm(arguments)) => *arguments,
+            Some(RenderCommand::Helm(arguments)) => *arguments,
             _ => unreachable!("it is render helm"),
         }
     }
@@ -224,12 +236,31 @@ mod tests {
     #[test]
     fn flags_become_the_configuration_in_helm_s_order() {
         let arguments = parsed(&[
-            "web", "chart", "--set", "a=1", "--set-json", "b={}", "--set-literal", "-c=2",
-            "-a", "x/v1,y/v1", "-n", "site", "--kube-version", "1.31", "-s", "templates/a.yaml",
+            "web",
+            "chart",
+            "--set",
+            "a=1",
+            "--set-json",
+            "b={}",
+            "--set-literal",
+            "-c=2",
+            "-a",
+            "x/v1,y/v1",
+            "-n",
+            "site",
+            "--kube-version",
+            "1.31",
+            "-s",
+            "templates/a.yaml",
         ]);
         let config = config(&arguments, Some("web"), &Inputs::default());
         let config: serde_json::Value = serde_json::from_str(&config).expect("it is JSON");
-        let kinds: Vec<_> = config["set"].as_array().expect("a list").iter().map(|set| &set["kind"]).collect();
+        let kinds: Vec<_> = config["set"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|set| &set["kind"])
+            .collect();
         assert_eq!(kinds, ["json", "typed", "literal"]);
         assert_eq!(config["apiVersions"], json!(["x/v1", "y/v1"]));
         assert_eq!(config["releaseName"], "web");

@@ -49,7 +49,9 @@ pub(super) fn check(arguments: &HelmArguments) -> Result<(), CliError> {
     if let Some(place) = arguments.places.iter().find(is_remote) {
         return Err(CliError::from(anyhow!("{place} is not on this machine"))
             .usage()
-            .hint("nothing is fetched while rendering; run `helm pull` before, and name the file"));
+            .hint(
+                "nothing is fetched while rendering; run `helm pull` before, and name the file",
+            ));
     }
     Ok(())
 }

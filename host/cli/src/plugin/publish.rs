@@ -1,0 +1,106 @@
+//! `bulkhead plugin push` and `pull`.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, anyhow};
+use bulkhead_api::Digest;
+use bulkhead_source::oci::PluginArtifact;
+use bulkhead_wasm::Inspection;
+use bulkhead_wasm::inspect::Gravity;
+use serde_json::json;
+
+use super::{check, locate, print, registry, trust};
+use crate::args::{PullArguments, PushArguments};
+use crate::output::{self, CliError, Progress};
+
+/// Publishes a component, once it is known that it loads.
+pub(super) async fn push(arguments: &PushArguments) -> Result<(), CliError> {
+    let reference = registry::reference(&arguments.reference)?;
+    let found = locate::local(&arguments.plugin)?;
+    let inspection = check::look(&found)?;
+    if let Some(problem) = inspection
+        .problems
+        .iter()
+        .find(|one| one.gravity == Gravity::Error)
+    {
+        let error = anyhow!("{} would not load: {}", found.place, problem.what);
+        return Err(CliError::from(error).hint("`bulkhead plugin check` says what to do"));
+    }
+    let artifact = artifact(&inspection, found.bytes);
+    let client = registry::client(&arguments.registry)?;
+    let progress = Progress::start(&format!("pushing {reference}"));
+    let digest = client.push_plugin(&reference, &artifact).await;
+    drop(progress);
+    let digest = digest.map_err(registry::failed)?;
+    let pinned = reference.with_digest(digest).to_string();
+    print::answer(
+        arguments.output,
+        &json!({"reference": pinned, "digest": digest.to_string(),
+                "component": inspection.digest.to_string()}),
+        || format!("{pinned}\n"),
+    )
+}
+
+/// Describes a component as registries have it.
+fn artifact(inspection: &Inspection, bytes: Vec<u8>) -> PluginArtifact {
+    PluginArtifact {
+        wasm: bytes.into(),
+        exports: inspection
+            .exports
+            .iter()
+            .map(|export| export.name.clone())
+            .collect(),
+        imports: inspection
+            .imports
+            .iter()
+            .map(|import| import.name.clone())
+            .collect(),
+        target: inspection.world.clone(),
+        annotations: inspection
+            .manifest
+            .as_ref()
+            .map(bulkhead_wasm::Manifest::annotations)
+            .unwrap_or_default(),
+        ..PluginArtifact::default()
+    }
+}
+
+/// Fetches a component into a file, its signature checked if a signer is named.
+pub(super) async fn pull(arguments: &PullArguments) -> Result<(), CliError> {
+    let client = registry::client(&arguments.registry)?;
+    let reference = registry::reference(&arguments.reference)?;
+    let resolved = registry::resolve(&client, &reference).await?;
+    let signer = trust::check(&client, &resolved, &arguments.policy).await?;
+    let image = registry::pull(&client, &resolved).await?;
+    let name = resolved
+        .reference
+        .repository()
+        .rsplit('/')
+        .next()
+        .unwrap_or("plugin");
+    let to = arguments
+        .to
+        .clone()
+        .unwrap_or_else(|| PathBuf::from(format!("{name}.wasm")));
+    std::fs::write(&to, &image.wasm)
+        .with_context(|| format!("failed to write {}", to.display()))?;
+    if signer.is_none() {
+        output::note(
+            "note: its signature was not checked; `--key` or `--issuer` with `--identity` does",
+        );
+    }
+    let (file, size) = (to.display().to_string(), image.wasm.len() as u64);
+    let component: Digest = image.wasm_digest;
+    print::answer(
+        arguments.output,
+        &json!({"reference": resolved.pinned().to_string(), "digest": resolved.digest.to_string(),
+                "component": component.to_string(), "file": file, "sizeBytes": size, "signer": signer}),
+        || {
+            format!(
+                "{file}: {}, from {}\n",
+                print::size(size),
+                resolved.pinned()
+            )
+        },
+    )
+}
