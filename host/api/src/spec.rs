@@ -48,9 +48,7 @@ impl SpecError {
             Self::Duration { field, .. } => {
                 advice.hint(format!("write `{field}` as in `1m30s`, at most `2562047h`"))
             }
-            Self::Quantity { field, .. } => {
-                advice.hint(format!("write `{field}` as in `512Mi`"))
-            }
+            Self::Quantity { field, .. } => advice.hint(format!("write `{field}` as in `512Mi`")),
             Self::Unknown { field, .. } => advice.hint(format!("correct `{field}`")),
         }
     }
