@@ -30,15 +30,16 @@ const CONFIGS: [&str; 3] = [
     "kind: notifier\nname: n\nversion: 1.0.0\nworld: bulkhead:notifier/notifier@0.1.0\nrequests: {http: [a.b], secrets: [token], memory: 64Mi, deadline: 5s}\n",
 ];
 
-const TRANSCRIPT: &str = r#"{"format":1,"hostVersion":"0.1.0","hostAbi":1,"plugin":{"name":"a","version":"1"},"digest":"sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824","request":{"path":"","config":{"text":"{}"},"inputs":[["v",{"base64":"AA=="}]],"target":{"name":"","namespace":"","kubeVersion":"","apiVersions":[]},"attributes":[],"limits":{},"files":[["**"]],"lookup":false,"wallClock":0,"key":"sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"},"tree":{"stat":{"a":{"found":{"path":"a"}}},"readDir":{"":{"found":[]}},"read":{"a":"not-found"}},"lookups":[],"readSet":[],"log":[],"outcome":{"failed":{"reason":"PluginTrapped","digest":null,"message":""}}}"#;
+const TRANSCRIPT: &str = r#"{"format":1,"hostVersion":"0.1.0","hostAbi":1,"plugin":{"name":"a","version":"1"},"digest":"sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824","request":{"path":"","config":{"text":"{}"},"inputs":[["v",{"base64":"AA=="}]],"target":{"name":"","namespace":"","kube_version":"","api_versions":[]},"attributes":[],"limits":{},"files":[["**"]],"lookup":false,"wallClock":0,"key":"sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"},"tree":{"stat":{"a":{"found":{"path":"a"}}},"readDir":{"":{"found":[]}},"read":{"a":"not-found"}},"lookups":[],"readSet":[],"log":[],"outcome":{"failed":{"reason":"PluginTrapped","digest":null,"message":""}}}"#;
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
     let seconds = arguments.next().and_then(|text| text.parse().ok());
     let time = Duration::from_secs(seconds.expect("usage: fuzz SECONDS [TARGET...]"));
     let chosen: Vec<String> = arguments.collect();
+    type Seeds = fn() -> Vec<Vec<u8>>;
     type Target = fn(&[u8]) -> String;
-    let targets: [(&str, fn() -> Vec<Vec<u8>>, Target); 5] = [
+    let targets: [(&str, Seeds, Target); 5] = [
         ("inspect", components, inspected),
         ("wit", components, printed),
         ("manifest", manifests, parsed),

@@ -14,7 +14,7 @@ const INPUT_BYTES: usize = 256 * 1024;
 const KEPT: usize = 2000;
 
 /// Numbers by chance: xorshift.
-pub struct Chance(u64);
+pub(crate) struct Chance(u64);
 
 impl Chance {
     fn next(&mut self) -> u64 {
@@ -86,7 +86,7 @@ fn mutate(chance: &mut Chance, input: &[u8], other: &[u8]) -> Vec<u8> {
 
 /// Runs `target` on changed `seeds` for `time`. `target` returns a word for how it went: inputs that
 /// give a new word are kept and changed further. Returns the runs and the words.
-pub fn fuzz(
+pub(crate) fn fuzz(
     name: &str,
     seeds: Vec<Vec<u8>>,
     time: Duration,
