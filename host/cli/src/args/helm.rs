@@ -8,7 +8,7 @@ use super::CacheArguments;
 
 /// Flags of `render helm`: those of `helm template` that change the output.
 #[derive(Debug, Args)]
-#[command(disable_help_flag = true)]
+#[command(disable_help_flag = true, disable_version_flag = true)]
 pub(crate) struct HelmArguments {
     /// Name of the release, and the chart: a folder or a `.tgz`
     #[arg(

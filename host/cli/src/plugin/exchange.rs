@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn events_are_one_or_several_and_unknown_fields_are_named() {
-        let one = "reason: R\nmessage: m\nobject: {apiVersion: v1, kind: K, name: n}\n";
+        let one = "reason: R\nmessage: m\nobject: {apiVersion: v1, kind: K, name: web}\n";
         assert_eq!(parse(one).expect("valid").len(), 1);
         let two = format!(
             "- {}- {}",

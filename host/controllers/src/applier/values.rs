@@ -1,6 +1,7 @@
 //! Reads the ConfigMaps and Secrets that a specification names: variables and inputs.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use bulkhead_api::delivery::Input;
 use bulkhead_api::kustomize::{PostBuild, SubstituteStrategy, ValuesKind};
@@ -130,12 +131,14 @@ pub(super) async fn inputs(
             problem,
         };
         let id = (from.kind.as_str(), from.name.as_str());
-        if !objects.contains_key(&id) {
-            let values = read(context, key, &from.kind, &from.name).await;
-            let values = values.map_err(|error| wrong(bulkhead_api::chain(&error)))?;
-            objects.insert(id, values);
-        }
-        match objects.get(&id).and_then(Option::as_ref) {
+        let values = match objects.entry(id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => {
+                let values = read(context, key, &from.kind, &from.name).await;
+                unknown.insert(values.map_err(|error| wrong(bulkhead_api::chain(&error)))?)
+            }
+        };
+        match values.as_ref() {
             Some(values) => match values.get(input.key()) {
                 Some(value) => found.push((input.name.clone(), value.clone())),
                 None if from.optional => {}

@@ -47,7 +47,7 @@ pub enum DeliveryError {
         name: String,
         /// Why.
         #[source]
-        source: ParseError,
+        source: Box<ParseError>,
     },
     /// Variables could not be put in.
     #[error(transparent)]
@@ -74,7 +74,8 @@ impl DeliveryError {
             Self::Render(failure) => failure.advice(),
             Self::Transform { source, .. } => source.advice(),
             Self::Remote(error) => error.advice(),
-            Self::Parse(error) | Self::ParseTransformed { source: error, .. } => error.advice(),
+            Self::Parse(error) => error.advice(),
+            Self::ParseTransformed { source, .. } => source.advice(),
             Self::Substitute(SubstituteError::Name(_)) => {
                 Advice::new(reason::BUILD_FAILED, Retry::OnChange)
                     .hint("rename the key in `spec.postBuild` or in what it reads from")

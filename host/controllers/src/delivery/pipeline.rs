@@ -132,7 +132,7 @@ impl Renderer {
         };
         match (rendered, again) {
             (Err(DeliveryError::Render(failure)), Some((kept, call))) => {
-                let failure = kept.write(request, call, failure.error).await;
+                let failure = kept.write(request, call, *failure.error).await;
                 Err(DeliveryError::Render(failure))
             }
             (rendered, _) => rendered,
@@ -159,9 +159,10 @@ impl Renderer {
             finished = finish(&done.documents, &Substitution::none()).map_err(|error| {
                 let name = stage.plugin.name.clone();
                 match error {
-                    DeliveryError::Parse(source) => {
-                        DeliveryError::ParseTransformed { name, source }
-                    }
+                    DeliveryError::Parse(source) => DeliveryError::ParseTransformed {
+                        name,
+                        source: Box::new(source),
+                    },
                     other => other,
                 }
             })?;

@@ -26,7 +26,7 @@ const REMEMBERED: usize = 1000;
 #[derive(Debug)]
 pub struct Failure {
     /// How it failed.
-    pub error: RenderError,
+    pub error: Box<RenderError>,
     /// The file; none where it was not written.
     pub transcript: Option<PathBuf>,
     /// Image of the plugin; none for what is built in.
@@ -36,7 +36,7 @@ pub struct Failure {
 impl From<RenderError> for Failure {
     fn from(error: RenderError) -> Self {
         Self {
-            error,
+            error: Box::new(error),
             transcript: None,
             image: None,
         }
@@ -105,7 +105,7 @@ impl Transcripts {
     ) -> Failure {
         let transcript = self.recorded(request, call, &error).await;
         Failure {
-            error,
+            error: Box::new(error),
             transcript,
             image: request.renderer.plugin.image.clone(),
         }
