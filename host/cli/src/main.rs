@@ -72,7 +72,7 @@ fn dispatch(command: Command) -> Result<(), CliError> {
 
 async fn render(arguments: RenderArguments) -> Result<(), CliError> {
     match arguments.command {
-        Some(RenderCommand::Kustomize(arguments)) => render::kustomize(arguments).await,
+        Some(RenderCommand::Kustomize(arguments)) => render::kustomize(*arguments).await,
         Some(RenderCommand::Helm(arguments)) => render::helm(*arguments).await,
         None => render::plugin(arguments.plugin).await,
     }

@@ -20,7 +20,7 @@ pub(crate) struct RenderArguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum RenderCommand {
     /// Print what `kustomize build DIR` prints
-    Kustomize(KustomizeArguments),
+    Kustomize(Box<KustomizeArguments>),
     /// Print what `helm template NAME CHART` prints
     Helm(Box<HelmArguments>),
 }

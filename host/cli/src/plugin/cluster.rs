@@ -239,10 +239,10 @@ fn objects(
 }
 
 /// What `spec.verify` says, and what the Secret has that it names.
-fn verification(
-    policy: &PolicyArguments,
-    name: &str,
-) -> Result<Option<(Value, Map<String, Value>)>, CliError> {
+type Verification = (Value, Map<String, Value>);
+
+/// Turns the flags about signatures into `spec.verify` and its Secret; none where none was asked.
+fn verification(policy: &PolicyArguments, name: &str) -> Result<Option<Verification>, CliError> {
     let read = |path: &std::path::Path| {
         std::fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))
     };

@@ -7,7 +7,7 @@ use crate::output::CliError;
 /// Makes an error with the hint of its advice.
 pub(super) fn advised(advice: Advice, error: impl Into<anyhow::Error>) -> CliError {
     CliError {
-        hint: advice.hint.map(Into::into),
+        hint: advice.hint,
         ..CliError::from(error)
     }
 }

@@ -77,8 +77,11 @@ bool exports_bulkhead_renderer_render_render(
     json_string(value, &environment);
 
   text wanted = {0};
-  text_add(&wanted, in(request->path));
-  text_puts(&wanted, "/*.yaml");
+  if (request->path.len > 0) { // The root has an empty path.
+    text_add(&wanted, in(request->path));
+    text_puts(&wanted, "/");
+  }
+  text_puts(&wanted, "*.yaml");
   renderer_string_t pattern = out(&wanted);
   bulkhead_base_tree_list_entry_t entries;
   bulkhead_base_tree_error_t problem;

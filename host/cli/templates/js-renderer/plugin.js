@@ -7,7 +7,9 @@ export const render = {
   render(source, request) {
     const { environment } = JSON.parse(request.config);
     const documents = [];
-    for (const { path } of source.glob(`${request.path}/*.yaml`)) {
+    // The root has an empty path.
+    const folder = request.path && `${request.path}/`;
+    for (const { path } of source.glob(`${folder}*.yaml`)) {
       const text = new TextDecoder().decode(source.read(path));
       const at = text.indexOf(PLACEHOLDER);
       if (at >= 0 && !environment) {

@@ -27,7 +27,7 @@ pub enum DeliverError {
     Client(#[source] ClientError),
     /// Nothing could be rendered.
     #[error(transparent)]
-    Delivery(#[from] DeliveryError),
+    Delivery(Box<DeliveryError>),
     /// A plugin of a user's returned nothing where there was something: nothing is pruned for it.
     #[error("plugin `{plugin}` returned no objects, and {applied} are applied")]
     Emptied {
@@ -51,6 +51,12 @@ pub enum DeliverError {
         #[source]
         source: WaitError,
     },
+}
+
+impl From<DeliveryError> for DeliverError {
+    fn from(error: DeliveryError) -> Self {
+        Self::Delivery(Box::new(error))
+    }
 }
 
 impl DeliverError {

@@ -35,7 +35,7 @@ pub enum DeliveryError {
         name: String,
         /// How.
         #[source]
-        source: RenderError,
+        source: Box<RenderError>,
     },
     /// What the renderer returned is no set of objects.
     #[error(transparent)]

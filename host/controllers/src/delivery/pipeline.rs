@@ -189,7 +189,7 @@ impl Renderer {
         self.count(stage, word(&rendered));
         let rendered = rendered.map_err(|source| DeliveryError::Transform {
             name: stage.plugin.name.clone(),
-            source,
+            source: Box::new(source),
         })?;
         Ok(Transformed {
             key,

@@ -21,7 +21,9 @@ class Render(exports.Render):
 def render(source, req):
     environment = json.loads(req.config).get("environment")
     documents = []
-    for entry in source.glob(f"{req.path}/*.yaml"):
+    # The root has an empty path.
+    folder = req.path and f"{req.path}/"
+    for entry in source.glob(f"{folder}*.yaml"):
         text = source.read(entry.path).decode()
         at = text.find(PLACEHOLDER)
         if at >= 0 and not environment:

@@ -20,7 +20,7 @@ impl Renderer for Plugin {
         let config: Config = serde_json::from_str(&request.config)
             .map_err(|error| Error::Failed(error.to_string()))?;
         let mut output = Output::default();
-        for entry in files.glob(&format!("{}/*.yaml", request.path))? {
+        for entry in files.glob(&inside(&request.path, "*.yaml"))? {
             let mut text = files.read_text(&entry.path)?;
             if let Some(at) = text.find(PLACEHOLDER) {
                 let Some(environment) = &config.environment else {
@@ -33,6 +33,14 @@ impl Renderer for Plugin {
             output.documents.push(document);
         }
         Ok(output)
+    }
+}
+
+/// Joins a path to a directory; that of the root is empty.
+fn inside(directory: &str, path: &str) -> String {
+    match directory {
+        "" => path.to_owned(),
+        directory => format!("{directory}/{path}"),
     }
 }
 

@@ -71,39 +71,38 @@ func Allocate(pinner *runtime.Pinner, size, align uintptr) unsafe.Pointer {
 	return memory
 }
 
-// What the host wrote for the call that goes on.
-var arguments runtime.Pinner
-
-// Unpin leaves what the host wrote to the garbage collector: it is referenced by now.
-func Unpin() { arguments.Unpin() }
-
-// Whether Go's runtime has started. Before, its allocator may not be used.
-var started bool
-
-func init() { started = true }
+// Unpin is part of what the generated bindings call. What the host wrote stays until the instance
+// goes, which is after every call.
+func Unpin() {}
 
 //go:linkname sbrk runtime.sbrk
 func sbrk(bytes uintptr) unsafe.Pointer
 
-// Makes the adapter answer the clock without asking the host. Go's garbage collector reads the clock,
-// and the host may not be called while it allocates in the guest.
-//
-//go:wasmimport wasi_snapshot_preview1 adapter_monotonic_clock_set_paused
-func pauseClock(paused bool)
+// The memory system hands out pages of this size.
+const page = 64 << 10
 
-// The host calls this to make room for what it passes.
+// Where the host writes next, and what is left there.
+var room struct {
+	next unsafe.Pointer
+	left uintptr
+}
+
+// The host calls this to make room for what it passes, perhaps before Go's runtime has started. It
+// must not call the host back, which Go's allocator may do: its collector reads the clock. So this
+// takes pages of its own.
 //
 //go:wasmexport cabi_realloc
 func realloc(old unsafe.Pointer, oldSize, align, size uintptr) unsafe.Pointer {
 	if old != nil || oldSize != 0 {
 		panic("the host moved an argument")
 	}
-	if started {
-		pauseClock(true)
-		memory := Allocate(&arguments, size, align)
-		pauseClock(false)
-		return memory
+	skip := (align - uintptr(room.next)%align) % align
+	if room.left < skip+size {
+		room.left = (size + page) / page * page
+		room.next, skip = sbrk(room.left), 0
 	}
-	memory := sbrk(size + align)
-	return unsafe.Add(memory, (align-uintptr(memory)%align)%align)
+	memory := unsafe.Add(room.next, skip)
+	room.next = unsafe.Add(memory, size)
+	room.left -= skip + size
+	return memory
 }
