@@ -75,7 +75,7 @@ KUSTOMIZE ?= kustomize
 .PHONY: fuzz
 fuzz: ## Fuzz what reads components, manifests and what guests return: FUZZ_SECONDS each
 	$(CARGO) run --locked -q -p bulkhead-wasm --example fuzz -- $(FUZZ_SECONDS)
-	$(CARGO) run --locked -q -p bulkhead-apply --example fuzz -- $(FUZZ_SECONDS)
+	$(CARGO) run --locked -q -p bulkhead-apply --example fuzz-documents -- $(FUZZ_SECONDS)
 
 .PHONY: fuzz-kustomize
 fuzz-kustomize: ## Compare with the real kustomize on made-up input: FUZZ_SECONDS=1800 KUSTOMIZE=path

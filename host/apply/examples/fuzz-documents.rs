@@ -1,4 +1,4 @@
-//! Fuzzes the reader of what renderers return: `fuzz SECONDS`.
+//! Fuzzes the reader of what renderers return: `fuzz-documents SECONDS`.
 
 #![allow(
     clippy::print_stdout,
@@ -24,7 +24,7 @@ const SEEDS: [&str; 5] = [
 
 fn main() {
     let seconds = std::env::args().nth(1).and_then(|text| text.parse().ok());
-    let time = Duration::from_secs(seconds.expect("usage: fuzz SECONDS"));
+    let time = Duration::from_secs(seconds.expect("usage: fuzz-documents SECONDS"));
     let seeds = SEEDS.map(|text| text.as_bytes().to_vec()).into();
     let (runs, words) = mutate::fuzz("documents", seeds, time, |bytes| {
         let text = String::from_utf8_lossy(bytes);
