@@ -42,6 +42,8 @@ pub(crate) fn list(
         peeled: id,
     });
     let mut listed: Vec<RemoteRef> = head.into_iter().collect();
+    // A server lists HEAD only when it is asked for, so it does not count here either.
+    let uncounted = listed.len();
     for reference in all {
         let Ok(mut reference) = reference else {
             continue;
@@ -55,7 +57,7 @@ pub(crate) fn list(
             Err(_) => continue,
         };
         listed.push(RemoteRef { name, id, peeled });
-        if listed.len() > request.limits.references {
+        if listed.len() - uncounted > request.limits.references {
             let allowed = request.limits.references as u64;
             return Err(FetchError::limit(
                 "the number of references",
