@@ -105,7 +105,7 @@ fn mistakes_name_the_file_and_say_what_to_do() {
 fn a_wrong_command_line_has_a_status_of_its_own() {
     let folder = tempfile::tempdir().expect("a folder");
     assert_eq!(
-        bulkhead(folder.path(), &["render", "jsonnet", "."]).status,
+        bulkhead(folder.path(), &["render", "kustomize", "--reorder", "odd"]).status,
         Some(2)
     );
     assert_eq!(bulkhead(folder.path(), &["install"]).status, Some(2));
