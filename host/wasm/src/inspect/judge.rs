@@ -40,7 +40,10 @@ pub(super) fn shape(imports: &[String], exports: &[String]) -> Inspection {
             known: known(name),
         })
         .collect();
-    for export in exports.iter().filter(|export| !export.known) {
+    // componentize-py 0.25 exports an instance of this name from every component: no author can
+    // leave it out.
+    let own = |export: &&Export| !export.known && export.name != "exports";
+    for export in exports.iter().filter(own) {
         if kind.is_some() {
             problems.push(
                 Problem::warning(
