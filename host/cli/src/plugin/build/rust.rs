@@ -42,7 +42,7 @@ pub(super) fn build(project: &Project) -> Result<PathBuf, CliError> {
         .env_remove("CARGO_BUILD_TARGET")
         .env(
             "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS",
-            rust_flags(&project.folder),
+            rust_flags(),
         );
     let output = tool::run(&mut cargo, "building with cargo")?;
     let modules = modules(&String::from_utf8_lossy(&output.stdout));
@@ -82,17 +82,16 @@ fn debian(folder: &Path) -> Command {
     cargo
 }
 
-/// Takes this machine's folders out of what panics name: two machines build the same.
-fn rust_flags(folder: &Path) -> String {
+/// Takes this machine's folders out of what panics name: two machines build the same. The plugin's
+/// own files are named from its folder already; flags that are the same for all plugins let them
+/// share a target folder.
+fn rust_flags() -> String {
     let home = std::env::var_os("CARGO_HOME")
         .map(PathBuf::from)
         .or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cargo")));
-    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-    let mut flags = vec![format!("--remap-path-prefix={}=plugin", folder.display())];
-    if let Some(home) = home {
-        flags.push(format!("--remap-path-prefix={}=cargo", home.display()));
-    }
-    flags.join(" ")
+    home.map_or_else(String::new, |home| {
+        format!("--remap-path-prefix={}=cargo", home.display())
+    })
 }
 
 /// Finds the modules among cargo's messages.
