@@ -253,7 +253,7 @@ pub(crate) struct RunPluginArguments {
 /// Flags of `plugin bench`.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArguments {
-    /// As for `plugin run`; by default the input of the first golden case
+    /// As for `plugin run`; by default the first golden case that succeeds
     #[arg(value_name = "DIR|FILE")]
     pub input: Option<PathBuf>,
     /// Component file, reference or installed plugin; by default the plugin in this folder
