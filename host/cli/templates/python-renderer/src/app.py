@@ -13,9 +13,8 @@ PLACEHOLDER = "${environment}"
 
 class Render(exports.Render):
     def render(self, source, req):
-        # The tree is borrowed: it has to be given back before the call returns.
-        with source:
-            return render(source, req)
+        # The tree is borrowed; componentize-py gives it back when the call returns.
+        return render(source, req)
 
 
 def render(source, req):
