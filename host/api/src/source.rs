@@ -1,4 +1,7 @@
-//! Sources, group `source.toolkit.fluxcd.io`: GitRepository `v1`.
+//! Sources, group `source.toolkit.fluxcd.io`, version `v1`: GitRepository here, the others below.
+
+mod helm;
+mod oci;
 
 use std::time::Duration;
 
@@ -11,6 +14,71 @@ use crate::names::group;
 use crate::resource::custom_resource;
 use crate::spec::{self, SpecError};
 use crate::text::text_enum;
+
+pub use self::helm::{
+    AccessFrom, ChartSourceKind, ChartSourceReference, ChartVerification, HelmChart, HelmChartSpec,
+    HelmChartStatus, HelmRepository, HelmRepositorySpec, HelmRepositoryStatus, HelmRepositoryType,
+    NamespaceSelector, ReconcileStrategy,
+};
+pub use self::oci::{
+    OCIRepository, OciIdentity, OciLayerOperation, OciLayerSelector, OciRepositoryRef,
+    OciRepositorySpec, OciRepositoryStatus, OciVerification, RegistryProvider,
+    VerificationProvider,
+};
+
+/// Declares the status of a source: what all have, and what follows.
+macro_rules! source_status {
+    (
+        $(#[$doc:meta])*
+        $name:ident { $($(#[$attribute:meta])* pub $field:ident: $type:ty,)* }
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        pub struct $name {
+            /// Last generation that ended Ready or Stalled; -1 before the first.
+            #[serde(default)]
+            pub observed_generation: i64,
+            /// Ready, Reconciling, Stalled, ArtifactInStorage and the others.
+            #[serde(default, skip_serializing_if = "Vec::is_empty")]
+            pub conditions: Vec<Condition>,
+            /// What was last made.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub artifact: Option<Artifact>,
+            /// Last value of the annotation that asks for a reconciliation.
+            #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
+            pub last_handled_reconcile_at: Option<String>,
+            $($(#[$attribute])* pub $field: $type,)*
+            /// Fields that could not be read; see [`StatusFields::unreadable`].
+            #[serde(skip)]
+            pub unreadable: Vec<String>,
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self {
+                    observed_generation: -1,
+                    conditions: Vec::new(),
+                    artifact: None,
+                    last_handled_reconcile_at: None,
+                    $($field: Default::default(),)*
+                    unreadable: Vec::new(),
+                }
+            }
+        }
+
+        impl StatusFields for $name {
+            fn unreadable(&self) -> &[String] {
+                &self.unreadable
+            }
+            fn set_unreadable(&mut self, names: Vec<String>) {
+                self.unreadable = names;
+            }
+        }
+    };
+}
+
+pub(crate) use source_status;
 
 custom_resource! {
     /// A Git repository whose files become an artifact.

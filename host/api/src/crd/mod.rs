@@ -6,8 +6,10 @@
 mod check;
 mod delivery;
 mod gitrepository;
+mod helm;
 mod kustomization;
 mod notification;
+mod oci;
 mod plugin;
 mod schema;
 mod shared;
@@ -26,7 +28,10 @@ pub fn all() -> Vec<Value> {
         plugin::cluster_plugin(),
         delivery::definition(),
         gitrepository::definition(),
+        helm::chart(),
+        helm::repository(),
         kustomization::definition(),
+        oci::definition(),
         plugin::plugin(),
         notification::provider(),
     ]

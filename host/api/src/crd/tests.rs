@@ -85,6 +85,9 @@ fn every_type_has_the_fields_of_its_schema() {
     let git = "GitRepository";
     let dlv = "Delivery";
     let plg = "Plugin";
+    let oci = "OCIRepository";
+    let repo = "HelmRepository";
+    let chart = "HelmChart";
     for (kind, path, names) in [
         (git, "spec", fields::<s::GitRepositorySpec>()),
         (git, "spec.ref", fields::<s::GitRepositoryRef>()),
@@ -94,6 +97,33 @@ fn every_type_has_the_fields_of_its_schema() {
         (git, "status", fields::<s::GitRepositoryStatus>()),
         (git, "status.artifact", fields::<m::Artifact>()),
         (git, "status.conditions.*", fields::<m::Condition>()),
+        (oci, "spec", fields::<s::OciRepositorySpec>()),
+        (oci, "spec.ref", fields::<s::OciRepositoryRef>()),
+        (oci, "spec.layerSelector", fields::<s::OciLayerSelector>()),
+        (oci, "spec.verify", fields::<s::OciVerification>()),
+        (
+            oci,
+            "spec.verify.matchOIDCIdentity.*",
+            fields::<s::OciIdentity>(),
+        ),
+        (oci, "status", fields::<s::OciRepositoryStatus>()),
+        (
+            oci,
+            "status.observedLayerSelector",
+            fields::<s::OciLayerSelector>(),
+        ),
+        (repo, "spec", fields::<s::HelmRepositorySpec>()),
+        (repo, "spec.accessFrom", fields::<s::AccessFrom>()),
+        (
+            repo,
+            "spec.accessFrom.namespaceSelectors.*",
+            fields::<s::NamespaceSelector>(),
+        ),
+        (repo, "status", fields::<s::HelmRepositoryStatus>()),
+        (chart, "spec", fields::<s::HelmChartSpec>()),
+        (chart, "spec.sourceRef", fields::<s::ChartSourceReference>()),
+        (chart, "spec.verify", fields::<s::ChartVerification>()),
+        (chart, "status", fields::<s::HelmChartStatus>()),
         (ks, "spec", fields::<k::KustomizationSpec>()),
         (ks, "spec.commonMetadata", fields::<k::CommonMetadata>()),
         (ks, "spec.dependsOn.*", fields::<m::DependencyReference>()),
@@ -199,6 +229,12 @@ fn round_trip<T: for<'de> Deserialize<'de> + serde::Serialize>(kind: &str, part:
 fn objects_with_every_field_come_back_whole() {
     round_trip::<s::GitRepositorySpec>("GitRepository", "spec");
     round_trip::<s::GitRepositoryStatus>("GitRepository", "status");
+    round_trip::<s::OciRepositorySpec>("OCIRepository", "spec");
+    round_trip::<s::OciRepositoryStatus>("OCIRepository", "status");
+    round_trip::<s::HelmRepositorySpec>("HelmRepository", "spec");
+    round_trip::<s::HelmRepositoryStatus>("HelmRepository", "status");
+    round_trip::<s::HelmChartSpec>("HelmChart", "spec");
+    round_trip::<s::HelmChartStatus>("HelmChart", "status");
     round_trip::<k::KustomizationSpec>("Kustomization", "spec");
     round_trip::<k::KustomizationStatus>("Kustomization", "status");
     round_trip::<d::DeliverySpec>("Delivery", "spec");
