@@ -10,6 +10,7 @@ pub mod delivery;
 pub mod digest;
 pub mod duration;
 pub mod event;
+pub mod helmrelease;
 pub mod kustomize;
 mod lenient;
 pub mod message;

@@ -43,6 +43,14 @@ pub mod condition {
     pub const BUILD_FAILED: &str = "BuildFailed";
     /// A reference into another namespace was refused; present only when True.
     pub const ACCESS_DENIED: &str = "AccessDenied";
+    /// HelmRelease: the last install, upgrade or uninstall went well.
+    pub const RELEASED: &str = "Released";
+    /// HelmRelease: the tests of the release went well; present only when they are asked for.
+    pub const TEST_SUCCESS: &str = "TestSuccess";
+    /// HelmRelease: a failure was remediated; present only after one.
+    pub const REMEDIATED: &str = "Remediated";
+    /// HelmRelease: the cluster is not as the release has it; present only when that is looked for.
+    pub const DRIFTED: &str = "Drifted";
     /// Plugin: the image was resolved and pulled, digests and sizes as its manifest says.
     pub const FETCHED: &str = "Fetched";
     /// Plugin: the image is signed by whom the spec trusts; present only when one is asked for.

@@ -183,3 +183,61 @@ pub mod plugin {
     /// Compiled: compiling took more time or memory than it may.
     pub const COMPILER_STOPPED: &str = "CompilerStopped";
 }
+
+/// Reasons of HelmReleases.
+pub mod helm {
+    /// Released, Ready: the release was installed.
+    pub const INSTALL_SUCCEEDED: &str = "InstallSucceeded";
+    /// Released, Ready: the release could not be installed.
+    pub const INSTALL_FAILED: &str = "InstallFailed";
+    /// Released, Ready: the release was upgraded.
+    pub const UPGRADE_SUCCEEDED: &str = "UpgradeSucceeded";
+    /// Released, Ready: the release could not be upgraded.
+    pub const UPGRADE_FAILED: &str = "UpgradeFailed";
+    /// TestSuccess: the tests went well.
+    pub const TEST_SUCCEEDED: &str = "TestSucceeded";
+    /// TestSuccess, Ready: a test failed.
+    pub const TEST_FAILED: &str = "TestFailed";
+    /// Remediated, Ready: a failed upgrade was rolled back.
+    pub const ROLLBACK_SUCCEEDED: &str = "RollbackSucceeded";
+    /// Remediated, Ready: a failed upgrade could not be rolled back.
+    pub const ROLLBACK_FAILED: &str = "RollbackFailed";
+    /// Released, Remediated: the release was removed.
+    pub const UNINSTALL_SUCCEEDED: &str = "UninstallSucceeded";
+    /// Released, Remediated: the release could not be removed.
+    pub const UNINSTALL_FAILED: &str = "UninstallFailed";
+    /// TestSuccess: the tests of a new version have not run yet.
+    pub const AWAITING_TESTS: &str = "AwaitingTests";
+    /// Released: an action was broken off, and what it had locked was unlocked.
+    pub const PENDING_RELEASE: &str = "PendingRelease";
+    /// Drifted: objects in the cluster are not as the release has them.
+    pub const DRIFT_DETECTED: &str = "DriftDetected";
+    /// Drifted: objects in the cluster are as the release has them.
+    pub const NO_DRIFT_DETECTED: &str = "NoDriftDetected";
+    /// Event: drift was undone.
+    pub const DRIFT_CORRECTED: &str = "DriftCorrected";
+    /// Event: drift could not be undone.
+    pub const DRIFT_CORRECTION_FAILED: &str = "DriftCorrectionFailed";
+    /// Ready: the source has no artifact for its generation.
+    pub const SOURCE_NOT_READY: &str = "SourceNotReady";
+    /// Ready: the values could not be put together.
+    pub const VALUES_ERROR: &str = "ValuesError";
+    /// Ready: the artifact's revision does not fit its chart.
+    pub const CHART_MUTATE_ERROR: &str = "ChartMutateError";
+    /// Ready: there is no client for the cluster.
+    pub const REST_CLIENT_ERROR: &str = "RESTClientError";
+    /// Ready: Helm's records could not be read.
+    pub const STATE_ERROR: &str = "StateError";
+    /// Stalled: it failed as often as it may.
+    pub const RETRIES_EXCEEDED: &str = "RetriesExceeded";
+    /// Stalled: there is no version to go back to.
+    pub const MISSING_ROLLBACK_TARGET: &str = "MissingRollbackTarget";
+    /// Event: the HelmChart could not be applied.
+    pub const HELM_CHART_SYNC_ERROR: &str = "HelmChartSyncErr";
+    /// Event: the HelmChart was made.
+    pub const HELM_CHART_CREATED: &str = "HelmChartCreated";
+    /// Event: the HelmChart was changed.
+    pub const HELM_CHART_CONFIGURED: &str = "HelmChartConfigured";
+    /// Event: the HelmChart was deleted.
+    pub const HELM_CHART_DELETED: &str = "HelmChartDeleted";
+}

@@ -85,18 +85,7 @@ fn rendering(schema: Schema) -> Schema {
         )
         .optional(
             "patches",
-            list(
-                "Patches for the rendered objects.",
-                object("A patch, and the objects it is for.")
-                    .required(
-                        "patch",
-                        text("Strategic merge patch or list of JSON patch operations."),
-                    )
-                    .optional(
-                        "target",
-                        selector("Objects to patch; those it names when not set."),
-                    ),
-            ),
+            list("Patches for the rendered objects.", patch()),
         )
         .optional("postBuild", post_build())
         .optional(
@@ -172,7 +161,19 @@ fn decryption() -> Schema {
         )
 }
 
-fn image() -> Schema {
+pub(super) fn patch() -> Schema {
+    object("A patch, and the objects it is for.")
+        .required(
+            "patch",
+            text("Strategic merge patch or list of JSON patch operations."),
+        )
+        .optional(
+            "target",
+            selector("Objects to patch; those it names when not set."),
+        )
+}
+
+pub(super) fn image() -> Schema {
     object("An image to replace.")
         .optional("digest", text("Digest; wins over the tag."))
         .required("name", text("Name in the files, without tag."))

@@ -7,6 +7,8 @@ mod check;
 mod delivery;
 mod gitrepository;
 mod helm;
+mod helmrelease;
+mod helmrelease_actions;
 mod kustomization;
 mod notification;
 mod oci;
@@ -29,6 +31,7 @@ pub fn all() -> Vec<Value> {
         delivery::definition(),
         gitrepository::definition(),
         helm::chart(),
+        helmrelease::definition(),
         helm::repository(),
         kustomization::definition(),
         oci::definition(),

@@ -54,6 +54,11 @@ pub(super) fn integer(description: &str) -> Schema {
     typed("integer", description).with("format", json!("int64"))
 }
 
+/// A whole number of the width that programs choose.
+pub(super) fn count(description: &str) -> Schema {
+    typed("integer", description)
+}
+
 /// True or false.
 pub(super) fn boolean(description: &str) -> Schema {
     typed("boolean", description)
@@ -74,6 +79,11 @@ pub(super) fn map(description: &str) -> Schema {
     typed("object", description).with("additionalProperties", text("").build())
 }
 
+/// A map from text to values of one schema.
+pub(super) fn map_of(description: &str, values: Schema) -> Schema {
+    typed("object", description).with("additionalProperties", values.build())
+}
+
 /// An object; its fields follow.
 pub(super) fn object(description: &str) -> Schema {
     typed("object", description)
@@ -82,6 +92,13 @@ pub(super) fn object(description: &str) -> Schema {
 /// An object of any fields: what only its reader understands.
 pub(super) fn free(description: &str) -> Schema {
     typed("object", description).with(PRESERVE, json!(true))
+}
+
+/// Any value: what only its reader understands.
+pub(super) fn any(description: &str) -> Schema {
+    Schema::default()
+        .with("description", json!(description))
+        .with(PRESERVE, json!(true))
 }
 
 impl Schema {

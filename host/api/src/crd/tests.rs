@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 
 use super::all;
 use crate::{
-    delivery as d, kustomize as k, meta as m, notification as n, plugin as p, source as s,
+    delivery as d, helmrelease as h, kustomize as k, meta as m, notification as n, plugin as p,
+    source as s,
 };
 
 /// Names of the fields that a type reads: a deserializer that looks at nothing else.
@@ -88,6 +89,7 @@ fn every_type_has_the_fields_of_its_schema() {
     let oci = "OCIRepository";
     let repo = "HelmRepository";
     let chart = "HelmChart";
+    let hr = "HelmRelease";
     for (kind, path, names) in [
         (git, "spec", fields::<s::GitRepositorySpec>()),
         (git, "spec.ref", fields::<s::GitRepositoryRef>()),
@@ -179,6 +181,54 @@ fn every_type_has_the_fields_of_its_schema() {
         (dlv, "spec.dependsOn.*", fields::<d::Dependency>()),
         (dlv, "status", fields::<d::DeliveryStatus>()),
         (dlv, "status.render", fields::<d::Render>()),
+        (hr, "spec", fields::<h::HelmReleaseSpec>()),
+        (hr, "spec.chart", fields::<h::ChartTemplate>()),
+        (
+            hr,
+            "spec.chart.metadata",
+            fields::<h::ChartTemplateMetadata>(),
+        ),
+        (hr, "spec.chart.spec", fields::<h::ChartTemplateSpec>()),
+        (
+            hr,
+            "spec.chart.spec.sourceRef",
+            fields::<h::ChartTemplateSourceReference>(),
+        ),
+        (
+            hr,
+            "spec.chart.spec.verify",
+            fields::<h::ChartTemplateVerification>(),
+        ),
+        (hr, "spec.chartRef", fields::<h::ChartReference>()),
+        (hr, "spec.driftDetection", fields::<h::DriftDetection>()),
+        (hr, "spec.install", fields::<h::Install>()),
+        (hr, "spec.install.strategy", fields::<h::ActionStrategy>()),
+        (
+            hr,
+            "spec.install.remediation",
+            fields::<h::InstallRemediation>(),
+        ),
+        (hr, "spec.upgrade", fields::<h::Upgrade>()),
+        (
+            hr,
+            "spec.upgrade.remediation",
+            fields::<h::UpgradeRemediation>(),
+        ),
+        (hr, "spec.test", fields::<h::Test>()),
+        (hr, "spec.test.filters.*", fields::<h::TestFilter>()),
+        (hr, "spec.rollback", fields::<h::Rollback>()),
+        (hr, "spec.uninstall", fields::<h::Uninstall>()),
+        (hr, "spec.valuesFrom.*", fields::<h::ValuesReference>()),
+        (hr, "spec.postRenderers.*", fields::<h::PostRenderer>()),
+        (
+            hr,
+            "spec.postRenderers.*.kustomize",
+            fields::<h::KustomizePostRenderer>(),
+        ),
+        (hr, "spec.commonMetadata", fields::<h::ReleaseMetadata>()),
+        (hr, "spec.waitStrategy", fields::<h::WaitStrategy>()),
+        (hr, "status", fields::<h::HelmReleaseStatus>()),
+        (hr, "status.history.*", fields::<h::ReleaseSnapshot>()),
         ("Alert", "spec", fields::<n::AlertSpec>()),
         ("Alert", "spec.eventSources.*", fields::<n::EventSource>()),
         ("Provider", "spec", fields::<n::ProviderSpec>()),
@@ -192,7 +242,8 @@ fn sample(schema: &Value) -> Value {
     if let Some(texts) = schema["enum"].as_array() {
         return texts[0].clone();
     }
-    match schema["type"].as_str().unwrap() {
+    match schema["type"].as_str().unwrap_or("any") {
+        "any" => json!({ "key": "value" }),
         "boolean" => json!(true),
         "integer" => json!(7),
         "array" => json!([sample(&schema["items"])]),
@@ -202,6 +253,9 @@ fn sample(schema: &Value) -> Value {
                 .iter()
                 .map(|(name, schema)| (name.clone(), sample(schema)));
             Value::Object(fields.collect::<Map<_, _>>())
+        }
+        "object" if schema["additionalProperties"].is_object() => {
+            json!({ "key": sample(&schema["additionalProperties"]) })
         }
         "object" => json!({ "key": "value" }),
         _ if schema["format"] == "date-time" => json!("2026-08-01T10:00:00Z"),
@@ -241,6 +295,8 @@ fn objects_with_every_field_come_back_whole() {
     round_trip::<d::DeliveryStatus>("Delivery", "status");
     round_trip::<p::PluginSpec>("Plugin", "spec");
     round_trip::<p::PluginStatus>("ClusterPlugin", "status");
+    round_trip::<h::HelmReleaseSpec>("HelmRelease", "spec");
+    round_trip::<h::HelmReleaseStatus>("HelmRelease", "status");
     round_trip::<n::AlertSpec>("Alert", "spec");
     round_trip::<n::ProviderSpec>("Provider", "spec");
 }
