@@ -70,7 +70,6 @@ conformance: build ## Score the renderers, where ../shared/conformance is there
 
 FUZZ_SECONDS ?= 1800
 PLUGINS_TARGET := $(or $(CARGO_TARGET_DIR),plugins/target)
-KUSTOMIZE ?= kustomize
 
 .PHONY: fuzz
 fuzz: ## Fuzz what reads components, manifests and what guests return: FUZZ_SECONDS each
@@ -78,10 +77,12 @@ fuzz: ## Fuzz what reads components, manifests and what guests return: FUZZ_SECO
 	$(CARGO) run --locked -q -p bulkhead-apply --example fuzz-documents -- $(FUZZ_SECONDS)
 
 .PHONY: fuzz-kustomize
-fuzz-kustomize: ## Compare with the real kustomize on made-up input: FUZZ_SECONDS=1800 KUSTOMIZE=path
-	cd plugins && $(CARGO) build --release --locked -p bulkhead-kustomize --example render
-	cd plugins && python3 kustomize/fuzz/fuzz.py --oracle $(KUSTOMIZE) --seconds $(FUZZ_SECONDS) \
-		--ours $(or $(CARGO_TARGET_DIR),target)/release/examples/render --keep target/differences
+fuzz-kustomize: ## Compare with kustomize's own engine on made-up trees: FUZZ_SECONDS=1800, needs Go
+	cd plugins && $(CARGO) build --locked -p bulkhead-kustomize --example kustomize-render
+	cd plugins/kustomize/fuzz/oracle && go build -o $(abspath $(PLUGINS_TARGET))/kustomize-engine .
+	cd plugins && python3 kustomize/fuzz/fuzz.py --oracle $(abspath $(PLUGINS_TARGET))/kustomize-engine \
+		--seconds $(FUZZ_SECONDS) --keep target/differences \
+		--ours "$(abspath $(PLUGINS_TARGET))/debug/examples/kustomize-render --serve"
 
 .PHONY: fuzz-helm
 fuzz-helm: ## Compare with Helm's own engine on made-up charts: FUZZ_SECONDS=1800, needs Go

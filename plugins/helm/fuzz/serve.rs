@@ -13,7 +13,7 @@ use std::io::{BufRead, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
-use bulkhead_helm::{Options, Set, SetKind, render_raw};
+use bulkhead_helm::{Options, Set, SetKind, Values, render_raw};
 use bulkhead_plugin::files::MemoryFiles;
 use serde_json::{Value, json};
 
@@ -45,6 +45,9 @@ fn render(case: &Value) -> Value {
     }
     let mut options = Options {
         name: "r".to_owned(),
+        now: std::time::UNIX_EPOCH
+            .elapsed()
+            .map_or(0, |time| time.as_nanos() as i128),
         ..Options::default()
     };
     for (field, kind) in [
@@ -58,15 +61,61 @@ fn render(case: &Value) -> Value {
             options.sets.push(Set { kind, text });
         }
     }
+    if case["whole"].as_bool() == Some(true) {
+        return whole(&files, options, case);
+    }
     let rendered = catch_unwind(AssertUnwindSafe(|| render_raw(&files, "c", &options)));
-    match rendered.unwrap_or_else(|_| Ok(vec![("panicked".to_owned(), Vec::new())])) {
+    let texts = rendered.unwrap_or_else(|_| Ok(vec![("panicked".to_owned(), Vec::new())]));
+    answer(texts.map_err(|error| error.to_string()))
+}
+
+fn answer(texts: Result<Vec<(String, Vec<u8>)>, String>) -> Value {
+    match texts {
         Ok(texts) => {
             let entry = |(name, text): (String, Vec<u8>)| (name, base64(&text).into());
             let texts: serde_json::Map<String, Value> = texts.into_iter().map(entry).collect();
             json!({ "texts": texts })
         }
-        Err(error) => json!({ "error": error.to_string() }),
+        Err(error) => json!({ "error": error }),
     }
+}
+
+/// What `helm template` prints for the chart.
+fn whole(files: &MemoryFiles, mut options: Options, case: &Value) -> Value {
+    "ns".clone_into(&mut options.namespace);
+    for (at, text) in case["values"].as_array().into_iter().flatten().enumerate() {
+        options.values.push(Values {
+            name: format!("values{at}.yaml"),
+            text: text.as_str().unwrap_or_default().to_owned(),
+        });
+    }
+    let mut has_hooks = true;
+    for flag in case["flags"].as_array().into_iter().flatten() {
+        let flag = flag.as_str().unwrap_or_default();
+        match flag.split_once('=').unwrap_or((flag, "")) {
+            ("--kube-version", version) => options.kube_version = Some(version.to_owned()),
+            ("--api-versions", version) => options.api_versions.push(version.to_owned()),
+            ("--include-crds", _) => options.include_crds = true,
+            ("--is-upgrade", _) => options.is_upgrade = true,
+            ("--no-hooks", _) => has_hooks = false,
+            _ => {}
+        }
+    }
+    let rendered = catch_unwind(AssertUnwindSafe(|| {
+        bulkhead_helm::render(files, "c", &options)
+    }));
+    let text = rendered.map_or_else(
+        |_| Ok(vec![("panicked".to_owned(), Vec::new())]),
+        |rendered| {
+            let mut output = rendered.map_err(|error| error.to_string())?;
+            if !has_hooks {
+                output.hooks.clear();
+            }
+            let text = bulkhead_template::bytes::of(&output.to_text()).into_owned();
+            Ok(vec![("out".to_owned(), text)])
+        },
+    );
+    answer(text)
 }
 
 fn serve() -> std::io::Result<()> {

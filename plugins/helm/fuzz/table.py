@@ -31,9 +31,8 @@ def main():
             expression = maker.call(name, kinds, 1)
             if not re.search(r"[$.](Files|Capabilities|Subcharts|Template)|\$|\(\.\)| \.( |\)|$)|toml|Toml|now", expression):
                 expressions.append(expression)
-    oracle = fuzz.Program(a.oracle)
-    lines = [json.dumps(case(one)).encode() + b"\n" for one in expressions]
-    first, second = oracle.ask(lines), oracle.ask(lines)
+    oracle, cases = fuzz.Program(a.oracle), [case(one) for one in expressions]
+    first, second = oracle.ask(cases), oracle.ask(cases)
     with open(os.path.join(a.out, "expected.jsonl"), "w", encoding="utf-8") as out:
         for expression, want, again in zip(expressions, first, second):
             if want != again or fuzz.unstable(want) or want.get("error") == "CRASH":

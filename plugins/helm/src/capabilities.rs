@@ -84,6 +84,10 @@ impl Object for Struct {
         Some(parts)
     }
 
+    fn go_fields(&self) -> Option<Vec<(&'static str, Value)>> {
+        Some(self.fields.clone())
+    }
+
     fn plain(&self) -> Plain {
         Plain::Struct(self.json.clone().unwrap_or_else(|| self.fields.clone()))
     }

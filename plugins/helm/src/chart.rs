@@ -86,6 +86,7 @@ impl Metadata {
         let annotations = Value::Map(bulkhead_template::Map {
             entries: Rc::new(std::cell::RefCell::new(self.annotations.clone())),
             type_name: "map[string]string",
+            is_nil: self.annotations.is_empty(),
         });
         map([
             ("Name", self.name.as_str().into()),

@@ -18,11 +18,12 @@ pub(crate) fn deep_copy(value: &Value) -> Value {
         Value::Map(map) => Value::Map(Map {
             entries: Rc::new(RefCell::new(copy_entries(&map.entries.borrow()))),
             type_name: map.type_name,
+            is_nil: map.is_nil,
         }),
         Value::List(list) => Value::List(List {
             items: Rc::new(list.items.iter().map(deep_copy).collect()),
             element: list.element,
-            is_nil: false,
+            is_nil: list.is_nil,
         }),
         other => other.clone(),
     }
@@ -41,6 +42,7 @@ pub(crate) fn new_map(entries: Entries) -> Map {
     Map {
         entries: Rc::new(RefCell::new(entries)),
         type_name: ANY_MAP,
+        is_nil: false,
     }
 }
 

@@ -60,6 +60,7 @@ impl Writer<'_> {
                     writer.value(item)
                 })?;
             }
+            Value::Map(map) if map.is_nil => self.out.push_str("null"),
             Value::Map(map) => {
                 let entries = map.entries.borrow();
                 self.collection('{', '}', entries.iter(), |writer, (key, item)| {

@@ -87,7 +87,7 @@ fn from_yaml(value: yaml::Value, whole: bool) -> Result<Value, String> {
                 .map(|item| from_yaml(item, whole))
                 .collect::<Result<_, _>>()?,
         ),
-        yaml::Value::Mapping(items) => {
+        yaml::Value::Mapping(items) | yaml::Value::Struct(items) => {
             let mut entries = Entries::new();
             for (key, item) in items {
                 let name = match key {
@@ -153,6 +153,7 @@ fn to_yaml(value: &Value, is_json: bool, depth: usize) -> Result<yaml::Value, St
                 .collect(),
         ),
         Value::List(list) if list.is_nil && is_json => yaml::Value::Null,
+        Value::Map(map) if map.is_nil && is_json => yaml::Value::Null,
         Value::List(list) => {
             yaml::Value::Sequence(list.items.iter().map(inner).collect::<Result<_, _>>()?)
         }
@@ -169,17 +170,24 @@ fn to_yaml(value: &Value, is_json: bool, depth: usize) -> Result<yaml::Value, St
                     .collect::<Result<_, String>>()?,
             )
         }
+        Value::Object(object) if !is_json => match (object.go_fields(), object.plain()) {
+            // go-yaml names a field by its name in lower case.
+            (Some(fields), _) | (None, Plain::Struct(fields)) => {
+                let entry = |(key, item): &(&str, Value)| {
+                    Ok((yaml::Value::String(key.to_lowercase()), inner(item)?))
+                };
+                yaml::Value::Struct(fields.iter().map(entry).collect::<Result<_, String>>()?)
+            }
+            (None, Plain::Value(Value::String(text))) if crate::time::Time::of(value).is_some() => {
+                yaml::Value::Timestamp(text.to_string())
+            }
+            (None, Plain::Value(value)) => inner(&value)?,
+        },
         Value::Object(object) => match object.plain() {
             Plain::Value(value) => inner(&value)?,
             Plain::Struct(fields) => {
                 let entry = |(key, item): &(&str, Value)| {
-                    // go-yaml names a field by its name in lower case.
-                    let key = if is_json {
-                        (*key).to_owned()
-                    } else {
-                        key.to_lowercase()
-                    };
-                    Ok((yaml::Value::String(key), inner(item)?))
+                    Ok((yaml::Value::String((*key).to_owned()), inner(item)?))
                 };
                 yaml::Value::Mapping(fields.iter().map(entry).collect::<Result<_, String>>()?)
             }

@@ -141,7 +141,17 @@ fn print(world: &mut World<'_>, mut map: ResMap, metadata: &[String]) -> Outcome
         if had_any
             && !(untouched && resource::metadata_map(&world.tree, node, "annotations").is_empty())
         {
-            resource::set_metadata_map(&mut world.tree, node, "annotations", &annotations)?;
+            let passes = match resource::has_twice(&world.tree, node, "annotations") {
+                // Upstream sets them once for each of the three kinds of marks that it removes.
+                true => {
+                    3 - usize::from(has("originAnnotations"))
+                        - usize::from(has("transformerAnnotations"))
+                }
+                false => 1,
+            };
+            for _ in 0..passes.max(1) {
+                resource::set_metadata_map(&mut world.tree, node, "annotations", &annotations)?;
+            }
         }
         let text = yaml::print(&world.tree, node).map_err(|error| {
             let id = resource.ids(&world.tree, &world.schemas);

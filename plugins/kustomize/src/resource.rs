@@ -145,6 +145,15 @@ pub(crate) fn metadata_map(tree: &Tree, object: Id, name: &str) -> Map {
         .unwrap_or_default()
 }
 
+/// Tells whether a field of the metadata stands there more than once.
+pub(crate) fn has_twice(tree: &Tree, object: Id, name: &str) -> bool {
+    metadata(tree, object).is_some_and(|meta| {
+        let mut keys = tree[meta].content.iter().step_by(2);
+        keys.by_ref().any(|key| &*tree[*key].value == name)
+            && keys.any(|key| &*tree[*key].value == name)
+    })
+}
+
 /// One annotation.
 pub(crate) fn annotation(tree: &Tree, object: Id, key: &str) -> Option<Rc<str>> {
     let (_, map) = metadata(tree, object).and_then(|meta| tree.find(meta, "annotations"))?;

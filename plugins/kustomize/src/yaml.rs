@@ -200,7 +200,7 @@ fn json_of(data: &Data) -> Outcome<Value> {
         Data::Timestamp(text) | Data::String(text) => Value::String(text.clone()),
         Data::Binary(bytes) => Value::String(String::from_utf8_lossy(bytes).into_owned()),
         Data::Sequence(items) => Value::Array(items.iter().map(json_of).collect::<Outcome<_>>()?),
-        Data::Mapping(entries) => {
+        Data::Mapping(entries) | Data::Struct(entries) => {
             let mut fields = serde_json::Map::with_capacity(entries.len());
             for (key, value) in entries {
                 let key = key

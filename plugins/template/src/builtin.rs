@@ -308,10 +308,14 @@ pub fn eq(one: &Value, others: &[Value]) -> Result<bool, String> {
 }
 
 fn eq_other(one: &Value, other: &Value) -> Result<bool, String> {
+    let is_nil = |value: &Value| match value {
+        Value::List(list) => list.is_nil,
+        Value::Map(map) => map.is_nil,
+        value => value.is_nil(),
+    };
     if one.is_nil() || other.is_nil() {
-        return Ok(one.is_nil() && other.is_nil());
+        return Ok(is_nil(one) && is_nil(other));
     }
-    let is_nil = |value: &Value| matches!(value, Value::List(list) if list.is_nil);
     if one.kind() == other.kind() && (is_nil(one) || is_nil(other)) {
         return Ok(is_nil(one) && is_nil(other));
     }
@@ -401,7 +405,7 @@ fn js(_: &mut Run<'_>, args: &[Value]) -> Result<Value, Error> {
             '\\' | '\'' | '"' => out.extend(['\\', c]),
             '<' | '>' | '&' | '=' => out.push_str(&format!("\\u{:04X}", c as u32)),
             c if c < ' ' => out.push_str(&format!("\\u{:04X}", c as u32)),
-            c if c.is_ascii() || is_print(c) => out.push(c),
+            c if c.is_ascii() || is_print(c) || bytes::stands_for(c).is_some() => out.push(c),
             c => out.push_str(&format!("\\u{:04X}", c as u32)),
         }
     }

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::exec::{Dot, Frame, Place, Walked};
 use crate::func::{Function, Param};
 use crate::quote::quote;
-use crate::value::{IntType, Value};
+use crate::value::{ANY, ANY_MAP, IntType, Value};
 
 impl<'t> Frame<'t, '_, '_> {
     pub(crate) fn function(
@@ -107,7 +107,7 @@ impl<'t> Frame<'t, '_, '_> {
         self.at(word);
         let value = match &word.kind {
             WordKind::Nil if param == Param::Raw => return Ok(Value::Invalid),
-            WordKind::Nil if param.takes_nil() => return Ok(Value::Nil),
+            WordKind::Nil if param.takes_nil() => return Ok(nil_of(param)),
             WordKind::Nil => {
                 return self.error(format!("cannot assign nil to {}", param.name()));
             }
@@ -160,7 +160,7 @@ impl<'t> Frame<'t, '_, '_> {
     pub(crate) fn check(&self, value: Value, param: Param) -> Walked<Value> {
         match value {
             Value::Invalid if param == Param::Raw => Ok(Value::Invalid),
-            Value::Invalid if param.takes_nil() => Ok(Value::Nil),
+            Value::Invalid if param.takes_nil() => Ok(nil_of(param)),
             Value::Invalid => self.error(format!("invalid value; expected {}", param.name())),
             Value::Nil if matches!(param, Param::Any | Param::Raw) => Ok(Value::Nil),
             Value::Nil => self.error(format!(
@@ -174,6 +174,15 @@ impl<'t> Frame<'t, '_, '_> {
                 value.type_name()
             )),
         }
+    }
+}
+
+/// The nil of a parameter's type.
+fn nil_of(param: Param) -> Value {
+    match param {
+        Param::Map => Value::nil_map(ANY_MAP),
+        Param::List => Value::nil_list(ANY),
+        _ => Value::Nil,
     }
 }
 

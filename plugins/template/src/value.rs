@@ -100,6 +100,8 @@ pub struct Map {
     pub entries: Rc<RefCell<Entries>>,
     /// Go's name of the type: `map[string]interface {}`, `common.Values`.
     pub type_name: &'static str,
+    /// Whether it is nil, which JSON tells from an empty one. A nil map takes no entries.
+    pub is_nil: bool,
 }
 
 impl Map {
@@ -109,6 +111,7 @@ impl Map {
         Self {
             entries: Rc::clone(&self.entries),
             type_name,
+            is_nil: self.is_nil,
         }
     }
 }
@@ -246,6 +249,12 @@ pub trait Object: std::fmt::Debug {
         self.print()
     }
 
+    /// Returns the exported fields of a struct by their Go names, in their order, for encoders that
+    /// do not read the names of JSON.
+    fn go_fields(&self) -> Option<Vec<(&'static str, Value)>> {
+        None
+    }
+
     /// Returns it as plain data, for `toYaml` and `toJson`.
     fn plain(&self) -> Plain {
         Plain::Value(Value::String(self.print().into()))
@@ -305,6 +314,16 @@ impl Value {
         Self::Map(Map {
             entries: Rc::new(RefCell::new(entries)),
             type_name: ANY_MAP,
+            is_nil: false,
+        })
+    }
+
+    /// Makes a map that is nil.
+    pub fn nil_map(type_name: &'static str) -> Self {
+        Self::Map(Map {
+            entries: Rc::default(),
+            type_name,
+            is_nil: true,
         })
     }
 

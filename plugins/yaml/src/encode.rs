@@ -250,7 +250,7 @@ impl<'a> Encoder<'a> {
                 items.iter().for_each(|item| self.value(item));
                 self.emitter.emit(Out::new(OutKind::SequenceEnd));
             }
-            Value::Mapping(entries) => {
+            Value::Mapping(entries) | Value::Struct(entries) => {
                 let empty = entries.is_empty();
                 self.emitter.emit(Out {
                     empty,
@@ -258,7 +258,9 @@ impl<'a> Encoder<'a> {
                 });
                 let mut sorted: Vec<_> = entries.iter().collect();
                 let dialect = self.emitter.dialect;
-                sort::sort(&mut sorted, |entry| &entry.0, dialect);
+                if matches!(value, Value::Mapping(_)) {
+                    sort::sort(&mut sorted, |entry| &entry.0, dialect);
+                }
                 for (key, value) in sorted {
                     self.value(key);
                     // Go finds nothing under a key that is not equal to itself.

@@ -64,7 +64,7 @@ pub(crate) fn syntax(value: &Value, dialect: Dialect) -> String {
                 join(items.iter().map(syntax).collect())
             )
         }
-        Value::Mapping(entries) => {
+        Value::Mapping(entries) | Value::Struct(entries) => {
             let text = dialect == Dialect::V3
                 && entries
                     .iter()

@@ -77,7 +77,7 @@ fn survives_json(value: &Value) -> bool {
         Value::Float(number) => number.is_finite(),
         Value::Timestamp(text) | Value::String(text) => is_safe(text),
         Value::Sequence(items) => items.iter().all(survives_json),
-        Value::Mapping(entries) => entries.iter().all(|(key, value)| {
+        Value::Mapping(entries) | Value::Struct(entries) => entries.iter().all(|(key, value)| {
             let key = key
                 .as_str()
                 .filter(|key| key.len() <= SAFE_KEY && is_safe(key));
@@ -124,7 +124,7 @@ fn write_json(value: &Value, out: &mut String) -> Result<(), Error> {
             }
             out.push(']');
         }
-        Value::Mapping(entries) => {
+        Value::Mapping(entries) | Value::Struct(entries) => {
             let mut sorted = Vec::with_capacity(entries.len());
             for (key, value) in entries {
                 let raw = key.json_key().ok_or_else(|| unsupported_key(key, value))?;

@@ -57,7 +57,7 @@ fn rank(value: &Value) -> u8 {
         Value::Uint(_) => 11,
         Value::Float(_) => 14,
         Value::Null => 20,
-        Value::Mapping(_) => 21,
+        Value::Mapping(_) | Value::Struct(_) => 21,
         Value::Sequence(_) => 23,
         Value::String(_) | Value::Binary(_) => 24,
         Value::Timestamp(_) => 25,

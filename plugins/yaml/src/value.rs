@@ -26,6 +26,8 @@ pub enum Value {
     Sequence(Vec<Self>),
     /// Entries in the order of the text, each key once.
     Mapping(Vec<(Self, Self)>),
+    /// A mapping that keeps the order of its entries where it is written: the fields of a struct.
+    Struct(Vec<(Self, Self)>),
 }
 
 impl Value {
@@ -74,7 +76,7 @@ impl Value {
             Self::Timestamp(_) => "time.Time",
             Self::String(_) | Self::Binary(_) => "string",
             Self::Sequence(_) => "[]interface {}",
-            Self::Mapping(_) => "map[interface {}]interface {}",
+            Self::Mapping(_) | Self::Struct(_) => "map[interface {}]interface {}",
         }
     }
 }

@@ -1,8 +1,9 @@
 // Renders charts with Helm's own engine, for the fuzzer of the helm renderer.
 //
 // Each line of stdin is a case, {"files": {path: text}, "set": [...]}; each line of stdout its
-// answer, {"texts": {template: base64}} or {"error": text}. One process renders thousands of charts
-// a second, which `helm template` cannot.
+// answer, {"texts": {template: base64}} or {"error": text}. A case with "whole" is what the command
+// `helm template` makes of it, one text by the name "out". One process renders thousands of charts
+// a second, which the program itself cannot.
 package main
 
 import (
@@ -13,6 +14,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sort"
 
 	"helm.sh/helm/v4/pkg/chart/common"
@@ -21,6 +23,7 @@ import (
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
 	chartutil "helm.sh/helm/v4/pkg/chart/v2/util"
 	"helm.sh/helm/v4/pkg/cli/values"
+	"helm.sh/helm/v4/pkg/cmd"
 	"helm.sh/helm/v4/pkg/engine"
 )
 
@@ -33,6 +36,9 @@ type request struct {
 	SetString  []string          `json:"set-string"`
 	SetJSON    []string          `json:"set-json"`
 	SetLiteral []string          `json:"set-literal"`
+	Values     []string          `json:"values"`
+	Flags      []string          `json:"flags"`
+	Whole      bool              `json:"whole"`
 }
 
 type answer struct {
@@ -71,10 +77,75 @@ func render(r request) (texts map[string]string, err error) {
 	return engine.Render(chart, top)
 }
 
+func answered(r request) (map[string]string, error) {
+	if r.Whole {
+		return whole(r)
+	}
+	return render(r)
+}
+
+// whole runs `helm template` on the chart, laid in a folder.
+func whole(r request) (texts map[string]string, err error) {
+	defer func() {
+		if told := recover(); told != nil {
+			err = fmt.Errorf("panic: %v", told)
+		}
+	}()
+	folder, err := os.MkdirTemp(os.Getenv("FUZZ_FOLDER"), "chart")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(folder)
+	args := []string{"template", "r", filepath.Join(folder, "c"), "--namespace", "ns"}
+	lay := func(name, text string) error {
+		path := filepath.Join(folder, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		return os.WriteFile(path, []byte(text), 0o644)
+	}
+	for name, text := range r.Files {
+		if err := lay(filepath.Join("c", name), text); err != nil {
+			return nil, err
+		}
+	}
+	for at, text := range r.Values {
+		name := fmt.Sprintf("values%d.yaml", at)
+		if err := lay(name, text); err != nil {
+			return nil, err
+		}
+		args = append(args, "--values", filepath.Join(folder, name))
+	}
+	for _, known := range []struct {
+		flag  string
+		texts []string
+	}{{"--set", r.Set}, {"--set-string", r.SetString}, {"--set-json", r.SetJSON}, {"--set-literal", r.SetLiteral}} {
+		for _, text := range known.texts {
+			args = append(args, known.flag+"="+text)
+		}
+	}
+	args = append(args, r.Flags...)
+	var out bytes.Buffer
+	command, err := cmd.NewRootCmd(&out, args, func(bool) {})
+	if err != nil {
+		return nil, err
+	}
+	command.SetArgs(args)
+	command.SetOut(&out)
+	command.SetErr(io.Discard)
+	if err := command.Execute(); err != nil {
+		return nil, err
+	}
+	return map[string]string{"out": out.String()}, nil
+}
+
 func main() {
 	slog.SetDefault(slog.New(slog.NewTextHandler(io.Discard, nil)))
 	in := bufio.NewReaderSize(os.Stdin, 1<<20)
 	out := bufio.NewWriter(os.Stdout)
+	if null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0); err == nil {
+		os.Stdout, os.Stderr = null, null // Warnings are printed to them.
+	}
 	for {
 		line, err := in.ReadBytes('\n')
 		if err != nil {
@@ -84,7 +155,7 @@ func main() {
 		var a answer
 		if err := json.Unmarshal(line, &r); err != nil {
 			a.Error = "case: " + err.Error()
-		} else if texts, err := render(r); err != nil {
+		} else if texts, err := answered(r); err != nil {
 			a.Error = err.Error()
 		} else {
 			a.Texts = map[string][]byte{}

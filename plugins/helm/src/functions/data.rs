@@ -1,6 +1,6 @@
 //! Functions that choose, tell types, and turn data into YAML, JSON and TOML and back; `lookup`.
 
-use bulkhead_template::{ANY, Entries, Function, Param, Run, Value, fixed, variadic};
+use bulkhead_template::{ANY, ANY_MAP, Entries, Function, Param, Run, Value, fixed, variadic};
 
 use super::{Answer, context, deep_equal, is_empty, text_of, toml, toml_read};
 use crate::json::{self, Style};
@@ -211,8 +211,9 @@ fn cannot(value: &Value, wanted: &str, is_yaml: bool) -> Value {
 fn map_or_error(read: Result<Value, String>, is_yaml: bool) -> Value {
     let error = match read {
         Ok(Value::Map(map)) => return Value::Map(map),
-        // Go makes a nil map of null for YAML; both are empty.
-        Ok(Value::Nil) => return Value::map(Entries::new()),
+        // Read as YAML null leaves the map that was there, as JSON it takes it away.
+        Ok(Value::Nil) if is_yaml => return Value::map(Entries::new()),
+        Ok(Value::Nil) => return Value::nil_map(ANY_MAP),
         Ok(other) => cannot(&other, "map[string]interface {}", is_yaml),
         Err(told) => told.into(),
     };

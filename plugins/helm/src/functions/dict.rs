@@ -146,6 +146,9 @@ fn set(_: &mut Run<'_>, args: &[Value]) -> Answer {
     let Value::Map(map) = &args[0] else {
         return Err("assignment to entry in nil map".into());
     };
+    if map.is_nil {
+        return Err("assignment to entry in nil map".into());
+    }
     if holds(&args[2], map, 0) {
         // Go makes the loop, and then never ends printing it.
         return Err(format!("a value under {:?} would hold itself", text_of(&args[1])).into());
@@ -169,7 +172,11 @@ fn holds(value: &Value, map: &Map, depth: usize) -> bool {
 
 fn merge_all(args: &[Value], overwrite: bool) -> Answer {
     let made = Value::map(Entries::new());
-    let target = if args[0].is_nil() { &made } else { &args[0] };
+    let is_nil = match &args[0] {
+        Value::Map(map) => map.is_nil && args[1..].iter().any(Value::truth),
+        other => other.is_nil(),
+    };
+    let target = if is_nil { &made } else { &args[0] };
     let Value::Map(dest) = target else {
         return Ok(target.clone());
     };

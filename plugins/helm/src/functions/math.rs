@@ -183,7 +183,7 @@ fn round(_: &mut Run<'_>, args: &[Value]) -> Answer {
         Some(Value::Float(on)) => *on,
         _ => 0.5,
     };
-    let power = 10f64.powi(i32::try_from(int_of(&args[1])).unwrap_or(0));
+    let power = 10f64.powi(int_of(&args[1]).clamp(-1_000, 1_000) as i32);
     let digit = power * to_float(&args[0]);
     let rounded = if digit.fract() >= on {
         digit.ceil()

@@ -201,6 +201,7 @@ fn equal_at(one: &Value, other: &Value, depth: usize) -> bool {
             }
             let (left, right) = (a.entries.borrow(), b.entries.borrow());
             a.type_name == b.type_name
+                && a.is_nil == b.is_nil
                 && left.len() == right.len()
                 && left
                     .iter()

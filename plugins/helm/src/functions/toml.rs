@@ -1,6 +1,8 @@
 //! TOML as BurntSushi/toml 1.6 writes it: values first, then tables, each sorted by name.
 
-use bulkhead_template::{IntType, Map, Plain, Value, format};
+use std::rc::Rc;
+
+use bulkhead_template::{IntType, Plain, Value, format};
 
 /// Deepest nesting that is written.
 const MAX_DEPTH: usize = 500;
@@ -12,7 +14,9 @@ pub(super) fn write(value: &Value) -> Result<String, String> {
         Value::Invalid | Value::Nil => {
             return Err("reflect: call of reflect.Value.Type on zero Value".to_owned());
         }
-        Value::Map(map) => table(&mut out, &[], &map)?,
+        value if fields(&value).is_some() => {
+            table(&mut out, &[], &fields(&value).unwrap_or_default())?
+        }
         value if is_table_array(&value) => {
             return Err("toml: top-level values must be Go maps or structs".to_owned());
         }
@@ -40,30 +44,48 @@ fn plain(value: &Value) -> Value {
     match value {
         Value::Object(object) => match object.plain() {
             Plain::Value(value) => value,
-            Plain::Struct(fields) => Value::map(
-                fields
-                    .into_iter()
-                    .map(|(key, value)| (key.into(), value))
-                    .collect(),
-            ),
+            Plain::Struct(_) => value.clone(),
         },
         other => other.clone(),
     }
 }
 
+/// What a table holds, in the order in which it is written: by name, or as a struct declares it.
+type Fields = Vec<(Rc<str>, Value)>;
+
+fn fields(value: &Value) -> Option<Fields> {
+    let owned = |(key, value): (&'static str, Value)| (key.into(), value);
+    match value {
+        Value::Map(map) => {
+            let entries = map.entries.borrow();
+            Some(
+                entries
+                    .iter()
+                    .map(|(key, value)| (key.clone(), value.clone()))
+                    .collect(),
+            )
+        }
+        Value::Object(object) if moment(value).is_none() => {
+            match (object.go_fields(), object.plain()) {
+                (Some(fields), _) | (None, Plain::Struct(fields)) => {
+                    Some(fields.into_iter().map(owned).collect())
+                }
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
 fn is_table(value: &Value) -> bool {
-    matches!(value, Value::Map(_)) || is_table_array(value)
+    fields(value).is_some() || is_table_array(value)
 }
 
 /// A list of nothing but tables, and of at least one.
 fn is_table_array(value: &Value) -> bool {
     match value {
         Value::List(list) => {
-            !list.items.is_empty()
-                && list
-                    .items
-                    .iter()
-                    .all(|item| matches!(plain(item), Value::Map(_)))
+            !list.items.is_empty() && list.items.iter().all(|item| fields(&plain(item)).is_some())
         }
         _ => false,
     }
@@ -87,12 +109,11 @@ fn joined(path: &[String]) -> String {
 }
 
 /// Writes a table's values, then the tables inside it.
-fn table(out: &mut String, path: &[String], map: &Map) -> Result<(), String> {
+fn table(out: &mut String, path: &[String], entries: &Fields) -> Result<(), String> {
     if path.len() > MAX_DEPTH {
         return Err(format!("toml: deeper than {MAX_DEPTH}"));
     }
     let indent = "  ".repeat(path.len());
-    let entries = map.entries.borrow();
     let (mut direct, mut tables) = (Vec::new(), Vec::new());
     for (name, value) in entries.iter() {
         let value = plain(value);
@@ -114,26 +135,22 @@ fn table(out: &mut String, path: &[String], map: &Map) -> Result<(), String> {
         let mut inner = path.to_vec();
         inner.push(name.to_string());
         let depth = "  ".repeat(inner.len() - 1);
-        match &value {
-            Value::Map(map) => {
-                if inner.len() == 1 && !out.is_empty() {
+        if let Some(fields) = fields(&value) {
+            if inner.len() == 1 && !out.is_empty() {
+                out.push('\n');
+            }
+            out.push_str(&format!("{depth}[{}]\n", joined(&inner)));
+            table(out, &inner, &fields)?;
+        } else if let Value::List(list) = &value {
+            for item in list.items.iter() {
+                if !out.is_empty() {
                     out.push('\n');
                 }
-                out.push_str(&format!("{depth}[{}]\n", joined(&inner)));
-                table(out, &inner, map)?;
-            }
-            Value::List(list) => {
-                for item in list.items.iter() {
-                    if !out.is_empty() {
-                        out.push('\n');
-                    }
-                    out.push_str(&format!("{depth}[[{}]]\n", joined(&inner)));
-                    if let Value::Map(map) = plain(item) {
-                        table(out, &inner, &map)?;
-                    }
+                out.push_str(&format!("{depth}[[{}]]\n", joined(&inner)));
+                if let Some(fields) = fields(&plain(item)) {
+                    table(out, &inner, &fields)?;
                 }
             }
-            _ => {}
         }
     }
     Ok(())
@@ -167,12 +184,12 @@ fn element(out: &mut String, value: &Value) -> Result<(), String> {
             }
             out.push(']');
         }
-        Value::Map(map) => {
+        value if fields(&value).is_some() => {
             out.push('{');
-            let entries = map.entries.borrow();
-            let mut entries: Vec<_> = entries.iter().filter(|(_, item)| !item.is_nil()).collect();
+            let mut entries = fields(&value).unwrap_or_default();
+            entries.retain(|(_, item)| !item.is_nil());
             entries.sort_by_key(|(_, item)| is_table(&plain(item)));
-            for (index, (name, item)) in entries.into_iter().enumerate() {
+            for (index, (name, item)) in entries.iter().enumerate() {
                 if index > 0 {
                     out.push_str(", ");
                 }

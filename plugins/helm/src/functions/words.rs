@@ -30,11 +30,13 @@ pub(super) const TABLE: &[(&str, Function)] = &[
     ),
     (
         "title",
-        fixed(&[S], |_, a| Ok(title(text_of(&a[0])).into())),
+        fixed(&[S], |_, a| Ok(title(&bytes::lossy(text_of(&a[0]))).into())),
     ),
     (
         "untitle",
-        fixed(&[S], |_, a| Ok(untitle(text_of(&a[0])).into())),
+        fixed(&[S], |_, a| {
+            Ok(untitle(&bytes::lossy(text_of(&a[0]))).into())
+        }),
     ),
     (
         "nospace",
@@ -42,7 +44,9 @@ pub(super) const TABLE: &[(&str, Function)] = &[
     ),
     (
         "swapcase",
-        fixed(&[S], |_, a| Ok(swapcase(text_of(&a[0])).into())),
+        fixed(&[S], |_, a| {
+            Ok(swapcase(&bytes::lossy(text_of(&a[0]))).into())
+        }),
     ),
     ("shuffle", fixed(&[S], shuffle)),
     (
@@ -55,7 +59,10 @@ pub(super) const TABLE: &[(&str, Function)] = &[
     ),
     (
         "camelcase",
-        fixed(&[S], |_, a| Ok(pascal(text_of(&a[0])).into())),
+        fixed(
+            &[S],
+            |_, a| Ok(pascal(&bytes::lossy(text_of(&a[0]))).into()),
+        ),
     ),
     (
         "wrap",
@@ -80,6 +87,18 @@ fn to_upper(c: char) -> char {
     match (mapped.next(), mapped.next()) {
         (Some(upper), None) => upper,
         _ => c,
+    }
+}
+
+/// `unicode.ToTitle`: apart from upper case for letters that are two, and for Georgian, which has none.
+fn to_title(c: char) -> char {
+    match c {
+        'Ǆ'..='ǆ' => 'ǅ',
+        'Ǉ'..='ǉ' => 'ǈ',
+        'Ǌ'..='ǌ' => 'ǋ',
+        'Ǳ'..='ǳ' => 'ǲ',
+        'ა'..='ჺ' | 'ჽ'..='ჿ' => c,
+        c => to_upper(c),
     }
 }
 
@@ -189,7 +208,7 @@ fn title(text: &str) -> String {
     let change = |c: char| {
         let after = is_separator(previous);
         previous = c;
-        if after { to_upper(c) } else { c }
+        if after { to_title(c) } else { c }
     };
     text.chars().map(change).collect()
 }
@@ -314,35 +333,48 @@ fn is_alphabet(c: char) -> bool {
     c.is_alphabetic() && !is_ideograph
 }
 
+/// The next character that is one, and its bytes with those before it that are none; `None` where
+/// nothing but such bytes is left.
+fn next_valid(text: &str) -> Option<(char, usize)> {
+    let is_bad = |c: char| c == '\u{fffd}' || bytes::stands_for(c).is_some();
+    let (at, c) = text.char_indices().find(|(_, c)| !is_bad(*c))?;
+    Some((c, at + c.len_utf8()))
+}
+
+/// Bytes of a word that goes on from `offset` while its characters fit.
+fn end_of_word(text: &str, mut offset: usize, fits: &dyn Fn(char) -> bool) -> usize {
+    while let Some((c, size)) = next_valid(&text[offset..]) {
+        if !fits(c) {
+            return offset;
+        }
+        offset += size;
+    }
+    text.len()
+}
+
 fn next_word(text: &str) -> (Word, &str, &str) {
-    let mut chars = text.char_indices();
-    let Some((_, first)) = chars.next() else {
-        return (Word::Invalid, "", "");
+    let Some((first, size)) = next_valid(text) else {
+        return (Word::Invalid, text, "");
     };
-    let take = |fits: &dyn Fn(char) -> bool| {
-        let rest = &text[first.len_utf8()..];
-        let end = rest.find(|c| !fits(c)).unwrap_or(rest.len()) + first.len_utf8();
-        (&text[..end], &text[end..])
-    };
+    let take = |fits: &dyn Fn(char) -> bool| end_of_word(text, size, fits);
     let small = |c: char| is_alphabet(c) && !is_upper(c);
-    let (kind, (word, rest)) = if is_connector(first) {
+    let (kind, end) = if is_connector(first) {
         (Word::Connector, take(&is_connector))
     } else if is_punctuation(first) {
         (Word::Punctuation, take(&is_punctuation))
     } else if is_upper(first) {
-        match chars.next() {
-            Some((_, second)) if is_upper(second) => {
-                let (word, rest) = take(&is_upper);
+        match next_valid(&text[size..]) {
+            Some((second, _)) if !is_upper(second) => (Word::Upper, take(&small)),
+            _ => {
+                let end = take(&is_upper);
                 // In HTTPStatus the S belongs to the second word.
-                if rest.chars().next().is_some_and(is_alphabet) {
-                    let last = word.chars().next_back().map_or(0, char::len_utf8);
-                    let end = word.len() - last;
-                    (Word::Upper, (&text[..end], &text[end..]))
-                } else {
-                    (Word::Upper, (word, rest))
-                }
+                let is_followed = next_valid(&text[end..]).is_some_and(|(c, _)| is_alphabet(c));
+                let last = text[..end].chars().next_back().map_or(0, char::len_utf8);
+                (
+                    Word::Upper,
+                    end - if is_followed && end > size { last } else { 0 },
+                )
             }
-            _ => (Word::Upper, take(&small)),
         }
     } else if is_alphabet(first) {
         (Word::Alphabet, take(&small))
@@ -353,7 +385,7 @@ fn next_word(text: &str) -> (Word, &str, &str) {
             |c: char| !(is_connector(c) || is_alphabet(c) || c.is_numeric() || is_punctuation(c));
         (Word::Other, take(&other))
     };
-    (kind, word, rest)
+    (kind, &text[..end], &text[end..])
 }
 
 fn write_lower(out: &mut String, kind: Word, word: &str, connector: char) {
@@ -363,7 +395,7 @@ fn write_lower(out: &mut String, kind: Word, word: &str, connector: char) {
     }
     out.extend(word.chars().map(|c| match c {
         c if is_connector(c) => connector,
-        c if is_upper(c) => to_lower(c),
+        c if is_upper(c) || bytes::stands_for(c).is_some() => to_lower(c),
         c => c,
     }));
 }

@@ -95,6 +95,9 @@ impl Writer {
                 self.out.push_str(&format!("{}(nil)", value.type_name()));
             }
             Value::List(list) => self.list(&value.type_name(), list.items.iter(), verb, flags),
+            Value::Map(map) if map.is_nil && flags.is_go => {
+                self.out.push_str(&format!("{}(nil)", map.type_name));
+            }
             Value::Map(map) => {
                 let entry = |(key, item): (&std::rc::Rc<str>, &Value)| {
                     (Value::String(key.clone()), item.clone())
@@ -152,8 +155,8 @@ impl Writer {
 
     fn object(&mut self, object: &dyn Object, value: &Value, verb: char, flags: Flags) {
         let has_say = !self.is_bad && object.is_stringer();
-        if verb == 'v' && Level::count() > 1 && object.is_bare_pointer() {
-            return self.pad(super::ADDRESS, flags);
+        if Level::count() > 1 && object.is_bare_pointer() {
+            return self.pointer(object, verb, flags);
         }
         if has_say && !flags.is_go && "vsxXq".contains(verb) {
             let text = object.print();
@@ -173,6 +176,22 @@ impl Writer {
             None if flags.is_go => self.out.push_str(&object.go_syntax()),
             None if "vsxXq".contains(verb) => self.out.push_str(&object.print()),
             None => self.bad(value, verb, flags),
+        }
+    }
+
+    /// A pointer inside another value: its address, and all of it where that does not fit.
+    fn pointer(&mut self, object: &dyn Object, verb: char, flags: Flags) {
+        let name = object.type_name();
+        match verb {
+            'v' if flags.is_go => self.out.push_str(&format!("({name})({})", super::ADDRESS)),
+            'v' | 'p' | 'b' | 'o' | 'd' | 'x' | 'X' => self.pad(super::ADDRESS, flags),
+            _ => {
+                let outer = std::mem::replace(&mut self.is_bad, true);
+                self.out.push_str(&format!("%!{verb}({name}="));
+                self.fields(name, object.parts().unwrap_or_default(), 'v', flags);
+                self.out.push(')');
+                self.is_bad = outer;
+            }
         }
     }
 

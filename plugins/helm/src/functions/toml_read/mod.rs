@@ -49,6 +49,7 @@ fn new_map() -> Map {
     Map {
         entries: Rc::new(RefCell::new(Entries::new())),
         type_name: ANY_MAP,
+        is_nil: false,
     }
 }
 
