@@ -27,6 +27,7 @@ pub mod source;
 pub mod spec;
 mod text;
 pub mod tree;
+pub mod yaml;
 
 pub use advice::{Advice, Retry, chain};
 pub use digest::Digest;

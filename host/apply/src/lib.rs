@@ -15,8 +15,8 @@ pub mod order;
 pub mod parse;
 pub mod plan;
 pub mod target;
-pub mod yaml;
 
+pub use bulkhead_api::yaml;
 pub use inventory::Inventory;
 pub use metadata::{CommonMetadata, Owner};
 pub use object::{Object, Origin};

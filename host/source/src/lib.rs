@@ -8,6 +8,7 @@ mod artifact;
 mod constraint;
 mod error;
 mod fetch;
+pub mod helm;
 pub mod ignore;
 mod limits;
 mod location;

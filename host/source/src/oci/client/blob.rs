@@ -60,7 +60,7 @@ impl Registry {
     ///
     /// # Errors
     /// [`OciError`]; a descriptor past the limit is refused before anything is asked for.
-    pub(in crate::oci) async fn pull_blob(
+    pub(crate) async fn pull_blob(
         &self,
         repository: &Repository,
         descriptor: &Descriptor,

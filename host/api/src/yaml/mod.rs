@@ -5,6 +5,7 @@
 //! and nothing here recurses on input deeper than that limit.
 
 mod build;
+pub mod pieces;
 mod scalar;
 mod write;
 
@@ -49,7 +50,7 @@ pub struct YamlError {
 ///
 /// # Examples
 /// ```
-/// let documents = bulkhead_apply::yaml::read("a: 1\n---\n# nothing\n---\nb: on\n")?;
+/// let documents = bulkhead_api::yaml::read("a: 1\n---\n# nothing\n---\nb: on\n")?;
 /// assert_eq!(documents[1].value, serde_json::json!({ "b": true }));
 /// # Ok::<(), bulkhead_apply::yaml::YamlError>(())
 /// ```

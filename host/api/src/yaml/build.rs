@@ -48,6 +48,8 @@ pub(super) struct Builder {
     root: Option<Value>,
     line: usize,
     used: Cost,
+    // What anchors keep.
+    kept: Cost,
 }
 
 type Message = String;
@@ -67,6 +69,7 @@ impl Builder {
             Part::Start => {
                 (self.root, self.line) = (None, 0);
                 self.anchors.clear();
+                self.kept = Cost::default();
             }
             Part::End => {
                 let value = self.root.take().unwrap_or_default();
@@ -113,6 +116,12 @@ impl Builder {
             Part::Nothing => {}
         }
         Ok(None)
+    }
+
+    /// Returns the value that is complete, and starts to count anew; anchors stay, and count.
+    pub(super) fn take_root(&mut self) -> Value {
+        (self.used, self.line) = (self.kept, 0);
+        self.root.take().unwrap_or_default()
     }
 
     fn mark(&mut self, line: usize) {
@@ -242,6 +251,8 @@ impl Builder {
             self.anchors.insert(anchor, (value.clone(), cost));
             // The kept copy counts too.
             self.spend(Cost { depth: 0, ..cost })?;
+            self.kept.nodes += cost.nodes;
+            self.kept.bytes += cost.bytes;
         }
         let Some(level) = self.levels.last_mut() else {
             self.root = Some(value);
@@ -294,6 +305,14 @@ fn merge(
         }
     }
     Ok(entries)
+}
+
+/// Returns the text of a key, where no other mapping may be merged in.
+pub(super) fn plain_key(text: &str, plain: bool) -> Result<String, Message> {
+    match key(text, plain)? {
+        Key::Text(text) => Ok(text),
+        Key::Merge => Err("`<<` is not supported in this part: it is read in pieces".to_owned()),
+    }
 }
 
 fn key(text: &str, plain: bool) -> Result<Key, Message> {

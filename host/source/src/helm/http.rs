@@ -1,0 +1,484 @@
+//! GET over HTTP for Helm repositories: one request, its redirects, and a body that is bounded,
+//! decompressed and digested while it comes.
+//!
+//! The login goes to the repository's own scheme, host and port alone, unless `passCredentials` is
+//! set; it never follows a redirect to another. The same holds for the client's certificate.
+
+use std::error::Error as _;
+use std::io::Write;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use bulkhead_api::Digest;
+use reqwest::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue,
+    LOCATION, RETRY_AFTER,
+};
+use reqwest::{Client, Response, StatusCode};
+use sha2::{Digest as _, Sha256};
+use url::{Host, Url};
+
+use super::{HelmError, Limits, RepositoryConfig};
+use crate::transport::http::{has_same_origin, is_redirect};
+use crate::transport::tls;
+use crate::{ClientCertificate, Credentials, Secret};
+
+/// Some repositories serve only clients that they know.
+const USER_AGENT: &str = concat!("Helm/4.3 (bulkhead/", env!("CARGO_PKG_VERSION"), ")");
+
+/// A client with one login.
+#[derive(Clone)]
+pub(super) struct Http {
+    own: Url,
+    /// Shows the client's certificate.
+    inside: Client,
+    /// Does not.
+    outside: Client,
+    login: Option<HeaderValue>,
+    passes: bool,
+    limits: Limits,
+    admits: fn(IpAddr) -> bool,
+}
+
+/// What is read, for errors and limits.
+pub(super) struct Wanted {
+    /// `an index`.
+    pub(super) expected: &'static str,
+    /// Field of the limits.
+    pub(super) limit: &'static str,
+    /// Its value.
+    pub(super) allowed: u64,
+}
+
+/// What came.
+pub(super) struct Received {
+    /// Digest of the bytes, decompressed.
+    pub(super) digest: Digest,
+    /// Their number.
+    pub(super) size_bytes: u64,
+}
+
+impl Http {
+    pub(super) fn new(own: &Url, config: &RepositoryConfig) -> Result<Self, HelmError> {
+        let certificate = config.client_certificate.as_ref();
+        Ok(Self {
+            inside: client(own, config, certificate)?,
+            outside: match config.pass_credentials {
+                true => client(own, config, certificate)?,
+                false => client(own, config, None)?,
+            },
+            login: login(own, config)?,
+            passes: config.pass_credentials,
+            limits: config.limits.clone(),
+            admits: config.admits,
+            own: own.clone(),
+        })
+    }
+
+    /// Reads `url` into `out`.
+    ///
+    /// # Errors
+    /// [`HelmError`]; what has been written by then must be thrown away.
+    pub(super) async fn read(
+        &self,
+        url: &Url,
+        wanted: &Wanted,
+        out: &mut impl Write,
+    ) -> Result<Received, HelmError> {
+        let response = self.follow(url).await?;
+        self.body(url, response, wanted, out).await
+    }
+
+    async fn follow(&self, url: &Url) -> Result<Response, HelmError> {
+        let mut at = url.clone();
+        let mut sends = self.passes || has_same_origin(&self.own, url);
+        for _ in 0..=self.limits.redirects {
+            let response = self.send(&at, sends).await?;
+            if !is_redirect(response.status()) {
+                return judge(&shown(&at), response, sends && self.login.is_some());
+            }
+            let next = target(&at, &response)?;
+            // As with Go's client: what was not asked for by us gets no login.
+            sends = sends && has_same_origin(&at, &next) || has_same_origin(&self.own, &next);
+            at = next;
+        }
+        let allowed = self.limits.redirects as u64;
+        let what = format!("the number of redirects of {}", shown(url));
+        Err(HelmError::limit(what, "redirects", allowed))
+    }
+
+    async fn send(&self, url: &Url, sends: bool) -> Result<Response, HelmError> {
+        self.check_address(url)?;
+        let client = if sends { &self.inside } else { &self.outside };
+        let mut bare = url.clone();
+        // A login in a URL goes nowhere but where `sends` allows.
+        let _ = bare.set_username("");
+        let _ = bare.set_password(None);
+        let mut get = client
+            .get(bare)
+            .header(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        if let Some(login) = self.login.as_ref().filter(|_| sends) {
+            get = get.header(AUTHORIZATION, login.clone());
+        }
+        get.send().await.map_err(|error| self.broken(url, error))
+    }
+
+    /// An address that stands in the URL itself is not looked up, and so not checked elsewhere.
+    fn check_address(&self, url: &Url) -> Result<(), HelmError> {
+        let address = match url.host() {
+            Some(Host::Ipv4(address)) => IpAddr::V4(address),
+            Some(Host::Ipv6(address)) => IpAddr::V6(address),
+            _ => return Ok(()),
+        };
+        if (self.admits)(address) {
+            return Ok(());
+        }
+        Err(HelmError::Address {
+            place: shown(url),
+            address,
+        })
+    }
+
+    async fn body(
+        &self,
+        url: &Url,
+        mut response: Response,
+        wanted: &Wanted,
+        out: &mut impl Write,
+    ) -> Result<Received, HelmError> {
+        let place = shown(url);
+        let problem = |error: std::io::Error| match error.get_ref() {
+            Some(inner) if inner.is::<TooLarge>() => HelmError::limit(
+                format!("{} from {place}", wanted.expected),
+                wanted.limit,
+                wanted.allowed,
+            ),
+            Some(inner) if inner.is::<Page>() => HelmError::Page {
+                place: place.clone(),
+                expected: wanted.expected,
+            },
+            _ => HelmError::Body {
+                place: place.clone(),
+                problem: crate::error::clean(&error.to_string()),
+            },
+        };
+        let sink = Counted {
+            out,
+            hasher: Sha256::new(),
+            size_bytes: 0,
+            allowed: wanted.allowed,
+        };
+        let mut body = match encoding(&response) {
+            "" | "identity" => Body::Plain(sink),
+            "gzip" | "x-gzip" => Body::Gzip(Box::new(flate2::write::MultiGzDecoder::new(sink))),
+            other => {
+                return Err(HelmError::Body {
+                    place: place.clone(),
+                    problem: format!("the encoding `{}` is not read", crate::error::clean(other)),
+                });
+            }
+        };
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|error| self.broken(url, error))?
+        {
+            body.write(&chunk).map_err(problem)?;
+        }
+        let sink = body.finish().map_err(problem)?;
+        Ok(Received {
+            digest: Digest::from_bytes(sink.hasher.finalize().into()),
+            size_bytes: sink.size_bytes,
+        })
+    }
+
+    fn broken(&self, url: &Url, error: reqwest::Error) -> HelmError {
+        let place = shown(url);
+        if let Some(address) = refused(&error) {
+            return HelmError::Address { place, address };
+        }
+        if error.is_timeout() {
+            let (what, after) = match error.is_connect() {
+                true => ("let us connect", self.limits.connect),
+                false => ("send a byte", self.limits.idle),
+            };
+            return HelmError::Timeout { place, what, after };
+        }
+        let source = Box::new(error.without_url());
+        match is_tls(source.as_ref()) {
+            true => HelmError::Certificate { place, source },
+            false => HelmError::Unreachable { place, source },
+        }
+    }
+}
+
+/// Shows a URL without login and query.
+pub(super) fn shown(url: &Url) -> String {
+    let mut url = url.clone();
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.set_query(None);
+    url.set_fragment(None);
+    crate::error::clean(url.as_str())
+}
+
+fn judge(place: &str, response: Response, had_login: bool) -> Result<Response, HelmError> {
+    let status = response.status();
+    let place = place.to_owned();
+    let answer = status.to_string();
+    let retry_after = retry_after(&response);
+    match status {
+        StatusCode::OK => Ok(response),
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => Err(HelmError::Busy {
+            place,
+            answer,
+            retry_after,
+        }),
+        StatusCode::FORBIDDEN if retry_after.is_some() => Err(HelmError::Busy {
+            place,
+            answer,
+            retry_after,
+        }),
+        StatusCode::UNAUTHORIZED
+        | StatusCode::FORBIDDEN
+        | StatusCode::PROXY_AUTHENTICATION_REQUIRED => Err(HelmError::Unauthorised {
+            place,
+            answer,
+            had_login,
+        }),
+        _ => Err(HelmError::Status {
+            place,
+            answer,
+            status: status.as_u16(),
+        }),
+    }
+}
+
+fn header<'a>(response: &'a Response, name: &HeaderName) -> Option<&'a str> {
+    response.headers().get(name)?.to_str().ok()
+}
+
+fn encoding(response: &Response) -> &str {
+    // Some servers call a chart's own compression one of the transport.
+    let is_archive = header(response, &CONTENT_TYPE)
+        .is_some_and(|kind| kind.contains("gzip") || kind.contains("x-tar"));
+    let encoding = header(response, &CONTENT_ENCODING)
+        .unwrap_or_default()
+        .trim();
+    if is_archive { "" } else { encoding }
+}
+
+fn retry_after(response: &Response) -> Option<Duration> {
+    let text = header(response, &RETRY_AFTER)?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = jiff::fmt::rfc2822::DateTimeParser::new()
+        .parse_timestamp(text)
+        .ok()?;
+    let seconds = date.as_second() - jiff::Timestamp::now().as_second();
+    Some(Duration::from_secs(seconds.max(0).unsigned_abs()))
+}
+
+fn target(from: &Url, response: &Response) -> Result<Url, HelmError> {
+    let refuse = |problem: &str| HelmError::Redirect {
+        place: shown(from),
+        problem: problem.to_owned(),
+    };
+    let target = header(response, &LOCATION)
+        .and_then(|text| from.join(text).ok())
+        .ok_or_else(|| refuse("it leads nowhere"))?;
+    if !matches!(target.scheme(), "http" | "https") {
+        return Err(refuse("it leads to no web address"));
+    }
+    if from.scheme() == "https" && target.scheme() == "http" {
+        return Err(refuse("it leads from https to http"));
+    }
+    if !target.username().is_empty() || target.password().is_some() {
+        return Err(refuse("it holds a login"));
+    }
+    Ok(target)
+}
+
+fn login(own: &Url, config: &RepositoryConfig) -> Result<Option<HeaderValue>, HelmError> {
+    let basic = |username: &str, password: &str| {
+        let text = format!("{username}:{password}");
+        format!(
+            "Basic {}",
+            base64::engine::general_purpose::STANDARD.encode(text)
+        )
+    };
+    let problem = |problem: &str| HelmError::Settings {
+        place: shown(own),
+        problem: problem.to_owned(),
+    };
+    let text = match &config.credentials {
+        Credentials::Bearer(token) => format!("Bearer {}", token.expose()),
+        // As in Helm: half a login is none.
+        Credentials::Basic { username, password }
+            if !username.is_empty() && !password.expose().is_empty() =>
+        {
+            basic(username, password.expose())
+        }
+        Credentials::Ssh { .. } => {
+            return Err(problem("the secret has an `identity` for ssh"));
+        }
+        Credentials::None | Credentials::Basic { .. } if !own.username().is_empty() => basic(
+            &decoded(own.username()),
+            &decoded(own.password().unwrap_or_default()),
+        ),
+        Credentials::None | Credentials::Basic { .. } => return Ok(None),
+    };
+    let mut value = HeaderValue::from_str(&text)
+        .map_err(|_| problem("user name, password or token holds a line break"))?;
+    value.set_sensitive(true);
+    Ok(Some(value))
+}
+
+/// Takes `%40` and the like out of a part of a URL.
+fn decoded(text: &str) -> String {
+    let pair = format!("x={}", text.replace('+', "%2B"));
+    url::form_urlencoded::parse(pair.as_bytes())
+        .next()
+        .map(|(_, value)| value.into_owned())
+        .unwrap_or_default()
+}
+
+fn client(
+    own: &Url,
+    config: &RepositoryConfig,
+    certificate: Option<&ClientCertificate>,
+) -> Result<Client, HelmError> {
+    let problem = |problem: String| HelmError::Settings {
+        place: shown(own),
+        problem,
+    };
+    let tls = tls::settings(config.authority.as_deref(), certificate).map_err(problem)?;
+    let mut builder = Client::builder()
+        .tls_backend_preconfigured(tls)
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(USER_AGENT)
+        .connect_timeout(config.limits.connect)
+        .read_timeout(config.limits.idle)
+        .dns_resolver(Arc::new(Resolver(config.admits)))
+        .no_proxy()
+        .http1_only();
+    if let Some(proxy) = &config.proxy {
+        let mut through = reqwest::Proxy::all(&proxy.address)
+            .map_err(|_| problem("the address of the proxy is not a URL".to_owned()))?;
+        if let Some(name) = &proxy.username {
+            let password = proxy.password.as_ref().map(Secret::expose);
+            through = through.basic_auth(name, password.unwrap_or_default());
+        }
+        builder = builder.proxy(through);
+    }
+    builder
+        .build()
+        .map_err(|error| problem(error.without_url().to_string()))
+}
+
+/// Looks names up, and passes on only what may be connected to.
+struct Resolver(fn(IpAddr) -> bool);
+
+/// A name has an address that may not be connected to.
+#[derive(Debug, thiserror::Error)]
+#[error("the address {0} may not be connected to")]
+struct Refused(IpAddr);
+
+impl reqwest::dns::Resolve for Resolver {
+    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
+        let admits = self.0;
+        Box::pin(async move {
+            let found: Vec<SocketAddr> =
+                tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            match found.iter().find(|address| !admits(address.ip())) {
+                Some(address) => Err(Box::new(Refused(address.ip())).into()),
+                None => Ok(Box::new(found.into_iter()) as reqwest::dns::Addrs),
+            }
+        })
+    }
+}
+
+/// Finds out whether an address was refused.
+fn refused(error: &reqwest::Error) -> Option<IpAddr> {
+    let mut next = error.source();
+    while let Some(error) = next {
+        if let Some(Refused(address)) = error.downcast_ref() {
+            return Some(*address);
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// Tells whether TLS failed; an IO error hides what it was made of from `source`.
+fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let inner = error.downcast_ref::<std::io::Error>();
+        let inner = inner.and_then(std::io::Error::get_ref);
+        if error.is::<rustls::Error>() || inner.is_some_and(|inner| is_tls(inner)) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
+/// A body, perhaps compressed.
+enum Body<'a, W: Write> {
+    Plain(Counted<'a, W>),
+    Gzip(Box<flate2::write::MultiGzDecoder<Counted<'a, W>>>),
+}
+
+impl<'a, W: Write> Body<'a, W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        match self {
+            Self::Plain(sink) => sink.write_all(bytes),
+            Self::Gzip(decoder) => decoder.write_all(bytes),
+        }
+    }
+
+    fn finish(self) -> std::io::Result<Counted<'a, W>> {
+        match self {
+            Self::Plain(sink) => Ok(sink),
+            Self::Gzip(decoder) => decoder.finish(),
+        }
+    }
+}
+
+struct Counted<'a, W> {
+    out: &'a mut W,
+    hasher: Sha256,
+    size_bytes: u64,
+    allowed: u64,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("too large")]
+struct TooLarge;
+
+#[derive(Debug, thiserror::Error)]
+#[error("a web page")]
+struct Page;
+
+impl<W: Write> Write for Counted<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.size_bytes == 0 && bytes.trim_ascii_start().starts_with(b"<") {
+            return Err(std::io::Error::other(Page));
+        }
+        if self.size_bytes + bytes.len() as u64 > self.allowed {
+            return Err(std::io::Error::other(TooLarge));
+        }
+        self.out.write_all(bytes)?;
+        self.hasher.update(bytes);
+        self.size_bytes += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.out.flush()
+    }
+}
