@@ -4,6 +4,8 @@
 //! a directory, and the new inventory. The way: [`parse`] -> [`normalize`] and [`metadata`] ->
 //! [`mod@plan`] -> [`target`]. Only this crate writes managed objects; nothing outside the inventory is
 //! ever deleted.
+//!
+//! Helm releases have a way of their own, with Helm's records: [`release`].
 
 pub mod drift;
 pub mod health;
@@ -14,6 +16,7 @@ pub mod object;
 pub mod order;
 pub mod parse;
 pub mod plan;
+pub mod release;
 pub mod target;
 
 pub use bulkhead_api::yaml;

@@ -163,6 +163,16 @@ pub fn objects<'a>(
     texts: impl IntoIterator<Item = Text<'a>>,
     limits: &Limits,
 ) -> Result<Vec<Object>, ParseError> {
+    let found = with_duplicates(texts, limits)?;
+    refuse_duplicates(&found)?;
+    Ok(found)
+}
+
+/// Reads rendered texts into objects, in their order; two may have one identity.
+pub(crate) fn with_duplicates<'a>(
+    texts: impl IntoIterator<Item = Text<'a>>,
+    limits: &Limits,
+) -> Result<Vec<Object>, ParseError> {
     let mut found = Vec::new();
     let mut total_bytes = 0;
     for text in texts {
@@ -183,7 +193,6 @@ pub fn objects<'a>(
             collect(document.value, origin, 0, limits, &mut found)?;
         }
     }
-    refuse_duplicates(&found)?;
     Ok(found)
 }
 

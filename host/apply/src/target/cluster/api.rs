@@ -67,6 +67,17 @@ pub(crate) struct Patch<'a> {
     pub(crate) dry_run: bool,
 }
 
+/// How an object is applied for a release.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Apply<'a> {
+    pub(crate) manager: &'a str,
+    /// Over the fields of other managers.
+    pub(crate) force: bool,
+    /// `Strict` refuses unknown fields, `Ignore` drops them.
+    pub(crate) validation: &'static str,
+    pub(crate) dry_run: bool,
+}
+
 /// A connection to an API server under one identity.
 #[derive(Clone)]
 pub(crate) struct Http {
@@ -103,6 +114,55 @@ impl Http {
             )
             .await?;
         Ok((code == 201, object))
+    }
+
+    /// Applies the bytes of an object. Returns whether it was created, and the object.
+    pub(crate) async fn apply_with(
+        &self,
+        path: &str,
+        bytes: &[u8],
+        apply: Apply<'_>,
+    ) -> Result<(bool, Value), ApiError> {
+        let Apply {
+            manager,
+            force,
+            validation,
+            dry_run,
+        } = apply;
+        let dry_run = if dry_run { "&dryRun=All" } else { "" };
+        let manager = encode(manager);
+        let uri = format!(
+            "{path}?fieldManager={manager}&force={force}&fieldValidation={validation}{dry_run}"
+        );
+        let content = "application/apply-patch+yaml";
+        let (code, object) = self.send(Method::PATCH, &uri, JSON, content, bytes).await?;
+        Ok((code == 201, object))
+    }
+
+    /// Creates an object.
+    pub(crate) async fn create(&self, collection: &str, object: &Value) -> Result<Value, ApiError> {
+        let bytes = object.to_string();
+        let sent = self.send(Method::POST, collection, JSON, JSON, bytes.as_bytes());
+        sent.await.map(|(_, object)| object)
+    }
+
+    /// Replaces an object as a whole; without a resource version, whatever it was.
+    pub(crate) async fn replace(&self, path: &str, object: &Value) -> Result<Value, ApiError> {
+        let bytes = object.to_string();
+        let sent = self.send(Method::PUT, path, JSON, JSON, bytes.as_bytes());
+        sent.await.map(|(_, object)| object)
+    }
+
+    /// Replaces an object as a whole under a field manager; unknown fields are refused.
+    pub(crate) async fn replace_as(
+        &self,
+        path: &str,
+        object: &Value,
+        manager: &str,
+    ) -> Result<Value, ApiError> {
+        let manager = encode(manager);
+        let uri = format!("{path}?fieldManager={manager}&fieldValidation=Strict");
+        self.replace(&uri, object).await
     }
 
     /// Sends a JSON patch (RFC 6902).
@@ -183,6 +243,32 @@ impl Http {
         });
         let bytes = options.to_string();
         self.send(Method::DELETE, path, METADATA, JSON, bytes.as_bytes())
+            .await
+            .map(drop)
+    }
+
+    /// Deletes an object if it still has this uid.
+    pub(crate) async fn delete_uid(
+        &self,
+        path: &str,
+        uid: &str,
+        propagation: &str,
+    ) -> Result<(), ApiError> {
+        let options = serde_json::json!({
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": propagation,
+            "preconditions": { "uid": uid },
+        });
+        let bytes = options.to_string();
+        self.send(Method::DELETE, path, METADATA, JSON, bytes.as_bytes())
+            .await
+            .map(drop)
+    }
+
+    /// Deletes an object, whichever it is.
+    pub(crate) async fn delete_any(&self, path: &str) -> Result<(), ApiError> {
+        self.send(Method::DELETE, path, METADATA, JSON, &[])
             .await
             .map(drop)
     }

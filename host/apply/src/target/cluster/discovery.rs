@@ -30,6 +30,19 @@ pub struct Resource {
     pub namespaced: bool,
 }
 
+impl Resource {
+    /// Names a kind of the core group, which every server serves.
+    pub(crate) fn core(kind: &str, plural: &str, namespaced: bool) -> Self {
+        Self {
+            group: String::new(),
+            version: "v1".to_owned(),
+            kind: kind.to_owned(),
+            plural: plural.to_owned(),
+            namespaced,
+        }
+    }
+}
+
 /// What the server serves, as of one moment.
 #[derive(Debug, Default)]
 struct Served {

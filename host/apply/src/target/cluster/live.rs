@@ -184,6 +184,25 @@ fn take_over_fields(entries: &[Value], manager: &str) -> Option<Vec<Value>> {
 }
 
 /// Adds the fields of `other`: a trie in JSON.
+/// Returns the entries with what `manager` has updated made a part of what it applies: the way from
+/// client-side to server-side apply. `None` where it has updated nothing.
+pub(crate) fn adopt_updates(entries: &[Value], manager: &str) -> Option<Vec<Value>> {
+    let is_own = |entry: &Value, operation: &str| {
+        is_entry(entry, operation) && entry["manager"].as_str() == Some(manager)
+    };
+    let updates = entries.iter().filter(|entry| is_own(entry, "Update"));
+    let mut own = entries.iter().find(|entry| is_own(entry, "Apply"))?.clone();
+    let mut has_updates = false;
+    for update in updates {
+        has_updates = true;
+        unite(&mut own["fieldsV1"], &update["fieldsV1"]);
+    }
+    let others = entries
+        .iter()
+        .filter(|entry| !is_own(entry, "Update") && !is_own(entry, "Apply"));
+    has_updates.then(|| others.cloned().chain([own]).collect())
+}
+
 fn unite(fields: &mut Value, other: &Value) {
     let Value::Object(other) = other else { return };
     if !fields.is_object() {

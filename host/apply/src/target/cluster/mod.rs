@@ -4,7 +4,7 @@
 //! Guarantees: the inventory is recorded before the first change; a failed stage is the last; what is
 //! recorded and unchanged costs no request; nothing is deleted without uid and resource version.
 
-mod api;
+pub(crate) mod api;
 mod discovery;
 mod live;
 mod look;
@@ -22,6 +22,8 @@ use futures::stream::{self, StreamExt};
 
 pub use api::ApiError;
 pub use discovery::{Discovery, Resource};
+pub(crate) use live::adopt_updates;
+pub(crate) use prepare::definition_scopes;
 pub use wait::{Awaited, WaitError, WaitOptions};
 
 use super::{Applied, ApplyError, ObjectError};
@@ -90,6 +92,11 @@ impl Cluster {
             http: Http::new(client),
             discovery,
         }
+    }
+
+    /// Returns the connection.
+    pub(crate) fn http(&self) -> &Http {
+        &self.http
     }
 
     /// Returns what the server serves.
@@ -251,7 +258,10 @@ fn check_size(inventory: &Inventory) -> Result<(), ApplyError> {
 ///
 /// The futures are made before the first is polled: a closure that is held over an await makes the
 /// whole future one that the compiler cannot prove to be `Send`.
-fn all<T, W, R, O>(items: impl IntoIterator<Item = T>, work: W) -> impl Future<Output = Vec<O>>
+pub(crate) fn all<T, W, R, O>(
+    items: impl IntoIterator<Item = T>,
+    work: W,
+) -> impl Future<Output = Vec<O>>
 where
     W: FnMut(T) -> R,
     R: Future<Output = O>,
@@ -261,7 +271,7 @@ where
 }
 
 /// Names what failed, without any value of a Secret.
-fn object_error(object: &Object, what: &str, error: &ApiError) -> ObjectError {
+pub(crate) fn object_error(object: &Object, what: &str, error: &ApiError) -> ObjectError {
     let message = send::scrub(object, &error.to_string());
     let what = format!("{what}{}", error.in_brackets());
     ObjectError {

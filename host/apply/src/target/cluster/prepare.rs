@@ -1,5 +1,7 @@
 //! Gives objects what an apply adds: the stored form, labels, namespaces.
 
+use std::collections::HashMap;
+
 use bulkhead_api::ObjectId;
 
 use super::Run;
@@ -70,6 +72,14 @@ pub(super) struct Definition {
 }
 
 /// Finds the kinds that come with the objects.
+/// Returns whether the kinds that CRDs among the objects define live in namespaces, by group and kind.
+pub(crate) fn definition_scopes(objects: &[Object]) -> HashMap<(String, String), Scope> {
+    let defined = definitions(objects).into_iter();
+    defined
+        .map(|own| ((own.group, own.kind), own.scope))
+        .collect()
+}
+
 pub(super) fn definitions(objects: &[Object]) -> Vec<Definition> {
     let crds = objects.iter().filter(|object| order::is_crd(object.id()));
     crds.map(|crd| {

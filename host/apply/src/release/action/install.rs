@@ -1,0 +1,208 @@
+//! The first version of a release, or the first after one that was uninstalled.
+
+use std::future::Future;
+
+use serde_json::json;
+
+use super::{ActionError, Content, Done, Helm, Install, Run, Target, now};
+use crate::release::model::{Event, Info, Release, Status};
+use crate::release::objects::{Placed, Unknown};
+use crate::release::ownership;
+use crate::release::update::Way;
+use crate::release::wait::Judge;
+use crate::target::cluster::Resource;
+use crate::target::cluster::api::{self, ApiError};
+
+impl Helm {
+    /// Installs a release. `cancel` ends the wait for its objects.
+    ///
+    /// Recorded as pending, then as deployed or failed. Nothing is recorded when the chart's CRDs
+    /// cannot be applied, when its kinds are not served, when it does not fit into its Secret, or
+    /// when objects belong to somebody else.
+    pub async fn install(
+        &self,
+        target: &Target,
+        content: Content,
+        install: &Install,
+        cancel: impl Future<Output = ()> + Send,
+    ) -> Done {
+        let mut run = Run::new(self, target, &install.options, cancel);
+        let result = run.install(content, install).await;
+        run.end(result)
+    }
+
+    /// Returns the version that an install makes, if the name is free.
+    async fn first_version(&self, name: &str, replace: bool) -> Result<i64, ActionError> {
+        let records = self.storage.records(name).await?;
+        let Some(last) = records.last() else {
+            return Ok(1);
+        };
+        match last.status {
+            Status::Uninstalled | Status::Failed if replace => Ok(last.version + 1),
+            _ => Err(ActionError::InUse),
+        }
+    }
+
+    async fn create_namespace(&self, name: &str) -> Result<(), ActionError> {
+        let namespace = json!({
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": { "name": name, "labels": { "name": name } },
+        });
+        let collection = api::collection(&Resource::core("Namespace", "namespaces", false), "");
+        match self.cluster.http().create(&collection, &namespace).await {
+            Err(error) if error.code() != 409 => Err(ActionError::Namespace {
+                name: name.to_owned(),
+                source: error,
+            }),
+            Ok(_) | Err(ApiError::Refused { .. }) => Ok(()),
+            Err(error) => Err(ActionError::Namespace {
+                name: name.to_owned(),
+                source: error,
+            }),
+        }
+    }
+}
+
+impl Run<'_> {
+    async fn install(&mut self, content: Content, install: &Install) -> Result<(), ActionError> {
+        let (helm, target) = (self.helm, self.target);
+        check_name(&target.name)?;
+        let version = helm.first_version(&target.name, install.replace).await?;
+        self.oci_digests.insert(version, content.oci_digest.clone());
+        let at = now();
+        let crd_labels = content.crd_labels.clone();
+        let mut release = Release {
+            name: target.name.clone(),
+            info: Info {
+                first_deployed: at,
+                last_deployed: at,
+                status: Status::PendingInstall,
+                description: "Initial install underway".to_owned(),
+                notes: content.notes,
+                ..Info::default()
+            },
+            chart: content.chart,
+            config: content.config,
+            manifest: content.manifest,
+            hooks: content.hooks,
+            version,
+            namespace: target.namespace.clone(),
+            labels: content.labels,
+            apply_method: Some(install.method),
+        };
+        helm.storage.check(&release)?;
+        helm.apply_crds(&content.crds, install.crds, &crd_labels)
+            .await?;
+        let objects = helm.owned_objects(&release, Unknown::Refuse).await?;
+        if !install.take_ownership {
+            let objects: Vec<&Placed> = objects.iter().collect();
+            let owner = (target.name.as_str(), target.namespace.as_str());
+            helm.check_ownership(&objects, owner, "install").await?;
+        }
+        if install.create_namespace {
+            helm.create_namespace(&target.namespace).await?;
+        }
+        if version > 1 {
+            self.supersede_last(version - 1).await?;
+        }
+        self.create(&release).await?;
+        let result = self.bring(&mut release, &objects).await;
+        if let Err(error) = &result {
+            let told = format!(
+                "Release \"{}\" failed: {}",
+                target.name,
+                bulkhead_api::chain(error)
+            );
+            self.fail(&mut release, told).await;
+        }
+        self.done.release = Some(release);
+        result
+    }
+
+    /// Marks an uninstalled version as superseded; a failed one stays failed.
+    async fn supersede_last(&mut self, version: i64) -> Result<(), ActionError> {
+        let last = self.helm.storage.get(&self.target.name, version).await?;
+        if let Some(mut last) = last.filter(|last| last.info.status != Status::Failed) {
+            last.set_status(Status::Superseded, "superseded by new release");
+            self.update(&last).await?;
+        }
+        Ok(())
+    }
+
+    async fn bring(
+        &mut self,
+        release: &mut Release,
+        objects: &[Placed],
+    ) -> Result<(), ActionError> {
+        let (helm, options) = (self.helm, self.options);
+        if options.hooks {
+            self.hooks(release, Event::PRE_INSTALL, options.timeout, |_| true)
+                .await?;
+        }
+        let applied = helm.apply(objects, Way::Apply, self.judge()).await;
+        if !applied.errors.is_empty() {
+            return Err(ActionError::Objects(applied.errors));
+        }
+        self.wait_for(&applied.pending).await?;
+        if options.hooks {
+            self.hooks(release, Event::POST_INSTALL, options.timeout, |_| true)
+                .await?;
+        }
+        release.set_status(Status::Deployed, "Install complete");
+        self.update(release).await?;
+        Ok(())
+    }
+
+    pub(super) fn judge(&self) -> Judge {
+        if self.options.wait.jobs {
+            Judge::Completed
+        } else {
+            Judge::Started
+        }
+    }
+
+    /// Waits for objects, if they are to be waited for.
+    pub(super) async fn wait_for(&mut self, pending: &[&Placed]) -> Result<(), ActionError> {
+        if !self.options.wait.objects {
+            return Ok(());
+        }
+        let (judge, timeout) = (self.judge(), self.options.timeout);
+        let cancel = Some(self.cancel.as_mut() as _);
+        let waited = self.helm.wait(pending, judge, true, timeout, cancel).await;
+        waited.map_err(ActionError::Wait)
+    }
+}
+
+impl Helm {
+    /// Reads the objects of a release, with its ownership metadata on them.
+    pub(super) async fn owned_objects(
+        &self,
+        release: &Release,
+        unknown: Unknown,
+    ) -> Result<Vec<Placed>, ActionError> {
+        let mut objects = self
+            .objects(&release.manifest, &release.namespace, unknown)
+            .await?;
+        for placed in &mut objects {
+            ownership::own(&mut placed.object, &release.name, &release.namespace);
+        }
+        Ok(objects)
+    }
+}
+
+/// Refuses what Helm takes for no name of a release.
+pub(super) fn check_name(name: &str) -> Result<(), ActionError> {
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let is_label = |label: &str| {
+        let bytes = label.as_bytes();
+        bytes.first().is_some_and(|byte| is_plain(*byte))
+            && bytes.last().is_some_and(|byte| is_plain(*byte))
+            && bytes.iter().all(|byte| is_plain(*byte) || *byte == b'-')
+    };
+    if name.len() <= 53 && name.split('.').all(is_label) {
+        Ok(())
+    } else {
+        Err(ActionError::Name(name.chars().take(100).collect()))
+    }
+}

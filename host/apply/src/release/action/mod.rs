@@ -1,0 +1,383 @@
+//! What is done with releases: install, upgrade, rollback, uninstall, test, unlock.
+//!
+//! Each action returns a [`Done`], with what it recorded on the way whether it failed or not.
+
+mod crds;
+mod error;
+mod install;
+mod rollback;
+mod test;
+mod uninstall;
+mod unlock;
+mod upgrade;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+pub use crds::{Crd, CrdPolicy};
+pub use error::ActionError;
+
+use super::chart::Chart;
+use super::model::{ApplyMethod, Hook, Release, Status, TestFilter};
+use super::snapshot::Snapshot;
+use super::storage::{Storage, StorageError};
+use super::time::Time;
+use crate::target::cluster::Cluster;
+
+/// The field manager, as in Flux.
+const MANAGER: &str = "helm-controller";
+/// How long an action waits, by default: five minutes, as in Flux.
+const TIMEOUT: Duration = Duration::from_secs(300);
+/// The longest description that is stored, in characters: a release near its Secret's limit must
+/// still fit when it fails.
+const MAX_DESCRIPTION: usize = 4_000;
+
+/// Does Helm's actions in a cluster. Cheap to clone.
+#[derive(Clone)]
+pub struct Helm {
+    pub(super) cluster: Cluster,
+    pub(super) storage: Storage,
+    pub(super) manager: String,
+}
+
+impl Helm {
+    /// Acts as the identity of `cluster`, with the field manager `helm-controller`.
+    pub fn new(cluster: Cluster, storage: Storage) -> Self {
+        Self {
+            cluster,
+            storage,
+            manager: MANAGER.to_owned(),
+        }
+    }
+
+    /// Returns where the releases are.
+    pub fn storage(&self) -> &Storage {
+        &self.storage
+    }
+}
+
+/// Which release is meant.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Target {
+    /// Its name; at most 53 bytes.
+    pub name: String,
+    /// The namespace that it is installed into.
+    pub namespace: String,
+    /// The digests of the OCI artifacts of its versions, as far as the status has them: they are part
+    /// of the digests of [`Snapshot`]s.
+    pub oci_digests: BTreeMap<i64, String>,
+}
+
+/// What a new version of a release is made of.
+#[derive(Clone, Debug, Default)]
+pub struct Content {
+    /// The chart: the guest's attribute `helm.chart`.
+    pub chart: Option<Chart>,
+    /// The user's values.
+    pub config: Map<String, Value>,
+    /// The manifests: [`Sorted::manifest`](super::Sorted::manifest).
+    pub manifest: String,
+    /// The hooks.
+    pub hooks: Vec<Hook>,
+    /// The rendered NOTES.txt: the guest's attribute `render.notes`.
+    pub notes: String,
+    /// The chart's CRDs, subcharts' included.
+    pub crds: Vec<Crd>,
+    /// Labels of the record.
+    pub labels: BTreeMap<String, String>,
+    /// The digest of the chart's OCI artifact; empty for others.
+    pub oci_digest: String,
+    /// Labels that CRDs of the chart get: [`origin_labels`](super::origin_labels).
+    pub crd_labels: BTreeMap<String, String>,
+}
+
+/// What all actions have in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// How long each wait may take: for the objects, and for each hook.
+    pub timeout: Duration,
+    /// Run hooks.
+    pub hooks: bool,
+    /// What is waited for.
+    pub wait: Wait,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            timeout: TIMEOUT,
+            hooks: true,
+            wait: Wait::default(),
+        }
+    }
+}
+
+/// What is waited for. Hooks always are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// Until the objects are healthy, or, after a deletion, gone.
+    pub objects: bool,
+    /// Until Jobs among them are done.
+    pub jobs: bool,
+}
+
+impl Default for Wait {
+    fn default() -> Self {
+        Self {
+            objects: true,
+            jobs: true,
+        }
+    }
+}
+
+/// How an install goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Install {
+    /// Timeout, hooks, waiting.
+    pub options: Options,
+    /// What becomes of the chart's CRDs.
+    pub crds: CrdPolicy,
+    /// Create the namespace first.
+    pub create_namespace: bool,
+    /// Take a name that an uninstalled or failed release has.
+    pub replace: bool,
+    /// Take objects that are there already, whoever made them.
+    pub take_ownership: bool,
+    /// What is recorded as the method.
+    pub method: ApplyMethod,
+}
+
+impl Default for Install {
+    fn default() -> Self {
+        Self {
+            options: Options::default(),
+            crds: CrdPolicy::Create,
+            create_namespace: false,
+            replace: false,
+            take_ownership: true,
+            method: ApplyMethod::ServerSide,
+        }
+    }
+}
+
+/// Which method an upgrade or a rollback records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ServerSide {
+    /// That of the version before.
+    #[default]
+    Auto,
+    /// Server-side.
+    Enabled,
+    /// Client-side.
+    Disabled,
+}
+
+impl ServerSide {
+    fn method(self, before: Option<ApplyMethod>) -> ApplyMethod {
+        match self {
+            Self::Auto => before.unwrap_or(ApplyMethod::ClientSide),
+            Self::Enabled => ApplyMethod::ServerSide,
+            Self::Disabled => ApplyMethod::ClientSide,
+        }
+    }
+}
+
+/// How an upgrade goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upgrade {
+    /// Timeout, hooks, waiting.
+    pub options: Options,
+    /// What becomes of the chart's CRDs.
+    pub crds: CrdPolicy,
+    /// Take objects that are there already, whoever made them.
+    pub take_ownership: bool,
+    /// What is recorded as the method.
+    pub server_side: ServerSide,
+    /// Replace objects instead of applying them; only with the client-side method, as in Flux.
+    pub force: bool,
+    /// Delete what a failed upgrade has created.
+    pub cleanup_on_fail: bool,
+}
+
+impl Default for Upgrade {
+    fn default() -> Self {
+        Self {
+            options: Options::default(),
+            crds: CrdPolicy::Skip,
+            take_ownership: true,
+            server_side: ServerSide::Auto,
+            force: false,
+            cleanup_on_fail: false,
+        }
+    }
+}
+
+/// How a rollback goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rollback {
+    /// Timeout, hooks, waiting.
+    pub options: Options,
+    /// The version to go back to; 0 for the one before the newest.
+    pub version: i64,
+    /// What is recorded as the method.
+    pub server_side: ServerSide,
+    /// Replace objects instead of applying them; only with the client-side method, as in Flux.
+    pub force: bool,
+    /// Delete what a failed rollback has created.
+    pub cleanup_on_fail: bool,
+}
+
+/// What becomes of what an object owns when it is deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Propagation {
+    /// It is deleted afterwards.
+    #[default]
+    Background,
+    /// It is deleted first.
+    Foreground,
+    /// It stays.
+    Orphan,
+}
+
+impl Propagation {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Background => "Background",
+            Self::Foreground => "Foreground",
+            Self::Orphan => "Orphan",
+        }
+    }
+}
+
+/// How an uninstall goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Uninstall {
+    /// Timeout, hooks, waiting.
+    pub options: Options,
+    /// What becomes of what the objects own.
+    pub propagation: Propagation,
+    /// Keep the records.
+    pub keep_history: bool,
+}
+
+/// How a test goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Test {
+    /// Which tests run.
+    pub filters: Vec<TestFilter>,
+    /// How long each may take.
+    pub timeout: Duration,
+}
+
+impl Default for Test {
+    fn default() -> Self {
+        Self {
+            filters: Vec::new(),
+            timeout: TIMEOUT,
+        }
+    }
+}
+
+/// What an action did.
+#[derive(Debug, Default)]
+pub struct Done {
+    /// The version that it was about, as it is stored now; none where nothing was recorded.
+    pub release: Option<Release>,
+    /// The versions that were stored or deleted, as they are now, in the order of their first change.
+    pub snapshots: Vec<Snapshot>,
+    /// What was left alone, and why: one line each.
+    pub kept: Vec<String>,
+    /// Why it failed.
+    pub error: Option<ActionError>,
+}
+
+/// An action on its way: what its steps have in common.
+pub(super) struct Run<'a> {
+    pub(super) helm: &'a Helm,
+    pub(super) target: &'a Target,
+    pub(super) options: &'a Options,
+    pub(super) cancel: Pin<Box<dyn Future<Output = ()> + Send + 'a>>,
+    oci_digests: BTreeMap<i64, String>,
+    pub(super) done: Done,
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        helm: &'a Helm,
+        target: &'a Target,
+        options: &'a Options,
+        cancel: impl Future<Output = ()> + Send + 'a,
+    ) -> Self {
+        Self {
+            helm,
+            target,
+            options,
+            cancel: Box::pin(cancel),
+            oci_digests: target.oci_digests.clone(),
+            done: Done::default(),
+        }
+    }
+
+    /// Ends it: with what was recorded, and the error.
+    fn end(mut self, result: Result<(), ActionError>) -> Done {
+        self.done.error = result.err();
+        self.done
+    }
+
+    async fn create(&mut self, release: &Release) -> Result<(), StorageError> {
+        self.helm.storage.create(release).await?;
+        self.observe(release);
+        Ok(())
+    }
+
+    pub(super) async fn update(&mut self, release: &Release) -> Result<(), StorageError> {
+        self.helm.storage.update(release).await?;
+        self.observe(release);
+        Ok(())
+    }
+
+    fn observe(&mut self, release: &Release) {
+        let oci_digest = self.oci_digests.get(&release.version);
+        let snapshot = Snapshot::of(release, oci_digest.map_or("", String::as_str));
+        let known = self.done.snapshots.iter_mut();
+        match known
+            .into_iter()
+            .find(|known| known.version == snapshot.version)
+        {
+            Some(known) => *known = snapshot,
+            None => self.done.snapshots.push(snapshot),
+        }
+    }
+
+    /// Records a version as failed, after whatever went wrong.
+    async fn fail(&mut self, release: &mut Release, told: String) {
+        let told = told.chars().take(MAX_DESCRIPTION).collect::<String>();
+        release.set_status(Status::Failed, told);
+        // There is an error to report already; a record that stays pending is unlocked later.
+        let _ = self.update(release).await;
+    }
+
+    /// Marks all deployed versions but `version` as superseded.
+    async fn supersede(&mut self, version: i64) -> Result<(), ActionError> {
+        let (helm, name) = (self.helm, &self.target.name);
+        for record in helm.storage.records(name).await? {
+            if record.status != Status::Deployed || record.version == version {
+                continue;
+            }
+            if let Some(mut release) = helm.storage.get(name, record.version).await? {
+                release.info.status = Status::Superseded;
+                self.update(&release).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn now() -> Time {
+    Time::new(Timestamp::now())
+}

@@ -1,0 +1,35 @@
+//! What a broken action left pending, made a failed version that the next action can start from.
+
+use std::future::pending;
+
+use super::{ActionError, Done, Helm, Options, Run, Target};
+use crate::release::model::Status;
+
+impl Helm {
+    /// Marks the newest version as failed if it is pending; records nothing otherwise.
+    ///
+    /// [`Done::release`] is that version, with the status that it has now.
+    pub async fn unlock(&self, target: &Target) -> Done {
+        let options = Options::default();
+        let mut run = Run::new(self, target, &options, pending());
+        let result = run.unlock().await;
+        run.end(result)
+    }
+}
+
+impl Run<'_> {
+    async fn unlock(&mut self) -> Result<(), ActionError> {
+        let last = self.helm.storage.last(&self.target.name).await?;
+        let mut release = last.ok_or(ActionError::NotFound)?;
+        if release.info.status.is_pending() {
+            let told = format!(
+                "Release unlocked from stale '{}' state",
+                release.info.status
+            );
+            release.set_status(Status::Failed, told);
+            self.update(&release).await?;
+        }
+        self.done.release = Some(release);
+        Ok(())
+    }
+}

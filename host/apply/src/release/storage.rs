@@ -1,0 +1,355 @@
+//! Where releases are kept: a Secret for each version, as Helm's `secret` driver has them.
+//!
+//! In: a cluster under the identity that may read and write Secrets of one namespace. Out: releases.
+//! A record that cannot be read is told apart from one that is not there. Records of one release are
+//! never more than the cap, the one that is deployed and those behind it apart.
+//!
+//! # Source
+//! `pkg/storage` of Helm 4.3.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bulkhead_api::{Advice, ObjectId, Retry};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::encode::{self, EncodeError};
+use super::model::{Release, Status};
+use crate::target::cluster::api;
+use crate::target::cluster::{ApiError, Cluster, Resource};
+
+/// The prefix of the names of records.
+const PREFIX: &str = "sh.helm.release.v1";
+/// The type of the Secrets.
+const TYPE: &str = "helm.sh/release.v1";
+/// Labels that are Helm's own.
+const SYSTEM_LABELS: [&str; 6] = [
+    "name",
+    "owner",
+    "status",
+    "version",
+    "createdAt",
+    "modifiedAt",
+];
+
+/// Why a record could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// The API server refused, or did not answer.
+    #[error("failed to {action} the release record {namespace}/{key}")]
+    Api {
+        /// What was tried: `read`, `create`.
+        action: &'static str,
+        /// The namespace of the records.
+        namespace: String,
+        /// The Secret, or the release whose records were listed.
+        key: String,
+        /// Why it failed.
+        #[source]
+        source: ApiError,
+    },
+    /// The record is there, and cannot be read; or the release cannot be stored.
+    #[error("the release record {namespace}/{key} is unusable")]
+    Encode {
+        /// The namespace of the records.
+        namespace: String,
+        /// The Secret.
+        key: String,
+        /// What is wrong with it.
+        #[source]
+        source: EncodeError,
+    },
+    /// Another process has made this version meanwhile.
+    #[error(
+        "the release record {namespace}/{key} already exists: another process is at this release"
+    )]
+    Exists {
+        /// The namespace of the records.
+        namespace: String,
+        /// The Secret.
+        key: String,
+    },
+}
+
+impl StorageError {
+    /// Names the reason, when to try again, and what the user can do.
+    pub fn advice(&self) -> Advice {
+        match self {
+            Self::Api { .. } | Self::Exists { .. } => Advice::new("StateError", Retry::Backoff),
+            Self::Encode {
+                source: EncodeError::TooLarge { .. },
+                ..
+            } => Advice::new("ReleaseTooLarge", Retry::OnChange).hint(
+                "leave files out of the chart by `.helmignore`, split it, or set fewer values",
+            ),
+            Self::Encode { .. } => Advice::new("StateError", Retry::Backoff)
+                .hint("delete the Secret if nobody needs the version that it holds"),
+        }
+    }
+}
+
+/// A record without what it holds: what its Secret's labels say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The version of the release.
+    pub version: i64,
+    /// Where it stands.
+    pub status: Status,
+    /// The Secret's resource version: equal means that the record is the same.
+    pub resource_version: String,
+    /// The Secret's uid.
+    pub uid: String,
+}
+
+/// The records in one namespace. Cheap to clone.
+#[derive(Clone)]
+pub struct Storage {
+    cluster: Cluster,
+    namespace: String,
+    max_history: usize,
+}
+
+impl Storage {
+    /// Reads and writes the Secrets of `namespace` under the identity of `cluster`; keeps every
+    /// version.
+    pub fn new(cluster: Cluster, namespace: &str) -> Self {
+        Self {
+            cluster,
+            namespace: namespace.to_owned(),
+            max_history: 0,
+        }
+    }
+
+    /// Keeps at most so many versions of a release, the newest; 0 keeps all.
+    #[must_use]
+    pub fn with_max_history(mut self, versions: usize) -> Self {
+        self.max_history = versions;
+        self
+    }
+
+    /// Returns the namespace of the records.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// Lists the records of a release, the oldest version first. One cheap request: no record is
+    /// read.
+    pub async fn records(&self, name: &str) -> Result<Vec<Record>, StorageError> {
+        let collection = self.collection();
+        let selector = format!("name={name},owner=helm");
+        let http = self.cluster.http();
+        let items = http.list_metadata(&collection, &selector).await;
+        let items = items.map_err(|source| self.failed("list", name, source))?;
+        let mut records: Vec<Record> = items.iter().filter_map(|item| record(item, name)).collect();
+        records.sort_by_key(|record| record.version);
+        Ok(records)
+    }
+
+    /// Reads one version; `None` where there is none.
+    pub async fn get(&self, name: &str, version: i64) -> Result<Option<Release>, StorageError> {
+        let key = key(name, version);
+        let found = self.cluster.http().get(&self.path(&key)).await;
+        let Some(secret) = found.map_err(|source| self.failed("read", &key, source))? else {
+            return Ok(None);
+        };
+        self.release(&key, &secret).map(Some)
+    }
+
+    /// Reads the newest version.
+    pub async fn last(&self, name: &str) -> Result<Option<Release>, StorageError> {
+        match self.records(name).await?.last() {
+            Some(record) => self.get(name, record.version).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Reads the newest version that is deployed.
+    pub async fn deployed(&self, name: &str) -> Result<Option<Release>, StorageError> {
+        let records = self.records(name).await?;
+        let is_deployed = |record: &&Record| record.status == Status::Deployed;
+        match records.iter().rev().find(is_deployed) {
+            Some(record) => self.get(name, record.version).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Reads all versions, the oldest first.
+    pub async fn history(&self, name: &str) -> Result<Vec<Release>, StorageError> {
+        let mut found = Vec::new();
+        for record in self.records(name).await? {
+            found.extend(self.get(name, record.version).await?);
+        }
+        Ok(found)
+    }
+
+    /// Fails when the release would not fit into its Secret; sends nothing.
+    ///
+    /// # Errors
+    /// [`StorageError::Encode`].
+    pub fn check(&self, release: &Release) -> Result<(), StorageError> {
+        self.secret(release, "createdAt").map(drop)
+    }
+
+    /// Stores a new version, after making room for it where the history is capped.
+    ///
+    /// # Errors
+    /// [`StorageError::Exists`] when the version is there: Helm's lock.
+    pub async fn create(&self, release: &Release) -> Result<(), StorageError> {
+        let secret = self.secret(release, "createdAt")?;
+        self.make_room(&release.name).await?;
+        let key = key(&release.name, release.version);
+        let http = self.cluster.http();
+        match http.create(&self.collection(), &secret).await {
+            Ok(_) => Ok(()),
+            // The answer to our own request may have got lost.
+            Err(error) if error.code() == 409 && self.is_stored(&key, &secret).await => Ok(()),
+            Err(error) if error.code() == 409 => Err(StorageError::Exists {
+                namespace: self.namespace.clone(),
+                key,
+            }),
+            Err(source) => Err(self.failed("create", &key, source)),
+        }
+    }
+
+    /// Stores a version that is there already.
+    pub async fn update(&self, release: &Release) -> Result<(), StorageError> {
+        let secret = self.secret(release, "modifiedAt")?;
+        let key = key(&release.name, release.version);
+        let sent = self.cluster.http().replace(&self.path(&key), &secret).await;
+        sent.map(drop)
+            .map_err(|source| self.failed("update", &key, source))
+    }
+
+    /// Deletes a version; one that is not there is deleted already.
+    pub async fn delete(&self, name: &str, version: i64) -> Result<(), StorageError> {
+        let key = key(name, version);
+        let sent = self.cluster.http().delete_any(&self.path(&key)).await;
+        match sent {
+            Err(error) if error.code() != 404 => Err(self.failed("delete", &key, error)),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Deletes the oldest versions, so that one more is within the cap; never the deployed one.
+    async fn make_room(&self, name: &str) -> Result<(), StorageError> {
+        if self.max_history == 0 {
+            return Ok(());
+        }
+        let records = self.records(name).await?;
+        let deployed = records
+            .iter()
+            .rev()
+            .find(|one| one.status == Status::Deployed);
+        let deployed = deployed.map(|record| record.version);
+        let surplus = (records.len() + 1).saturating_sub(self.max_history);
+        let old = records.iter().filter(|one| Some(one.version) != deployed);
+        for record in old.take(surplus) {
+            self.delete(name, record.version).await?;
+        }
+        Ok(())
+    }
+
+    async fn is_stored(&self, key: &str, secret: &Value) -> bool {
+        let found = self.cluster.http().get(&self.path(key)).await;
+        matches!(found, Ok(Some(found)) if found["data"]["release"] == secret["data"]["release"])
+    }
+
+    fn secret(&self, release: &Release, moment: &str) -> Result<Value, StorageError> {
+        let key = key(&release.name, release.version);
+        let text = encode::encode(release).map_err(|source| self.unusable(&key, source))?;
+        let mut labels = serde_json::Map::new();
+        for (label, value) in &release.labels {
+            labels.insert(label.clone(), value.clone().into());
+        }
+        let now = Timestamp::now().as_second().to_string();
+        let own = [
+            (moment, now),
+            ("name", release.name.clone()),
+            ("owner", "helm".to_owned()),
+            ("status", release.info.status.to_string()),
+            ("version", release.version.to_string()),
+        ];
+        for (label, value) in own {
+            labels.insert(label.to_owned(), value.into());
+        }
+        Ok(json!({
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": { "name": key, "namespace": self.namespace, "labels": labels },
+            "type": TYPE,
+            "data": { "release": STANDARD.encode(text) },
+        }))
+    }
+
+    fn release(&self, key: &str, secret: &Value) -> Result<Release, StorageError> {
+        let data = secret["data"]["release"].as_str().unwrap_or_default();
+        let text = STANDARD.decode(data);
+        let text = text.map_err(|error| EncodeError::Packed(error.to_string()));
+        let release = text.and_then(|text| encode::decode(&text));
+        let mut release = release.map_err(|source| self.unusable(key, source))?;
+        let labels = secret["metadata"]["labels"].as_object();
+        let own = |label: &str| !SYSTEM_LABELS.contains(&label);
+        release.labels = labels
+            .into_iter()
+            .flatten()
+            .filter(|(label, _)| own(label))
+            .filter_map(|(label, value)| Some((label.clone(), value.as_str()?.to_owned())))
+            .collect();
+        Ok(release)
+    }
+
+    fn collection(&self) -> String {
+        api::collection(&secrets(), &self.namespace)
+    }
+
+    fn path(&self, key: &str) -> String {
+        api::path(
+            &secrets(),
+            &ObjectId::new(&self.namespace, key, "", "Secret"),
+        )
+    }
+
+    fn failed(&self, action: &'static str, key: &str, source: ApiError) -> StorageError {
+        StorageError::Api {
+            action,
+            namespace: self.namespace.clone(),
+            key: key.to_owned(),
+            source,
+        }
+    }
+
+    fn unusable(&self, key: &str, source: EncodeError) -> StorageError {
+        StorageError::Encode {
+            namespace: self.namespace.clone(),
+            key: key.to_owned(),
+            source,
+        }
+    }
+}
+
+/// Returns the name of a record's Secret: `sh.helm.release.v1.NAME.v1`.
+pub fn key(name: &str, version: i64) -> String {
+    format!("{PREFIX}.{name}.v{version}")
+}
+
+fn secrets() -> Resource {
+    Resource::core("Secret", "secrets", true)
+}
+
+fn record(secret: &Value, name: &str) -> Option<Record> {
+    let metadata = &secret["metadata"];
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    // The name is what a version is read by; the label is the user's to change.
+    let prefix = format!("{PREFIX}.{name}.v");
+    let version = metadata["name"]
+        .as_str()?
+        .strip_prefix(&prefix)?
+        .parse()
+        .ok()?;
+    Some(Record {
+        version,
+        status: text(&metadata["labels"]["status"]).as_str().into(),
+        resource_version: text(&metadata["resourceVersion"]),
+        uid: text(&metadata["uid"]),
+    })
+}
