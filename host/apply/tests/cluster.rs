@@ -2,6 +2,8 @@
 //! counts the requests.
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
+mod release;
+
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;

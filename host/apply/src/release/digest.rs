@@ -91,3 +91,43 @@ fn list_or_null<S: Serializer>(list: &[&Hook], serializer: S) -> Result<S::Ok, S
         list.serialize(serializer)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    /// A line of digests.jsonl: what helm-controller 1.6 and Helm 4.3 made of it.
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Vector {
+        values: Option<Map<String, Value>>,
+        release: Option<Release>,
+        #[serde(default)]
+        oci_digest: String,
+        digest: String,
+    }
+
+    const VECTORS: &str = include_str!("../../../../tests/cases/release/digests.jsonl");
+
+    #[test]
+    fn digests_are_those_of_flux() {
+        let mut count = 0;
+        for (number, line) in VECTORS.lines().enumerate() {
+            let vector: Vector = serde_json::from_str(line).expect("a vector");
+            let (digest, text) = match (&vector.values, &vector.release) {
+                (Some(config), _) => (values_digest(config), values::write(config)),
+                (None, Some(release)) => {
+                    let observed = observation(release, &vector.oci_digest);
+                    let text = String::from_utf8(observed).expect("UTF-8");
+                    (release_digest(release, &vector.oci_digest), text)
+                }
+                (None, None) => unreachable!("line {number} is no vector"),
+            };
+            assert_eq!(digest.to_string(), vector.digest, "line {number}: {text}");
+            count += 1;
+        }
+        assert!(count > 100, "only {count} vectors");
+    }
+}

@@ -123,6 +123,28 @@ impl Helm {
         objects.map_err(|error| chain(&error))
     }
 
+    /// Deletes what a broken action has left of hooks that it would have deleted in the end.
+    pub(super) async fn sweep_broken(
+        &self,
+        release: &Release,
+        timeout: Duration,
+    ) -> Result<(), ActionError> {
+        let began = release.info.last_deployed.timestamp();
+        let hooks = release.hooks.iter();
+        // Those of an earlier version, which a rollback takes over, ran before it began.
+        for hook in hooks.filter(|hook| hook.last_run.started_at.timestamp() >= began) {
+            let mut policies = [SUCCEEDED, FAILED].into_iter();
+            if let Some(policy) = policies.find(|policy| hook.is_deleted(policy)) {
+                let swept = self.sweep(hook, &release.namespace, policy, timeout).await;
+                swept.map_err(|told| ActionError::Hooks {
+                    event: "unlock",
+                    told,
+                })?;
+            }
+        }
+        Ok(())
+    }
+
     /// Deletes a hook's objects where its policies say so, and waits until they are gone.
     async fn sweep(
         &self,

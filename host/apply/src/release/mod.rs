@@ -52,6 +52,7 @@
 mod action;
 mod chart;
 mod digest;
+mod drift;
 mod encode;
 mod hooks;
 mod json;
@@ -59,6 +60,7 @@ mod manifest;
 mod model;
 mod objects;
 mod ownership;
+mod patch;
 mod post_render;
 mod snapshot;
 mod storage;
@@ -73,9 +75,11 @@ pub use action::{
 };
 pub use chart::{Chart, Dependency, Maintainer, Metadata};
 pub use digest::{SNAPSHOT_API_VERSION, release_digest, values_digest};
+pub use drift::{Difference, Drift, DriftChange};
 pub use encode::{EncodeError, MAX_RELEASE_BYTES, MAX_SECRET_BYTES, decode, encode};
 pub use manifest::{ManifestError, Sorted, Source, sort};
 pub use model::{ApplyMethod, Event, Hook, HookRun, Info, Phase, Release, Status, TestFilter};
+pub use patch::Operation;
 pub use post_render::{PostRenderError, Strategy, origin_labels, post_render, set_metadata};
 pub use snapshot::{Snapshot, shorten_name};
 pub use storage::{Record, Storage, StorageError, key};

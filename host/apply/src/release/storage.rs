@@ -190,13 +190,14 @@ impl Storage {
         self.secret(release, "createdAt").map(drop)
     }
 
-    /// Stores a new version, after making room for it where the history is capped.
+    /// Stores a new version, after making room for it where the history is capped. `records` are those
+    /// that are there.
     ///
     /// # Errors
     /// [`StorageError::Exists`] when the version is there: Helm's lock.
-    pub async fn create(&self, release: &Release) -> Result<(), StorageError> {
+    pub async fn create(&self, release: &Release, records: &[Record]) -> Result<(), StorageError> {
         let secret = self.secret(release, "createdAt")?;
-        self.make_room(&release.name).await?;
+        self.make_room(&release.name, records).await?;
         let key = key(&release.name, release.version);
         let http = self.cluster.http();
         match http.create(&self.collection(), &secret).await {
@@ -231,15 +232,12 @@ impl Storage {
     }
 
     /// Deletes the oldest versions, so that one more is within the cap; never the deployed one.
-    async fn make_room(&self, name: &str) -> Result<(), StorageError> {
+    async fn make_room(&self, name: &str, records: &[Record]) -> Result<(), StorageError> {
         if self.max_history == 0 {
             return Ok(());
         }
-        let records = self.records(name).await?;
-        let deployed = records
-            .iter()
-            .rev()
-            .find(|one| one.status == Status::Deployed);
+        let mut newest = records.iter().rev();
+        let deployed = newest.find(|one| one.status == Status::Deployed);
         let deployed = deployed.map(|record| record.version);
         let surplus = (records.len() + 1).saturating_sub(self.max_history);
         let old = records.iter().filter(|one| Some(one.version) != deployed);

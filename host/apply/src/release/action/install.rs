@@ -8,6 +8,7 @@ use super::{ActionError, Content, Done, Helm, Install, Run, Target, now};
 use crate::release::model::{Event, Info, Release, Status};
 use crate::release::objects::{Placed, Unknown};
 use crate::release::ownership;
+use crate::release::storage::Record;
 use crate::release::update::Way;
 use crate::release::wait::Judge;
 use crate::target::cluster::Resource;
@@ -29,18 +30,6 @@ impl Helm {
         let mut run = Run::new(self, target, &install.options, cancel);
         let result = run.install(content, install).await;
         run.end(result)
-    }
-
-    /// Returns the version that an install makes, if the name is free.
-    async fn first_version(&self, name: &str, replace: bool) -> Result<i64, ActionError> {
-        let records = self.storage.records(name).await?;
-        let Some(last) = records.last() else {
-            return Ok(1);
-        };
-        match last.status {
-            Status::Uninstalled | Status::Failed if replace => Ok(last.version + 1),
-            _ => Err(ActionError::InUse),
-        }
     }
 
     async fn create_namespace(&self, name: &str) -> Result<(), ActionError> {
@@ -68,7 +57,8 @@ impl Run<'_> {
     async fn install(&mut self, content: Content, install: &Install) -> Result<(), ActionError> {
         let (helm, target) = (self.helm, self.target);
         check_name(&target.name)?;
-        let version = helm.first_version(&target.name, install.replace).await?;
+        let records = helm.storage.records(&target.name).await?;
+        let version = first_version(&records, install.replace)?;
         self.oci_digests.insert(version, content.oci_digest.clone());
         let at = now();
         let crd_labels = content.crd_labels.clone();
@@ -106,7 +96,7 @@ impl Run<'_> {
         if version > 1 {
             self.supersede_last(version - 1).await?;
         }
-        self.create(&release).await?;
+        self.create(&release, &records).await?;
         let result = self.bring(&mut release, &objects).await;
         if let Err(error) = &result {
             let told = format!(
@@ -176,7 +166,7 @@ impl Run<'_> {
 
 impl Helm {
     /// Reads the objects of a release, with its ownership metadata on them.
-    pub(super) async fn owned_objects(
+    pub(in crate::release) async fn owned_objects(
         &self,
         release: &Release,
         unknown: Unknown,
@@ -188,6 +178,17 @@ impl Helm {
             ownership::own(&mut placed.object, &release.name, &release.namespace);
         }
         Ok(objects)
+    }
+}
+
+/// Returns the version that an install makes, if the name is free.
+fn first_version(records: &[Record], replace: bool) -> Result<i64, ActionError> {
+    match records.last() {
+        None => Ok(1),
+        Some(last) => match last.status {
+            Status::Uninstalled | Status::Failed if replace => Ok(last.version + 1),
+            _ => Err(ActionError::InUse),
+        },
     }
 }
 

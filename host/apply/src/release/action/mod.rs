@@ -25,7 +25,7 @@ pub use error::ActionError;
 use super::chart::Chart;
 use super::model::{ApplyMethod, Hook, Release, Status, TestFilter};
 use super::snapshot::Snapshot;
-use super::storage::{Storage, StorageError};
+use super::storage::{Record, Storage, StorageError};
 use super::time::Time;
 use crate::target::cluster::Cluster;
 
@@ -329,8 +329,8 @@ impl<'a> Run<'a> {
         self.done
     }
 
-    async fn create(&mut self, release: &Release) -> Result<(), StorageError> {
-        self.helm.storage.create(release).await?;
+    async fn create(&mut self, release: &Release, records: &[Record]) -> Result<(), StorageError> {
+        self.helm.storage.create(release, records).await?;
         self.observe(release);
         Ok(())
     }
@@ -362,14 +362,21 @@ impl<'a> Run<'a> {
         let _ = self.update(release).await;
     }
 
-    /// Marks all deployed versions but `version` as superseded.
-    async fn supersede(&mut self, version: i64) -> Result<(), ActionError> {
+    /// Marks the deployed versions among `records` as superseded; `known` are some that were read.
+    async fn supersede(
+        &mut self,
+        records: &[Record],
+        known: Vec<Release>,
+    ) -> Result<(), ActionError> {
         let (helm, name) = (self.helm, &self.target.name);
-        for record in helm.storage.records(name).await? {
-            if record.status != Status::Deployed || record.version == version {
-                continue;
-            }
-            if let Some(mut release) = helm.storage.get(name, record.version).await? {
+        let mut known = known;
+        for record in records.iter().filter(|one| one.status == Status::Deployed) {
+            let position = known.iter().position(|one| one.version == record.version);
+            let release = match position {
+                Some(position) => Some(known.swap_remove(position)),
+                None => helm.storage.get(name, record.version).await?,
+            };
+            if let Some(mut release) = release {
                 release.info.status = Status::Superseded;
                 self.update(&release).await?;
             }

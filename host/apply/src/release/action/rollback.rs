@@ -50,11 +50,11 @@ impl Run<'_> {
         let deployed = records
             .iter()
             .rposition(|one| one.status == Status::Deployed);
-        let mut earlier = Vec::new();
+        let mut since = Vec::new();
         for record in &records[deployed.unwrap_or_default()..] {
-            earlier.extend(helm.storage.get(&target.name, record.version).await?);
+            since.extend(helm.storage.get(&target.name, record.version).await?);
         }
-        let current = earlier.last().ok_or(ActionError::NotFound)?;
+        let current = since.last().ok_or(ActionError::NotFound)?;
         let version = current.version + 1;
         let oci_digest = self.oci_digests.get(&back).cloned();
         self.oci_digests
@@ -81,22 +81,24 @@ impl Run<'_> {
         };
         helm.storage.check(&release)?;
         let objects = helm.owned_objects(&release, Unknown::Refuse).await?;
-        let earlier = helm.earlier(&earlier).await?;
-        self.create(&release).await?;
+        let earlier = helm.earlier(&since).await?;
+        since.retain(|release| release.info.status == Status::Deployed);
+        self.create(&release, &records).await?;
         let replaces = rollback.force && release.apply_method == Some(ApplyMethod::ClientSide);
         let way = if replaces { Way::Replace } else { Way::Apply };
-        let mut result = self.go_back(&mut release, &objects, &earlier, way).await;
-        if let Err((error, created)) = result {
-            let told = format!("Rollback \"{}\" failed: {}", target.name, chain(&error));
-            self.fail(&mut release, told).await;
-            let error = match rollback.cleanup_on_fail {
-                true => helm.clean_up(created, error).await,
-                false => error,
-            };
-            result = Err((error, Vec::new()));
-        }
+        let result = match self.go_back(&mut release, &objects, &earlier, way).await {
+            Ok(()) => self.supersede(&records, since).await,
+            Err((error, created)) => {
+                let told = format!("Rollback \"{}\" failed: {}", target.name, chain(&error));
+                self.fail(&mut release, told).await;
+                Err(match rollback.cleanup_on_fail {
+                    true => helm.clean_up(created, error).await,
+                    false => error,
+                })
+            }
+        };
         self.done.release = Some(release);
-        result.map_err(|(error, _)| error)
+        result
     }
 
     async fn go_back<'p>(
@@ -134,7 +136,6 @@ impl Run<'_> {
         release.set_status(Status::Deployed, described);
         self.update(release)
             .await
-            .map_err(|error| plain(error.into()))?;
-        self.supersede(release.version).await.map_err(plain)
+            .map_err(|error| plain(error.into()))
     }
 }

@@ -107,7 +107,9 @@ impl Run<'_> {
         release.set_status(Status::Uninstalled, "Uninstallation complete");
         if uninstall.keep_history {
             self.update(release).await?;
-            self.supersede(release.version).await?;
+            let earlier = records.iter().filter(|one| one.version != release.version);
+            let earlier: Vec<Record> = earlier.cloned().collect();
+            self.supersede(&earlier, Vec::new()).await?;
         } else {
             self.purge(records, release).await?;
         }
@@ -120,7 +122,7 @@ impl Run<'_> {
 
     /// Reads the objects of the newest version, and of those since the deployed one.
     async fn objects_since_deployed(
-        &self,
+        &mut self,
         release: &Release,
         records: &[Record],
     ) -> Result<Vec<Placed>, ActionError> {
@@ -140,7 +142,7 @@ impl Run<'_> {
 
     /// Deletes objects by kind, in Helm's order; returns what is on its way out, and what stays.
     async fn delete_all<'p>(
-        &self,
+        &mut self,
         release: &Release,
         objects: &'p [Placed],
         uninstall: &Uninstall,

@@ -8,6 +8,9 @@ use crate::release::model::Status;
 impl Helm {
     /// Marks the newest version as failed if it is pending; records nothing otherwise.
     ///
+    /// Hooks of the broken action that would have been deleted at its end are deleted now. A version
+    /// that is being uninstalled is no matter of this: [`Helm::uninstall`] goes on with it.
+    ///
     /// [`Done::release`] is that version, with the status that it has now.
     pub async fn unlock(&self, target: &Target) -> Done {
         let options = Options::default();
@@ -22,6 +25,9 @@ impl Run<'_> {
         let last = self.helm.storage.last(&self.target.name).await?;
         let mut release = last.ok_or(ActionError::NotFound)?;
         if release.info.status.is_pending() {
+            self.helm
+                .sweep_broken(&release, self.options.timeout)
+                .await?;
             let told = format!(
                 "Release unlocked from stale '{}' state",
                 release.info.status

@@ -32,6 +32,8 @@ impl Helm {
 
 /// What an upgrade starts from.
 pub(super) struct Base {
+    /// What is recorded.
+    pub(super) records: Vec<Record>,
     /// The newest version.
     pub(super) last: Release,
     /// The versions whose objects may be there: the deployed one, and those since.
@@ -88,26 +90,32 @@ impl Run<'_> {
             let owner = (target.name.as_str(), release.namespace.as_str());
             helm.check_ownership(&new, owner, "update").await?;
         }
-        drop(base);
-        self.create(&release).await?;
+        let Base {
+            records,
+            earlier: mut deployed,
+            ..
+        } = base;
+        deployed.retain(|release| release.info.status == Status::Deployed);
+        self.create(&release, &records).await?;
         let replaces = upgrade.force && release.apply_method == Some(ApplyMethod::ClientSide);
         let way = if replaces { Way::Replace } else { Way::Apply };
-        let mut result = self.replace(&mut release, &objects, &earlier, way).await;
-        if let Err((error, created)) = result {
-            let told = format!("Upgrade \"{}\" failed: {}", target.name, chain(&error));
-            self.fail(&mut release, told).await;
-            let error = match upgrade.cleanup_on_fail {
-                true => helm.clean_up(created, error).await,
-                false => error,
-            };
-            result = Err((error, Vec::new()));
-        }
+        let result = match self.replace(&mut release, &objects, &earlier, way).await {
+            Ok(()) => self.supersede(&records, deployed).await,
+            Err((error, created)) => {
+                let told = format!("Upgrade \"{}\" failed: {}", target.name, chain(&error));
+                self.fail(&mut release, told).await;
+                Err(match upgrade.cleanup_on_fail {
+                    true => helm.clean_up(created, error).await,
+                    false => error,
+                })
+            }
+        };
         self.done.release = Some(release);
-        result.map_err(|(error, _)| error)
+        result
     }
 
     /// Finds what an upgrade starts from.
-    pub(super) async fn base(&self) -> Result<Base, ActionError> {
+    pub(super) async fn base(&mut self) -> Result<Base, ActionError> {
         let (helm, name) = (self.helm, &self.target.name);
         let records = helm.storage.records(name).await?;
         let none = || ActionError::NoDeployed(name.clone());
@@ -128,7 +136,11 @@ impl Run<'_> {
             earlier.extend(helm.storage.get(name, *version).await?);
         }
         let last = earlier.last().cloned().ok_or_else(none)?;
-        Ok(Base { last, earlier })
+        Ok(Base {
+            records,
+            last,
+            earlier,
+        })
     }
 
     async fn replace<'p>(
@@ -171,8 +183,7 @@ impl Run<'_> {
         release.set_status(Status::Deployed, "Upgrade complete");
         self.update(release)
             .await
-            .map_err(|error| plain(error.into()))?;
-        self.supersede(release.version).await.map_err(plain)
+            .map_err(|error| plain(error.into()))
     }
 }
 
