@@ -17,6 +17,10 @@ pub(crate) struct File {
 pub(crate) struct Chart {
     pub(crate) metadata: Metadata,
     pub(crate) values: Entries,
+    /// Whether there is a values.yaml, or values were imported.
+    pub(crate) has_values: bool,
+    /// Chart.lock, or requirements.lock.
+    pub(crate) lock: Option<Rc<[u8]>>,
     pub(crate) schema: Option<Rc<[u8]>>,
     pub(crate) templates: Vec<File>,
     /// What is neither a template nor known by name.

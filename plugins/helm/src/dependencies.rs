@@ -222,6 +222,7 @@ fn import(chart: &mut Chart, warnings: &mut Vec<String>) -> Result<(), String> {
     let copy = new_map(copy_entries(&merged.entries.borrow()));
     tables(&copy, &imported, "", true, warnings);
     chart.values = copy.entries.borrow().clone();
+    chart.has_values = true;
     Ok(())
 }
 

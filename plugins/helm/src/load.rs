@@ -119,10 +119,12 @@ fn from_files(
     let mut subcharts: BTreeMap<String, Vec<File>> = BTreeMap::new();
     for file in files {
         match file.name.as_str() {
-            "Chart.yaml" | "Chart.lock" => {}
+            "Chart.yaml" => {}
+            "Chart.lock" => chart.lock = Some(file.data),
             "values.yaml" => {
                 chart.values = load_values(&text(&file))
                     .map_err(|error| format!("cannot load values.yaml: {error}"))?;
+                chart.has_values = true;
             }
             "values.schema.json" => chart.schema = Some(file.data),
             "requirements.yaml" => {
@@ -136,6 +138,7 @@ fn from_files(
                 }
             }
             "requirements.lock" => {
+                chart.lock = Some(file.data.clone());
                 if chart.metadata.api_version == "v1" {
                     chart.files.push(file);
                 }

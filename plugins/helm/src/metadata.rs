@@ -45,10 +45,26 @@ pub(crate) fn read(text: &str, metadata: &mut Metadata) -> Result<(), String> {
     if let Some(items) = fields.list("maintainers", "[]*v2.Maintainer")? {
         metadata.maintainers = items.iter().map(maintainer).collect::<Result<_, _>>()?;
     }
-    if let Some(items) = fields.list("dependencies", "[]*v2.Dependency")? {
-        metadata.dependencies = items.iter().map(dependency).collect::<Result<_, _>>()?;
+    if let Some(dependencies) = dependencies(&entries)? {
+        metadata.dependencies = dependencies;
     }
     Ok(())
+}
+
+/// Reads the list `dependencies` of Chart.yaml or a lock.
+pub(crate) fn dependencies(entries: &Entries) -> Result<Option<Vec<Dependency>>, String> {
+    let fields = Fields {
+        entries,
+        owner: "Metadata",
+    };
+    match fields.list("dependencies", "[]*v2.Dependency")? {
+        Some(items) => items
+            .iter()
+            .map(dependency)
+            .collect::<Result<_, _>>()
+            .map(Some),
+        None => Ok(None),
+    }
 }
 
 /// The fields of a struct, found as encoding/json finds them.

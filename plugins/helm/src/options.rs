@@ -40,6 +40,8 @@ pub struct Options {
     pub kube_version: Option<String>,
     /// What the cluster serves besides what every one does.
     pub api_versions: Vec<String>,
+    /// Whether what a release stores of the chart is asked for.
+    pub is_stored: bool,
     /// Whether what is in `crds/` comes first.
     pub include_crds: bool,
     /// Whether `.Release.IsUpgrade` is true.
@@ -71,6 +73,7 @@ impl Default for Options {
             sets: Vec::new(),
             kube_version: None,
             api_versions: Vec::new(),
+            is_stored: false,
             include_crds: false,
             is_upgrade: false,
             revision: 1,

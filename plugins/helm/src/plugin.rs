@@ -42,6 +42,17 @@ impl Renderer for Helm {
         };
         let remark = |text: &String| Diagnostic::warning("ChartWarning", text.as_str());
         output.diagnostics = rendered.warnings.iter().map(remark).collect();
+        if let Some(stored) = &rendered.stored {
+            let crds = stored.crds_json().map_err(told)?;
+            let attributes = [
+                ("helm.chart", stored.chart.clone()),
+                ("helm.config", stored.config.clone()),
+                ("helm.crds", crds),
+            ];
+            let named = attributes.into_iter();
+            let named = named.map(|(name, json)| (name.to_owned(), json));
+            output.attributes.extend(named);
+        }
         if !rendered.notes.is_empty() {
             let notes = bytes::lossy(&rendered.notes).into_owned();
             output.attributes.push(("render.notes".to_owned(), notes));

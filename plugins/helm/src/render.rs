@@ -8,10 +8,10 @@ use bulkhead_template::{Entries, IntType, Map, Value, bytes};
 use crate::capabilities::{self, KubeVersion};
 use crate::chart::{Chart, map};
 use crate::coalesce::{Coalesce, new_map};
-use crate::json::{self, Style};
 use crate::manifests::{self, Manifest};
 use crate::options::Options;
 use crate::secrets::Secrets;
+use crate::stored::{self, Stored};
 use crate::{dependencies, engine, load, random, release, schema, semver};
 
 /// What a chart renders to.
@@ -25,6 +25,8 @@ pub struct Output {
     pub notes: String,
     /// Remarks for the user.
     pub warnings: Vec<String>,
+    /// What a release stores beside all that, where [`Options::is_stored`] asks for it.
+    pub stored: Option<Stored>,
 }
 
 impl Output {
@@ -65,7 +67,7 @@ fn render_into(
     secrets: &Rc<Secrets>,
     output: &mut Output,
 ) -> Result<(), String> {
-    let (chart, mut texts) = texts(files, path, options, secrets, &mut output.warnings)?;
+    let (chart, user, mut texts) = texts(files, path, options, secrets, &mut output.warnings)?;
     let notes = format!("{}/templates/NOTES.txt", chart.name());
     texts.retain(|(name, text)| {
         if *name == notes {
@@ -74,8 +76,22 @@ fn render_into(
         !name.ends_with("NOTES.txt")
     });
     let (manifests, hooks) = manifests::sort(&texts, &mut output.warnings)?;
+    let mut definitions = Vec::new();
+    if options.include_crds || options.is_stored {
+        crds(&chart, chart.name(), &mut definitions);
+    }
+    if options.is_stored {
+        let found = definitions.iter();
+        output.stored = Some(Stored {
+            chart: stored::chart(&chart)?,
+            config: user,
+            crds: found
+                .map(|crd| (crd.source.clone(), crd.text.clone()))
+                .collect(),
+        });
+    }
     if options.include_crds {
-        crds(&chart, chart.name(), &mut output.manifests);
+        output.manifests = definitions;
     }
     output.manifests.extend(manifests);
     output.hooks = hooks;
@@ -93,7 +109,7 @@ pub fn render_raw(
 ) -> Result<Vec<(String, Vec<u8>)>, String> {
     let secrets = Rc::new(Secrets::default());
     let rendered = texts(files, path, options, &secrets, &mut Vec::new());
-    let (_, texts) = rendered.map_err(|error| secrets.mask(&error))?;
+    let (_, _, texts) = rendered.map_err(|error| secrets.mask(&error))?;
     Ok(texts
         .into_iter()
         .map(|(name, text)| (name, bytes::of(&text).into_owned()))
@@ -108,7 +124,7 @@ fn texts(
     options: &Options,
     secrets: &Rc<Secrets>,
     warnings: &mut Vec<String>,
-) -> Result<(Chart, Texts), String> {
+) -> Result<(Chart, String, Texts), String> {
     let kube = options
         .kube_version
         .as_deref()
@@ -120,12 +136,13 @@ fn texts(
     check_installable(&chart, warnings)?;
     dependencies::check(&chart)?;
     release::check_name(&options.name)?;
+    let config = stored::values(&user)?;
     let seed = random::seed(&[
         &options.name,
         &options.namespace,
         chart.name(),
         &chart.metadata.version,
-        &json::write(&Value::Map(user.clone()), Style::Compact)?,
+        &config,
     ]);
     dependencies::process(&mut chart, &user, warnings)
         .map_err(|error| format!("chart dependencies processing failed: {error}"))?;
@@ -149,7 +166,7 @@ fn texts(
     let top = top(options, &kube, values);
     let context = engine::context(seed, options, secrets);
     let texts = engine::render(&chart, &top, context, options.limits)?;
-    Ok((chart, texts))
+    Ok((chart, config, texts))
 }
 
 fn check_installable(chart: &Chart, warnings: &mut Vec<String>) -> Result<(), String> {

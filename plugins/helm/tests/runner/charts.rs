@@ -61,7 +61,7 @@ fn rendered(case: &Path) -> Result<std::result::Result<String, String>> {
     })
 }
 
-fn add_files(files: &mut MemoryFiles, root: &Path, folder: &Path) -> Result<()> {
+pub(crate) fn add_files(files: &mut MemoryFiles, root: &Path, folder: &Path) -> Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_dir() {

@@ -4,6 +4,7 @@
 mod archives;
 mod charts;
 mod secrets;
+mod stored;
 
 use std::io::Result;
 
