@@ -1,5 +1,6 @@
-//! Real servers for tests: Git over HTTP and SSH, an OCI registry, a Kubernetes API server.
+//! Real servers for tests: Git over HTTP and SSH, an OCI registry, files over HTTP, a Kubernetes API server.
 
 pub mod cluster;
+pub mod files;
 pub mod git;
 pub mod registry;

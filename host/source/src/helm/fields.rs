@@ -137,7 +137,11 @@ fn shortest(float: f64) -> String {
 }
 
 fn wrong(name: &str, wanted: &str, found: &Value) -> String {
-    format!("`{name}` must be {wanted}, not {}", kind(found))
+    let hint = match found {
+        Value::Number(_) | Value::Bool(_) if wanted.contains("text") => ": put it in quotes",
+        _ => "",
+    };
+    format!("`{name}` must be {wanted}, not {}{hint}", kind(found))
 }
 
 fn kind(value: &Value) -> &'static str {
@@ -179,7 +183,7 @@ mod tests {
         let fields = Fields::of(&value, Format::Json, "x").unwrap();
         assert_eq!(
             fields.text("a").unwrap_err(),
-            "`a` must be text, not a number"
+            "`a` must be text, not a number: put it in quotes"
         );
         assert!(fields.only(&["a", "b", "c", "d", "e", "f"]).is_err());
     }

@@ -11,15 +11,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
-use bulkhead_api::Digest;
 use reqwest::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue,
     LOCATION, RETRY_AFTER,
 };
 use reqwest::{Client, Response, StatusCode};
-use sha2::{Digest as _, Sha256};
 use url::{Host, Url};
 
+use super::body::{Body, Page, Received, TooLarge};
 use super::{HelmError, Limits, RepositoryConfig};
 use crate::transport::http::{has_same_origin, is_redirect};
 use crate::transport::tls;
@@ -50,14 +49,6 @@ pub(super) struct Wanted {
     pub(super) limit: &'static str,
     /// Its value.
     pub(super) allowed: u64,
-}
-
-/// What came.
-pub(super) struct Received {
-    /// Digest of the bytes, decompressed.
-    pub(super) digest: Digest,
-    /// Their number.
-    pub(super) size_bytes: u64,
 }
 
 impl Http {
@@ -164,15 +155,9 @@ impl Http {
                 problem: crate::error::clean(&error.to_string()),
             },
         };
-        let sink = Counted {
-            out,
-            hasher: Sha256::new(),
-            size_bytes: 0,
-            allowed: wanted.allowed,
-        };
         let mut body = match encoding(&response) {
-            "" | "identity" => Body::Plain(sink),
-            "gzip" | "x-gzip" => Body::Gzip(Box::new(flate2::write::MultiGzDecoder::new(sink))),
+            "" | "identity" => Body::plain(out, wanted.allowed),
+            "gzip" | "x-gzip" => Body::gzip(out, wanted.allowed),
             other => {
                 return Err(HelmError::Body {
                     place: place.clone(),
@@ -187,11 +172,7 @@ impl Http {
         {
             body.write(&chunk).map_err(problem)?;
         }
-        let sink = body.finish().map_err(problem)?;
-        Ok(Received {
-            digest: Digest::from_bytes(sink.hasher.finalize().into()),
-            size_bytes: sink.size_bytes,
-        })
+        body.finish().map_err(problem)
     }
 
     fn broken(&self, url: &Url, error: reqwest::Error) -> HelmError {
@@ -425,60 +406,4 @@ fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
         next = error.source();
     }
     false
-}
-
-/// A body, perhaps compressed.
-enum Body<'a, W: Write> {
-    Plain(Counted<'a, W>),
-    Gzip(Box<flate2::write::MultiGzDecoder<Counted<'a, W>>>),
-}
-
-impl<'a, W: Write> Body<'a, W> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        match self {
-            Self::Plain(sink) => sink.write_all(bytes),
-            Self::Gzip(decoder) => decoder.write_all(bytes),
-        }
-    }
-
-    fn finish(self) -> std::io::Result<Counted<'a, W>> {
-        match self {
-            Self::Plain(sink) => Ok(sink),
-            Self::Gzip(decoder) => decoder.finish(),
-        }
-    }
-}
-
-struct Counted<'a, W> {
-    out: &'a mut W,
-    hasher: Sha256,
-    size_bytes: u64,
-    allowed: u64,
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("too large")]
-struct TooLarge;
-
-#[derive(Debug, thiserror::Error)]
-#[error("a web page")]
-struct Page;
-
-impl<W: Write> Write for Counted<'_, W> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        if self.size_bytes == 0 && bytes.trim_ascii_start().starts_with(b"<") {
-            return Err(std::io::Error::other(Page));
-        }
-        if self.size_bytes + bytes.len() as u64 > self.allowed {
-            return Err(std::io::Error::other(TooLarge));
-        }
-        self.out.write_all(bytes)?;
-        self.hasher.update(bytes);
-        self.size_bytes += bytes.len() as u64;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.out.flush()
-    }
 }

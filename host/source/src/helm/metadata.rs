@@ -47,8 +47,6 @@ pub struct Metadata {
     pub dependencies: Vec<Dependency>,
     /// Empty, `application` or `library`.
     pub kind: String,
-    /// Whether a list has items of nothing.
-    has_empty_items: bool,
 }
 
 /// Someone who cares for a chart.
@@ -142,6 +140,17 @@ const DEPENDENCY_FIELDS: [&str; 8] = [
     "alias",
 ];
 
+/// Finds items of nothing in the lists of `value`, which Helm does not take.
+pub(super) fn check_items(value: &Value) -> Result<(), Fault> {
+    for list in ["maintainers", "dependencies"] {
+        let items = value.get(list).and_then(Value::as_array);
+        if items.is_some_and(|items| items.iter().any(Value::is_null)) {
+            return Err(Fault::Invalid(format!("`{list}` has an empty item")));
+        }
+    }
+    Ok(())
+}
+
 /// Refuses what Helm's strict reader refuses: fields that neither a chart nor `more` has.
 pub(super) fn check_known(value: &Value, format: Format, more: &[&str]) -> Result<(), String> {
     let fields = Fields::of(value, format, "it")?;
@@ -164,6 +173,7 @@ impl Metadata {
         let texts = |name| fields.texts(name).map(Option::unwrap_or_default);
         let maintainers = fields.list("maintainers")?.unwrap_or_default();
         let dependencies = fields.list("dependencies")?.unwrap_or_default();
+        // Behind a list of pointers Go's YAML reader is as strict about texts as that of JSON.
         Ok(Self {
             name: fields.text("name")?,
             home: fields.text("home")?,
@@ -173,7 +183,7 @@ impl Metadata {
             keywords: texts("keywords")?,
             maintainers: maintainers
                 .iter()
-                .map(|value| Maintainer::read(value, format))
+                .map(|value| Maintainer::read(value, Format::Json))
                 .collect::<Result<_, _>>()?,
             icon: fields.text("icon")?,
             api_version: fields.text("apiVersion")?,
@@ -185,12 +195,9 @@ impl Metadata {
             kube_version: fields.text("kubeVersion")?,
             dependencies: dependencies
                 .iter()
-                .map(|value| Dependency::read(value, format))
+                .map(|value| Dependency::read(value, Format::Json))
                 .collect::<Result<_, _>>()?,
             kind: fields.text("type")?,
-            has_empty_items: [maintainers, dependencies]
-                .iter()
-                .any(|items| items.iter().any(Value::is_null)),
         })
     }
 
@@ -229,9 +236,6 @@ impl Metadata {
         }
         if !matches!(self.kind.as_str(), "" | "application" | "library") {
             return invalid("`type` must be `application` or `library`");
-        }
-        if self.has_empty_items {
-            return invalid("`maintainers` or `dependencies` has an empty item");
         }
         for maintainer in &mut self.maintainers {
             sanitize(&mut maintainer.name);

@@ -27,6 +27,7 @@
 //! OpenPGP signatures are of the `helm` command alone: Flux does not look at them, and neither is
 //! anything here.
 
+mod body;
 mod build;
 pub mod chart;
 mod dependencies;
@@ -39,13 +40,15 @@ mod limits;
 mod metadata;
 pub mod registry;
 mod repository;
+mod stage;
 pub mod version;
 
 pub use build::{BuildOptions, Built, build_local, build_remote};
 pub use dependencies::Repositories;
-pub use error::{HelmError, Stage};
+pub use error::HelmError;
 pub use limits::Limits;
 pub use metadata::{Dependency, Maintainer, Metadata};
 pub use repository::{
     ChartLocation, HttpRepository, RawIndex, RepositoryConfig, is_reachable, normalize,
 };
+pub use stage::Stage;

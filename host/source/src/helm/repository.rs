@@ -189,7 +189,7 @@ impl HttpRepository {
         url: &Url,
         wanted: &Wanted,
         out: &mut impl Write,
-    ) -> Result<super::http::Received, HelmError> {
+    ) -> Result<super::body::Received, HelmError> {
         let read = self.http.read(url, wanted, out);
         match tokio::time::timeout(self.timeout, read).await {
             Ok(outcome) => outcome,

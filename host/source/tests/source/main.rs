@@ -9,6 +9,7 @@
 mod archive;
 mod basics;
 mod durability;
+mod helm;
 mod limits;
 mod login;
 mod oci;

@@ -8,7 +8,7 @@ use hyper::body::{Body, Frame, SizeHint};
 
 /// What comes after the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(crate) enum End {
     /// Nothing: the body is whole.
     Whole,
     /// Silence.
@@ -20,14 +20,14 @@ pub(super) enum End {
 }
 
 /// Bytes and what comes after them.
-pub(super) struct Answer {
+pub(crate) struct Answer {
     bytes: Bytes,
     announced: Option<u64>,
     end: End,
 }
 
 impl Answer {
-    pub(super) fn whole(bytes: impl Into<Bytes>) -> Self {
+    pub(crate) fn whole(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
         let announced = Some(bytes.len() as u64);
         Self {
@@ -38,7 +38,7 @@ impl Answer {
     }
 
     /// Announces the length of `bytes` but sends only the first `sent`, then `end`.
-    pub(super) fn broken(bytes: Bytes, sent: usize, end: End) -> Self {
+    pub(crate) fn broken(bytes: Bytes, sent: usize, end: End) -> Self {
         let announced = (end != End::Endless).then_some(bytes.len() as u64);
         let bytes = bytes.slice(..sent.min(bytes.len()));
         Self {
@@ -51,7 +51,7 @@ impl Answer {
 
 /// The reason for a closed connection.
 #[derive(Debug)]
-pub(super) struct Closed;
+pub(crate) struct Closed;
 
 impl std::fmt::Display for Closed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

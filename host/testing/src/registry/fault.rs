@@ -30,14 +30,14 @@ pub enum Fault {
 }
 
 /// Which requests a fault is for.
-pub(super) struct Rule {
-    pub(super) part: String,
-    pub(super) fault: Fault,
-    pub(super) left: Option<usize>,
+pub(crate) struct Rule {
+    pub(crate) part: String,
+    pub(crate) fault: Fault,
+    pub(crate) left: Option<usize>,
 }
 
 /// Returns the fault for a request, and counts it.
-pub(super) fn find(rules: &mut [Rule], request: &str) -> Option<Fault> {
+pub(crate) fn find(rules: &mut [Rule], request: &str) -> Option<Fault> {
     let rule = rules
         .iter_mut()
         .find(|rule| rule.left != Some(0) && request.contains(&rule.part))?;

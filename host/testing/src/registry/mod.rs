@@ -9,10 +9,10 @@
     reason = "a test may run programs and write files of its own"
 )]
 
-mod body;
-mod fault;
+pub(crate) mod body;
+pub(crate) mod fault;
 mod program;
-mod proxy;
+pub(crate) mod proxy;
 mod referrers;
 mod token;
 

@@ -16,7 +16,7 @@ use super::body::{Answer, End};
 use super::fault::{self, Fault};
 use super::{Seen, State, lock, referrers};
 
-type Response = hyper::Response<Answer>;
+pub(crate) type Response = hyper::Response<Answer>;
 
 pub(super) async fn accept(
     listener: TcpListener,
@@ -150,7 +150,7 @@ async fn send(
     Ok((head, body.collect().await?.to_bytes()))
 }
 
-async fn instead(fault: &Option<Fault>, seen: &Seen) -> Option<Response> {
+pub(crate) async fn instead(fault: &Option<Fault>, seen: &Seen) -> Option<Response> {
     let html = b"<!DOCTYPE html><html><body>no</body></html>".to_vec();
     match fault {
         Some(Fault::Silence) => std::future::pending().await,
@@ -177,7 +177,7 @@ async fn instead(fault: &Option<Fault>, seen: &Seen) -> Option<Response> {
     }
 }
 
-fn spoil(
+pub(crate) fn spoil(
     fault: Option<Fault>,
     mut head: hyper::http::response::Parts,
     body: Bytes,
@@ -218,7 +218,7 @@ fn spoil(
     hyper::Response::from_parts(head, answer)
 }
 
-fn page(status: u16, media_type: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Response {
+pub(crate) fn page(status: u16, media_type: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Response {
     let mut response = hyper::Response::builder()
         .status(status)
         .header(CONTENT_TYPE, media_type);

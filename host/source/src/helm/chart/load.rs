@@ -8,7 +8,7 @@ use super::archive::{self, Budget};
 use super::{Chart, ChartFile, Format, Lock, read_yaml, values};
 use crate::helm::HelmError;
 use crate::helm::fields::Fields;
-use crate::helm::metadata::{Dependency, Metadata};
+use crate::helm::metadata::{Dependency, Fault, Metadata, check_items};
 
 /// Puts the files of a chart at `depth` in their places, and unpacks its subcharts.
 pub(super) fn chart(
@@ -113,6 +113,8 @@ pub(super) fn metadata(place: &str, files: &[ChartFile]) -> Result<Metadata, Hel
     let value = read_yaml(place, &file.name, &file.content)?;
     let mut metadata = Metadata::read(&value, Format::Yaml)
         .map_err(|problem| HelmError::invalid(place, format!("`Chart.yaml`: {problem}")))?;
+    let wrong = |fault: Fault| HelmError::invalid(place, fault.text());
+    check_items(&value).map_err(wrong)?;
     if metadata.api_version.is_empty() {
         metadata.api_version = "v1".to_owned();
     }
@@ -121,14 +123,13 @@ pub(super) fn metadata(place: &str, files: &[ChartFile]) -> Result<Metadata, Hel
         let wrong =
             |problem: String| HelmError::invalid(place, format!("`requirements.yaml`: {problem}"));
         let listed = Fields::of(&value, Format::Yaml, "it").map_err(wrong)?;
+        check_items(&value).map_err(|fault| wrong(fault.text()))?;
         if listed.get("dependencies").is_some() {
             let read = Metadata::read(&value, Format::Yaml).map_err(wrong)?;
             metadata.dependencies = read.dependencies;
         }
     }
-    metadata
-        .check()
-        .map_err(|fault| HelmError::invalid(place, fault.text()))?;
+    metadata.check().map_err(wrong)?;
     Ok(metadata)
 }
 
@@ -141,7 +142,7 @@ fn lock(place: &str, file: &ChartFile) -> Result<Lock, HelmError> {
         .unwrap_or_default()
         .iter()
         .filter(|item| !item.is_null())
-        .map(|item: &Value| Dependency::read(item, Format::Yaml).map_err(wrong))
+        .map(|item: &Value| Dependency::read(item, Format::Json).map_err(wrong))
         .collect::<Result<_, _>>()?;
     Ok(Lock {
         generated: fields.text("generated").map_err(wrong)?,

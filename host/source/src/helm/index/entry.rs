@@ -67,8 +67,9 @@ pub(super) fn read(value: &Value, format: Format) -> Result<Read, String> {
     if format == Format::Yaml {
         metadata::check_known(value, format, &FIELDS)?;
     }
-    let fields = Fields::of(value, format, "an entry")?;
-    let mut metadata = Metadata::read(value, format)?;
+    // Behind a list of pointers Go's YAML reader is as strict about texts as that of JSON.
+    let fields = Fields::of(value, Format::Json, "an entry")?;
+    let mut metadata = Metadata::read(value, Format::Json)?;
     if metadata.api_version.is_empty() {
         metadata.api_version = "v1".to_owned();
     }
@@ -79,7 +80,7 @@ pub(super) fn read(value: &Value, format: Format) -> Result<Read, String> {
         .into_iter()
         .map(|name| Ok((name, fields.text(name)?)))
         .collect::<Result<_, String>>()?;
-    match metadata.check() {
+    match metadata::check_items(value).and_then(|()| metadata.check()) {
         Ok(()) | Err(Fault::Twice(_)) => {}
         Err(fault) => return Ok(Read::Skipped(fault.text())),
     }
