@@ -66,6 +66,26 @@ pub const STAT_OPERATION_FAILED: &str = "StatOperationFailed";
 pub const READ_OPERATION_FAILED: &str = "ReadOperationFailed";
 /// Source: the archive could not be written.
 pub const ARCHIVE_OPERATION_FAILED: &str = "ArchiveOperationFailed";
+/// Source: an artifact in the storage was altered (event).
+pub const ARTIFACT_VERIFICATION_FAILED: &str = "ArtifactVerificationFailed";
+/// OCIRepository, HelmChart: a registry could not be read.
+pub const OCI_ARTIFACT_PULL_FAILED: &str = "OCIArtifactPullFailed";
+/// OCIRepository: what was pulled could not be used.
+pub const OCI_ARTIFACT_LAYER_OPERATION_FAILED: &str = "OCIArtifactLayerOperationFailed";
+/// HelmRepository: the index could not be used.
+pub const INDEXATION_FAILED: &str = "IndexationFailed";
+/// HelmChart: `ArtifactOutdated` because there is another version.
+pub const NEW_CHART: &str = "NewChart";
+/// HelmChart: the chart was downloaded.
+pub const CHART_PULL_SUCCEEDED: &str = "ChartPullSucceeded";
+/// HelmChart: the chart was packaged.
+pub const CHART_PACKAGE_SUCCEEDED: &str = "ChartPackageSucceeded";
+/// HelmChart: the source could not be read.
+pub const SOURCE_UNAVAILABLE: &str = "SourceUnavailable";
+/// HelmChart: the source has no artifact.
+pub const NO_SOURCE_ARTIFACT: &str = "NoSourceArtifact";
+/// HelmChart: the source is of a kind that has no charts.
+pub const UNSUPPORTED_SOURCE_KIND: &str = "UnsupportedSourceKind";
 /// Source: the cache failed.
 pub const CACHE_OPERATION_FAILED: &str = "CacheOperationFailed";
 /// Source: the API server refused a change of the object itself.

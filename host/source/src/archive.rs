@@ -28,32 +28,58 @@ pub struct Archive {
 /// # Errors
 /// `out` failed, or an object in the store is damaged.
 pub fn write_archive(tree: &GitTree, out: impl Write) -> io::Result<Archive> {
-    let counted = Counted {
-        out,
-        hasher: Sha256::new(),
-        size_bytes: 0,
-    };
-    let mut builder = tar::Builder::new(GzEncoder::new(counted, Compression::default()));
-    append(&mut builder, tree, tree.root(), ".")?;
-    let mut counted = builder.into_inner()?.finish()?;
-    counted.out.flush()?;
-    Ok(Archive {
-        digest: Digest::from_bytes(counted.hasher.finalize().into()),
-        size_bytes: counted.size_bytes,
-    })
+    let mut writer = Writer::new(out);
+    append(&mut writer, tree, tree.root(), ".")?;
+    writer.finish()
+}
+
+/// Writes entries in the order in which they are given.
+pub(crate) struct Writer<W: Write>(tar::Builder<GzEncoder<Counted<W>>>);
+
+impl<W: Write> Writer<W> {
+    pub(crate) fn new(out: W) -> Self {
+        let counted = Counted {
+            out,
+            hasher: Sha256::new(),
+            size_bytes: 0,
+        };
+        let compressed = GzEncoder::new(counted, Compression::default());
+        Self(tar::Builder::new(compressed))
+    }
+
+    pub(crate) fn directory(&mut self, path: &str) -> io::Result<()> {
+        let mut header = header(EntryType::Directory, 0o750, 0);
+        self.0.append_data(&mut header, path, io::empty())
+    }
+
+    pub(crate) fn file(
+        &mut self,
+        path: &str,
+        content: &[u8],
+        is_executable: bool,
+    ) -> io::Result<()> {
+        let mode = if is_executable { 0o700 } else { 0o600 };
+        let mut header = header(EntryType::Regular, mode, content.len() as u64);
+        self.0.append_data(&mut header, path, content)
+    }
+
+    pub(crate) fn finish(self) -> io::Result<Archive> {
+        let mut counted = self.0.into_inner()?.finish()?;
+        counted.out.flush()?;
+        Ok(Archive {
+            digest: Digest::from_bytes(counted.hasher.finalize().into()),
+            size_bytes: counted.size_bytes,
+        })
+    }
 }
 
 fn append<W: Write>(
-    builder: &mut tar::Builder<W>,
+    writer: &mut Writer<W>,
     tree: &GitTree,
     directory: &Directory,
     path: &str,
 ) -> io::Result<()> {
-    builder.append_data(
-        &mut header(EntryType::Directory, 0o750, 0),
-        path,
-        io::empty(),
-    )?;
+    writer.directory(path)?;
     for child in &directory.children {
         let path = if path == "." {
             child.name.to_string()
@@ -61,14 +87,12 @@ fn append<W: Write>(
             format!("{path}/{}", child.name)
         };
         match &child.kind {
-            NodeKind::Directory(below) => append(builder, tree, below, &path)?,
+            NodeKind::Directory(below) => append(writer, tree, below, &path)?,
             NodeKind::File {
                 id, is_executable, ..
             } => {
                 let content = tree.objects().blob(*id).map_err(io::Error::other)?;
-                let mode = if *is_executable { 0o700 } else { 0o600 };
-                let mut header = header(EntryType::Regular, mode, content.len() as u64);
-                builder.append_data(&mut header, &path, content.as_slice())?;
+                writer.file(&path, &content, *is_executable)?;
             }
         }
     }
@@ -86,7 +110,7 @@ fn header(kind: EntryType, mode: u32, size_bytes: u64) -> Header {
     header
 }
 
-struct Counted<W> {
+pub(crate) struct Counted<W> {
     out: W,
     hasher: Sha256,
     size_bytes: u64,

@@ -22,6 +22,8 @@ pub const LEGACY_WASM_CONFIG: &str = "application/vnd.wasm.config.v1+json";
 pub const WASM: &str = "application/wasm";
 /// The same before that layout.
 pub const LEGACY_WASM: &str = "application/vnd.wasm.content.layer.v1+wasm";
+/// A packaged Helm chart.
+pub const HELM_CHART: &str = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
 
 /// Returns a media type without its parameters, in lower case.
 pub(super) fn essence(text: &str) -> String {

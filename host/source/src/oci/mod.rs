@@ -4,6 +4,7 @@
 //! where a policy asks for it, signed. A tag is asked for once; no program is run; no login leaves
 //! for another host.
 
+mod artifact;
 mod client;
 mod credentials;
 mod error;
@@ -16,6 +17,7 @@ mod reference;
 pub mod sign;
 pub mod verify;
 
+pub use artifact::{ArtifactError, choose_layer, choose_tag};
 pub use client::{Blob, Registry, RegistryConfig, Resolved};
 pub use credentials::{CredentialsError, Keychain, Login};
 pub use error::OciError;

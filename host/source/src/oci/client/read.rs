@@ -42,6 +42,33 @@ impl Registry {
             .await
     }
 
+    /// Asks for the digest of what a reference names, as cheaply as the registry can tell it: many
+    /// count such a question less than a read, or not at all.
+    ///
+    /// The digest is the registry's word; what is read by it is checked.
+    ///
+    /// # Errors
+    /// As [`resolve`](Self::resolve).
+    pub async fn digest_of(&self, reference: &Reference) -> Result<Digest, OciError> {
+        let place = reference.to_string();
+        let mut call = self.manifest_call(reference)?;
+        call.method = Method::HEAD;
+        match self.within(&place, self.send(&call)).await {
+            Ok(response) => {
+                let claimed = header(&response, &CONTENT_DIGEST);
+                if let Some(digest) = claimed.and_then(|text| text.parse().ok()) {
+                    return Ok(digest);
+                }
+            }
+            // Some registries answer HEAD with a refusal without a reason: GET tells it.
+            Err(
+                OciError::Status { .. } | OciError::Forbidden { .. } | OciError::NotFound { .. },
+            ) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(self.resolve(reference).await?.digest)
+    }
+
     /// Asks whether the logins of this client may read what has been resolved, perhaps by another.
     ///
     /// # Errors
