@@ -11,6 +11,7 @@
 )]
 
 mod any_renderer;
+mod artifacts;
 mod bad_input;
 mod charts;
 mod command;
@@ -20,12 +21,15 @@ mod dependencies;
 mod drift;
 mod gate;
 mod guests;
+mod helm_sources;
 mod manager;
 mod notification;
+mod oci_repository;
 mod plugin;
 mod remote;
 mod render;
 mod scaffold;
+mod shelf;
 mod source;
 mod space;
 mod sync;

@@ -152,6 +152,11 @@ impl Manager {
         Ok(())
     }
 
+    /// Returns the folder that it stores in.
+    pub(crate) fn storage(&self) -> PathBuf {
+        self.log.with_file_name("data")
+    }
+
     /// Returns what it has logged.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()

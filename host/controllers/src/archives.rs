@@ -4,8 +4,9 @@
 //! A file is complete or not there: it is written beside its place and renamed. What serves them is
 //! `server::artifacts`. All of it blocks.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bulkhead_api::Digest;
@@ -20,6 +21,20 @@ use crate::queue::Key;
 const KEPT: usize = 2;
 /// An archive younger than this is kept, so that who was just told of it can load it.
 const KEPT_FOR: Duration = Duration::from_secs(60);
+
+/// Folder of what is being written; nothing in it is served.
+const SCRATCH: &str = ".scratch";
+
+/// What is known of a file that a status names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// It is there, with the digest of the status.
+    Yes,
+    /// It is not there.
+    Missing,
+    /// It is there, with another digest.
+    Altered,
+}
 
 /// The folder with all archives, and the address under which it is served.
 #[derive(Clone)]
@@ -59,13 +74,109 @@ impl Archives {
 
     /// Tells whether the file of `artifact` is there and has the digest that its status tells.
     pub fn holds(&self, artifact: &Artifact) -> bool {
+        self.check(artifact) == Held::Yes
+    }
+
+    /// Tells what is known of the file of `artifact`.
+    pub fn check(&self, artifact: &Artifact) -> Held {
         let Ok(digest) = artifact.digest.parse::<Digest>() else {
-            return false;
+            return Held::Missing;
         };
-        is_inside(&artifact.path)
-            && self
-                .digest(&artifact.path)
-                .is_ok_and(|found| found == digest)
+        if !is_inside(&artifact.path) {
+            return Held::Missing;
+        }
+        match self.digest(&artifact.path) {
+            Ok(found) if found == digest => Held::Yes,
+            Ok(_) => Held::Altered,
+            Err(_) => Held::Missing,
+        }
+    }
+
+    /// Reads the file of `artifact`, which may have `allowed` bytes; its digest is not checked.
+    ///
+    /// # Errors
+    /// What the disk says; [`io::ErrorKind::FileTooLarge`].
+    pub fn read(&self, artifact: &Artifact, allowed: u64) -> io::Result<Vec<u8>> {
+        let file = self.open(artifact)?;
+        if file.metadata()?.len() > allowed {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        let mut bytes = Vec::new();
+        file.take(allowed).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Opens the file of `artifact`.
+    ///
+    /// # Errors
+    /// What the disk says; [`io::ErrorKind::NotFound`] also for a path that leads elsewhere.
+    pub fn open(&self, artifact: &Artifact) -> io::Result<cap_std::fs::File> {
+        match is_inside(&artifact.path) {
+            true => self.directory.open(&artifact.path),
+            false => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    /// Removes the file of `artifact`, if it is there.
+    pub fn discard(&self, artifact: &Artifact) {
+        if is_inside(&artifact.path) {
+            // What cannot be removed is overwritten.
+            let _ = self.directory.remove_file(&artifact.path);
+        }
+    }
+
+    /// Removes what a process before left half written in `directory`.
+    pub fn clear_scratch(directory: &Dir) {
+        // Nothing may be there; what cannot be removed is overwritten.
+        let _ = directory.remove_dir_all(SCRATCH);
+    }
+
+    /// Starts a file that nobody sees until it is [adopted](Self::adopt).
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn scratch(&self) -> io::Result<Scratch> {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        self.directory.create_dir_all(SCRATCH)?;
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = format!("{SCRATCH}/{}-{number}", std::process::id());
+        let mut options = cap_std::fs::OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(true);
+        Ok(Scratch {
+            file: self.directory.open_with(&path, &options)?.into_std(),
+            directory: self.directory.clone(),
+            path,
+            hasher: Sha256::new(),
+            size_bytes: 0,
+        })
+    }
+
+    /// Puts a complete file in its place.
+    ///
+    /// # Errors
+    /// What the disk says; what was at `path` before is still there then.
+    pub fn adopt(&self, scratch: Scratch, path: &str) -> io::Result<Stored> {
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        self.directory.create_dir_all(folder)?;
+        scratch.file.sync_all()?;
+        self.directory
+            .rename(&scratch.path, &self.directory, path)?;
+        Ok(Stored {
+            digest: scratch.digest(),
+            size_bytes: scratch.size_bytes,
+        })
+    }
+
+    /// Lets the name `name` beside the file at `path` lead to it.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn link(&self, path: &str, name: &str) -> io::Result<()> {
+        let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
+        let (beside, link) = (format!("{folder}/{name}.part"), format!("{folder}/{name}"));
+        let _ = self.directory.remove_file(&beside);
+        self.directory.symlink(file, &beside)?;
+        self.directory.rename(&beside, &self.directory, &link)
     }
 
     fn digest(&self, path: &str) -> io::Result<Digest> {
@@ -125,8 +236,9 @@ impl Archives {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
             let path = format!("{folder}{name}");
-            if path != current {
-                files.push((entry.metadata()?.modified()?, path));
+            let metadata = entry.metadata()?;
+            if path != current && !metadata.is_symlink() {
+                files.push((metadata.modified()?, path));
             }
         }
         files.sort_by(|(one, _), (other, _)| other.cmp(one));
@@ -150,6 +262,65 @@ impl Archives {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             other => other,
         }
+    }
+}
+
+/// A file that is being written: it is gone when dropped, unless it was adopted.
+pub struct Scratch {
+    directory: Arc<Dir>,
+    path: String,
+    file: std::fs::File,
+    hasher: Sha256,
+    size_bytes: u64,
+}
+
+/// What an adopted file has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Digest of its bytes.
+    pub digest: Digest,
+    /// Their number.
+    pub size_bytes: u64,
+}
+
+impl Scratch {
+    /// Returns the digest of what was written.
+    pub fn digest(&self) -> Digest {
+        Digest::from_bytes(self.hasher.clone().finalize().into())
+    }
+
+    /// Returns the file itself; what is written to it so is not digested.
+    pub fn file_mut(&mut self) -> &mut std::fs::File {
+        &mut self.file
+    }
+
+    /// Returns the file, to be read from its start.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn reader(&mut self) -> io::Result<&mut (impl Read + Seek + use<>)> {
+        self.file.seek(SeekFrom::Start(0))?;
+        Ok(&mut self.file)
+    }
+}
+
+impl Write for Scratch {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.hasher.update(&bytes[..written]);
+        self.size_bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // An adopted file is no longer there under this name.
+        let _ = self.directory.remove_file(&self.path);
     }
 }
 
@@ -225,6 +396,36 @@ mod tests {
                 .count(),
             0
         );
+    }
+
+    #[test]
+    fn a_scratch_is_adopted_whole_or_gone() {
+        let (_temporary, archives) = archives();
+        let path = "helmchart/apps/web/web-1.0.0.tgz";
+        let mut scratch = archives.scratch().unwrap();
+        scratch.write_all(b"content").unwrap();
+        let mut read = String::new();
+        scratch.reader().unwrap().read_to_string(&mut read).unwrap();
+        assert_eq!(read, "content");
+        let stored = archives.adopt(scratch, path).unwrap();
+        assert_eq!(stored.size_bytes, 7);
+        archives.link(path, "latest.tar.gz").unwrap();
+        archives.link(path, "latest.tar.gz").unwrap();
+        let held = artifact(path, b"content");
+        assert_eq!(stored.digest.to_string(), held.digest);
+        assert_eq!(archives.check(&held), Held::Yes);
+        assert_eq!(archives.read(&held, 7).unwrap(), b"content");
+        assert!(archives.read(&held, 6).is_err());
+        let latest = archives
+            .directory()
+            .read("helmchart/apps/web/latest.tar.gz");
+        assert_eq!(latest.unwrap(), b"content");
+        assert_eq!(archives.check(&artifact(path, b"other")), Held::Altered);
+        archives.discard(&held);
+        assert_eq!(archives.check(&held), Held::Missing);
+        drop(archives.scratch().unwrap());
+        let left = archives.directory().read_dir(SCRATCH).unwrap().count();
+        assert_eq!(left, 0);
     }
 
     #[test]

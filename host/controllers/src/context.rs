@@ -7,7 +7,7 @@ use std::time::Duration;
 use bulkhead_api::delivery::Delivery;
 use bulkhead_api::kustomize::Kustomization;
 use bulkhead_api::notification::{Alert, Provider};
-use bulkhead_api::source::GitRepository;
+use bulkhead_api::source::{GitRepository, HelmChart, HelmRepository, OCIRepository};
 use bulkhead_apply::target::cluster::Discovery;
 
 use crate::applier::memory::Memories;
@@ -18,16 +18,18 @@ use crate::client::Clients;
 use crate::config::RunConfig;
 use crate::delivery::Renderer;
 use crate::drift::Drift;
-use crate::index::{Awaited, Index};
+use crate::index::{Awaited, Consumers, Index, SourceId};
+use crate::indexes::Indexes;
 use crate::kind::Kind;
 use crate::metrics::Metrics;
 use crate::plugin::{Foundation, Plugins};
 use crate::queue::{Class, Key, Queue};
 use crate::report::Reporter;
+use crate::sources::{self, Kept, Source};
 use crate::trees::Trees;
 use crate::watch::{Change, Store, key_of};
 use crate::worker::Failures;
-use crate::{gitrepository, kind};
+use crate::{gitrepository, helmchart, kind};
 
 /// The queues, one a kind.
 #[derive(Clone, Debug, Default)]
@@ -146,6 +148,16 @@ pub struct Context {
     pub drift: Drift,
     /// GitRepositories as the API server shows them.
     pub repositories: Store<GitRepository>,
+    /// OCIRepositories.
+    pub oci_repositories: Kept<OCIRepository>,
+    /// HelmRepositories.
+    pub helm_repositories: Kept<HelmRepository>,
+    /// HelmCharts.
+    pub helm_charts: Kept<HelmChart>,
+    /// Which HelmCharts have which source.
+    pub chart_sources: Arc<Consumers<Key>>,
+    /// Where the charts are in the stored indexes.
+    pub indexes: Arc<Indexes>,
     /// Kustomizations as the API server shows them.
     pub kustomizations: Store<Kustomization>,
     /// Deliveries as the API server shows them.
@@ -164,6 +176,13 @@ impl Context {
         let (queues, index) = (Queues::default(), Arc::new(Index::default()));
         let memories = Arc::new(Memories::default());
         let catalogue = Arc::new(catalogue(shared, &queues));
+        let charts_queue = Queue::default();
+        let wakers = Wakers {
+            appliers: index.clone(),
+            queues: queues.clone(),
+            charts: Arc::default(),
+            charts_queue: charts_queue.clone(),
+        };
         let wiring = Wiring {
             queues: queues.clone(),
             index: index.clone(),
@@ -181,7 +200,12 @@ impl Context {
             discovery: shared.discovery.clone(),
             settings: shared.settings.clone(),
             reporter,
-            repositories: repositories(shared, &queues, &index),
+            repositories: repositories(shared, &queues, &wakers),
+            oci_repositories: sources(shared, Queue::default(), &wakers),
+            helm_repositories: sources(shared, Queue::default(), &wakers),
+            helm_charts: charts(shared, charts_queue, &wakers),
+            chart_sources: wakers.charts.clone(),
+            indexes: Arc::default(),
             kustomizations: appliers(
                 wiring.clone(),
                 |object| Raw::Kustomization(object.clone()),
@@ -206,9 +230,12 @@ impl Context {
         }
     }
 
-    /// Starts what waits for the artifact of the GitRepository `source`.
-    pub fn wake_consumers_waiting_for(&self, source: &Key) {
-        for name in self.index.take_waiting(&Awaited::Source(source.clone())) {
+    /// Starts what waits for the artifact of `source`.
+    pub fn wake_consumers_waiting_for(&self, source: SourceId) {
+        for chart in self.chart_sources.of(&source) {
+            self.helm_charts.queue.add(chart, Class::Dependency);
+        }
+        for name in self.index.take_waiting(&Awaited::Source(source)) {
             self.queues.add(name, Class::Dependency);
         }
     }
@@ -228,30 +255,94 @@ impl Context {
     }
 }
 
+/// Who is started when a source has a new artifact.
+#[derive(Clone)]
+struct Wakers {
+    appliers: Arc<Index>,
+    queues: Queues,
+    charts: Arc<Consumers<Key>>,
+    charts_queue: Queue,
+}
+
+impl Wakers {
+    /// Starts all that have `source`.
+    fn wake(&self, source: &SourceId) {
+        for name in self.appliers.sources.of(source) {
+            self.queues.add(name, Class::Artifact);
+        }
+        for chart in self.charts.of(source) {
+            self.charts_queue.add(chart, Class::Artifact);
+        }
+    }
+}
+
 /// Connects changes of GitRepositories with the queues.
-fn repositories(shared: &Shared, queues: &Queues, index: &Arc<Index>) -> Store<GitRepository> {
-    let (queues, index, metrics) = (queues.clone(), index.clone(), shared.metrics.clone());
+fn repositories(shared: &Shared, queues: &Queues, wakers: &Wakers) -> Store<GitRepository> {
+    let (queue, wakers) = (queues.repositories.clone(), wakers.clone());
+    let metrics = shared.metrics.clone();
     Store::new(move |change| {
         if gitrepository::has_new_artifact(&change)
             && let Change::Put { now, .. } = &change
         {
-            for name in index.of_source(&key_of(&**now)) {
-                queues.add(name, Class::Artifact);
-            }
+            wakers.wake(&SourceId::new::<GitRepository>(key_of(&**now)));
         }
+        follow(&change, &queue, &metrics);
+    })
+}
+
+/// Connects changes of a kind of source with the queues.
+fn sources<K: Source>(shared: &Shared, queue: Queue, wakers: &Wakers) -> Kept<K> {
+    let (changes, wakers) = (queue.clone(), wakers.clone());
+    let metrics = shared.metrics.clone();
+    let store = Store::new(move |change: Change<K>| {
+        if sources::must_wake(&change)
+            && let Change::Put { now, .. } = &change
+        {
+            wakers.wake(&SourceId::new::<K>(key_of(&**now)));
+        }
+        follow(&change, &changes, &metrics);
+    });
+    Kept::new(store.not_needed(), queue)
+}
+
+/// Connects changes of HelmCharts with the queues, and notes whose source is which.
+fn charts(shared: &Shared, queue: Queue, wakers: &Wakers) -> Kept<HelmChart> {
+    let (changes, wakers) = (queue.clone(), wakers.clone());
+    let metrics = shared.metrics.clone();
+    let store = Store::new(move |change: Change<HelmChart>| {
         match &change {
             Change::Put { now, .. } => {
-                if let Some(class) = kind::wake(&change) {
-                    queues.repositories.add(key_of(&**now), class);
-                }
+                wakers
+                    .charts
+                    .set(&key_of(&**now), helmchart::source_id(now));
             }
-            Change::Broken(broken) => queues.repositories.add(broken.key.clone(), Class::Spec),
-            Change::Deleted(key) => {
-                queues.repositories.remove(key);
-                metrics.forget(GitRepository::KIND, key);
+            Change::Deleted(key) => wakers.charts.set(key, None),
+            Change::Broken(_) => {}
+        }
+        if sources::must_wake(&change)
+            && let Change::Put { now, .. } = &change
+        {
+            wakers.wake(&SourceId::new::<HelmChart>(key_of(&**now)));
+        }
+        follow(&change, &changes, &metrics);
+    });
+    Kept::new(store.not_needed(), queue)
+}
+
+/// Puts an object that changed into the queue of its kind, if that makes a run necessary.
+fn follow<K: Kind>(change: &Change<K>, queue: &Queue, metrics: &Metrics) {
+    match change {
+        Change::Put { now, .. } => {
+            if let Some(class) = kind::wake(change) {
+                queue.add(key_of(&**now), class);
             }
         }
-    })
+        Change::Broken(broken) => queue.add(broken.key.clone(), Class::Spec),
+        Change::Deleted(key) => {
+            queue.remove(key);
+            metrics.forget(K::KIND, key);
+        }
+    }
 }
 
 /// Makes the catalogue of a term: what is built in, and a wake-up for those who use a name.
@@ -282,7 +373,7 @@ fn appliers<K: Kind>(wiring: Wiring, raw: fn(&Arc<K>) -> Raw, named: fn(Key) -> 
         let name = match &change {
             Change::Put { now, .. } => {
                 let name = named(key_of(&**now));
-                index.set_source(&name, applier::source_key(&raw(now)));
+                index.sources.set(&name, applier::source_id(&raw(now)));
                 if let Some(class) = kind::wake(&change) {
                     queues.add(name.clone(), class);
                 }
@@ -311,7 +402,7 @@ impl Wiring {
     /// Forgets an object that is gone.
     fn forget(&self, name: &Name) {
         let (kind, key) = (name.face.kind(), &name.key);
-        self.index.set_source(name, None);
+        self.index.sources.set(name, None);
         self.queues.of(name.face).remove(key);
         self.memories.remove(name);
         self.catalogue.set_uses(&name.user(), []);

@@ -5,7 +5,10 @@ use bulkhead_api::kustomize::{Kustomization, KustomizationStatus};
 use bulkhead_api::meta::{Condition, is_requested, requested_at};
 use bulkhead_api::names::{controller, manager};
 use bulkhead_api::plugin::{ClusterPlugin, Plugin, PluginStatus};
-use bulkhead_api::source::{GitRepository, GitRepositoryStatus};
+use bulkhead_api::source::{
+    GitRepository, GitRepositoryStatus, HelmChart, HelmChartStatus, HelmRepository,
+    HelmRepositoryStatus, OCIRepository, OciRepositoryStatus,
+};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -78,6 +81,24 @@ macro_rules! kind {
 kind!(
     GitRepository,
     GitRepositoryStatus,
+    manager::SOURCE,
+    controller::SOURCE
+);
+kind!(
+    OCIRepository,
+    OciRepositoryStatus,
+    manager::SOURCE,
+    controller::SOURCE
+);
+kind!(
+    HelmRepository,
+    HelmRepositoryStatus,
+    manager::SOURCE,
+    controller::SOURCE
+);
+kind!(
+    HelmChart,
+    HelmChartStatus,
     manager::SOURCE,
     controller::SOURCE
 );

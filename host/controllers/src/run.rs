@@ -12,7 +12,7 @@ use std::time::Duration;
 use bulkhead_api::delivery::Delivery;
 use bulkhead_api::kustomize::Kustomization;
 use bulkhead_api::plugin::{ClusterPlugin, Plugin};
-use bulkhead_api::source::GitRepository;
+use bulkhead_api::source::{GitRepository, HelmChart, HelmRepository, OCIRepository};
 use bulkhead_apply::target::cluster::Discovery;
 use bulkhead_wasm::Limits;
 use cap_std::fs::{Dir, DirBuilder, DirBuilderExt as _};
@@ -33,7 +33,7 @@ use crate::plugin::{self, Foundation};
 use crate::report::{Outbox, Reporter};
 use crate::server::{self, Readiness, ServeError};
 use crate::watch::{self, Store, Target};
-use crate::{alert, backoff, gitrepository, worker};
+use crate::{alert, backoff, gitrepository, helmchart, helmrepository, ocirepository, worker};
 
 /// How long running reconciliations may take to end when the process is told to stop.
 const GRACE: Duration = Duration::from_secs(20);
@@ -234,6 +234,9 @@ impl Term {
         follow(&mut tasks, &config, &context);
         let synced = async {
             context.repositories.wait_until_synced().await;
+            context.oci_repositories.store.wait_until_synced().await;
+            context.helm_repositories.store.wait_until_synced().await;
+            context.helm_charts.store.wait_until_synced().await;
             context.kustomizations.wait_until_synced().await;
             context.deliveries.wait_until_synced().await;
             context.alerts.wait_until_synced().await;
@@ -251,6 +254,15 @@ impl Term {
         let queue = &queues.repositories;
         let reconcile = gitrepository::reconcile;
         worker::start::<GitRepository, _, _, _>(&mut tasks, many, &context, queue, reconcile);
+        let queue = &context.oci_repositories.queue;
+        let reconcile = ocirepository::reconcile;
+        worker::start::<OCIRepository, _, _, _>(&mut tasks, many, &context, queue, reconcile);
+        let queue = &context.helm_repositories.queue;
+        let reconcile = helmrepository::reconcile;
+        worker::start::<HelmRepository, _, _, _>(&mut tasks, many, &context, queue, reconcile);
+        let queue = &context.helm_charts.queue;
+        let reconcile = helmchart::reconcile;
+        worker::start::<HelmChart, _, _, _>(&mut tasks, many, &context, queue, reconcile);
         let queue = &queues.kustomizations;
         let reconcile =
             |context, key, class| applier::reconcile(context, Name::kustomization(key), class);
@@ -269,6 +281,9 @@ impl Term {
         tracing::info!("told to stop, waiting for running reconciliations");
         let idle = async {
             context.queues.repositories.close().await;
+            context.oci_repositories.queue.close().await;
+            context.helm_repositories.queue.close().await;
+            context.helm_charts.queue.close().await;
             context.queues.kustomizations.close().await;
             context.queues.deliveries.close().await;
             context.plugins.namespaced_queue.close().await;
@@ -284,6 +299,13 @@ impl Term {
 /// Starts a watch for each kind.
 fn follow(tasks: &mut JoinSet<()>, config: &RunConfig, context: &Arc<Context>) {
     follow_kind(tasks, config, context, |context| &context.repositories);
+    follow_kind(tasks, config, context, |context| {
+        &context.oci_repositories.store
+    });
+    follow_kind(tasks, config, context, |context| {
+        &context.helm_repositories.store
+    });
+    follow_kind(tasks, config, context, |context| &context.helm_charts.store);
     follow_kind(tasks, config, context, |context| &context.kustomizations);
     follow_kind(tasks, config, context, |context| &context.deliveries);
     follow_kind(tasks, config, context, |context| &context.alerts);
@@ -318,7 +340,9 @@ fn storage(config: &RunConfig) -> Result<(Arc<Dir>, bulkhead_source::Store), Run
         Dir::create_ambient_dir_all(&config.storage, authority)?;
         let storage = Dir::open_ambient_dir(&config.storage, authority)?;
         storage.create_dir_all("artifacts")?;
-        storage.open_dir("artifacts")
+        let artifacts = storage.open_dir("artifacts")?;
+        Archives::clear_scratch(&artifacts);
+        Ok(artifacts)
     };
     let wrong = |source| RunError::Storage {
         path: config.storage.clone(),

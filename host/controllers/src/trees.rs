@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bulkhead_api::SourceTree;
 
-use crate::queue::Key;
+use crate::index::SourceId;
 
 /// A tree, and what its artifact's status says.
 pub struct Loaded {
@@ -27,27 +27,27 @@ impl std::fmt::Debug for Loaded {
     }
 }
 
-/// The loaded trees by GitRepository.
+/// The loaded trees by source.
 #[derive(Debug, Default)]
-pub struct Trees(Mutex<HashMap<Key, Arc<Loaded>>>);
+pub struct Trees(Mutex<HashMap<SourceId, Arc<Loaded>>>);
 
 impl Trees {
-    /// Returns the tree of the object `key`.
-    pub fn get(&self, key: &Key) -> Option<Arc<Loaded>> {
-        self.lock().get(key).cloned()
+    /// Returns the tree of the source.
+    pub fn get(&self, source: &SourceId) -> Option<Arc<Loaded>> {
+        self.lock().get(source).cloned()
     }
 
     /// Puts a tree in, in the place of the one before.
-    pub fn put(&self, key: &Key, loaded: Arc<Loaded>) {
-        self.lock().insert(key.clone(), loaded);
+    pub fn put(&self, source: &SourceId, loaded: Arc<Loaded>) {
+        self.lock().insert(source.clone(), loaded);
     }
 
     /// Forgets the tree of an object that is gone.
-    pub fn remove(&self, key: &Key) {
-        self.lock().remove(key);
+    pub fn remove(&self, source: &SourceId) {
+        self.lock().remove(source);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Arc<Loaded>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<SourceId, Arc<Loaded>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -16,7 +16,7 @@ use bulkhead_api::meta;
 use bulkhead_api::names::controller;
 use bulkhead_api::notification::Alert;
 use bulkhead_api::reason;
-use bulkhead_api::source::GitRepository;
+use bulkhead_api::source::{GitRepository, HelmChart, HelmRepository, OCIRepository};
 use bulkhead_notify::{Delivery, Installed, Missing, Notifier, Plugins, Reach, Settings, select};
 use bulkhead_wasm::PluginKind;
 use tokio::sync::{Semaphore, mpsc};
@@ -26,7 +26,9 @@ use crate::catalogue::{Catalogue, CatalogueError};
 use crate::clock;
 use crate::config::RunConfig;
 use crate::context::Context;
+use crate::kind::Kind;
 use crate::queue::Key;
+use crate::watch::Store;
 
 /// Events that are delivered at the same time.
 const DELIVERIES: usize = 16;
@@ -111,8 +113,15 @@ fn labels(context: &Context, object: &InvolvedObject) -> Option<BTreeMap<String,
         Kustomization::KIND => context.kustomizations.get(&key)?.metadata.labels.clone(),
         DeliveryObject::KIND => context.deliveries.get(&key)?.metadata.labels.clone(),
         GitRepository::KIND => context.repositories.get(&key)?.metadata.labels.clone(),
+        OCIRepository::KIND => labels_of(&context.oci_repositories.store, &key),
+        HelmRepository::KIND => labels_of(&context.helm_repositories.store, &key),
+        HelmChart::KIND => labels_of(&context.helm_charts.store, &key),
         _ => None,
     }
+}
+
+fn labels_of<K: Kind>(store: &Store<K>, key: &Key) -> Option<BTreeMap<String, String>> {
+    store.get(key)?.meta().labels.clone()
 }
 
 async fn deliver(context: &Context, notifier: &Notifier, event: &Event, alerts: Vec<Arc<Alert>>) {

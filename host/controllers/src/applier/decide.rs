@@ -255,7 +255,7 @@ fn check(object: &Item, settings: &Settings) -> Result<(), RefuseError> {
         return Err(RefuseError::Unsupported { field });
     }
     match &spec.source_ref.kind {
-        SourceKind::GitRepository => {}
+        SourceKind::GitRepository | SourceKind::OciRepository => {}
         SourceKind::Other(value) => {
             return Err(SpecError::unknown("spec.sourceRef.kind", value, SourceKind::KNOWN).into());
         }

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use bulkhead_api::conditions;
 use bulkhead_api::delivery::Delivery;
 use bulkhead_api::kustomize::{Kustomization, SourceKind};
-use bulkhead_api::meta::Artifact;
+use bulkhead_api::meta::{Artifact, Condition};
 use bulkhead_api::names::condition::{FETCH_FAILED, STORAGE_OPERATION_FAILED};
-use bulkhead_api::source::GitRepository;
+use bulkhead_api::source::{GitRepository, OCIRepository};
 
 use super::dependencies::{self, Unready};
 use super::item::{Item, Raw};
@@ -18,9 +18,9 @@ use super::plugins::{self, Chosen, PluginsError};
 use super::values::{self, ValuesError};
 use crate::context::Context;
 use crate::delivery::substitute::Substitution;
-use crate::index::Awaited;
+use crate::index::{Awaited, SourceId};
 use crate::kind::Kind;
-use crate::queue::Key;
+use crate::queue::{Class, Key};
 use crate::status::{self, WriteError};
 use crate::trees::Loaded;
 use crate::watch::Store;
@@ -28,7 +28,7 @@ use crate::watch::Store;
 /// The source, as far as it is there.
 #[derive(Clone, Debug)]
 pub(super) enum Source {
-    /// The GitRepository does not exist.
+    /// It does not exist.
     Missing,
     /// It has no artifact.
     NoArtifact,
@@ -102,16 +102,17 @@ async fn broken<K: Kind>(context: &Context, store: &Store<K>, key: &Key) -> Resu
     }
 }
 
-/// Names the GitRepository of an object; `None` for a source of another kind.
-pub(super) fn source_key(object: &Raw) -> Option<Key> {
+/// Names the source of an object; `None` for one of a kind that is not supported.
+pub(super) fn source_id(object: &Raw) -> Option<SourceId> {
     let reference = object.source();
     let own = object.metadata().namespace.as_deref().unwrap_or_default();
-    (reference.kind == SourceKind::GitRepository).then(|| {
-        Key::new(
-            reference.namespace.as_deref().unwrap_or(own),
-            &reference.name,
-        )
-    })
+    let namespace = reference.namespace.as_deref().unwrap_or(own);
+    let key = Key::new(namespace, &reference.name);
+    match reference.kind {
+        SourceKind::GitRepository => Some(SourceId::new::<GitRepository>(key)),
+        SourceKind::OciRepository => Some(SourceId::new::<OCIRepository>(key)),
+        _ => None,
+    }
 }
 
 /// Reads what the object refers to. Who waits is noted before what it waits for is read, so that no
@@ -168,31 +169,50 @@ async fn values(object: &Item, context: &Context) -> Result<Values, ValuesError>
 }
 
 fn source(object: &Item, context: &Context) -> Source {
-    let Some(source) = source_key(object.raw()) else {
+    let Some(source) = source_id(object.raw()) else {
         return Source::Missing;
     };
     let awaited = Awaited::Source(source.clone());
     context.index.wait(&object.name, awaited);
-    let Some(repository) = context.repositories.get(&source) else {
-        return Source::Missing;
+    let (artifact, conditions) = match source.kind {
+        OCIRepository::KIND => match context.oci_repositories.store.get(&source.key) {
+            None => return Source::Missing,
+            Some(found) => (
+                found.status.artifact.clone(),
+                found.status.conditions.clone(),
+            ),
+        },
+        _ => match context.repositories.get(&source.key) {
+            None => return Source::Missing,
+            Some(found) => (
+                found.status.artifact.clone(),
+                found.status.conditions.clone(),
+            ),
+        },
     };
-    let Some(artifact) = &repository.status.artifact else {
+    let Some(artifact) = artifact else {
         return Source::NoArtifact;
     };
     match context.trees.get(&source) {
         Some(loaded)
             if loaded.revision == artifact.revision && loaded.digest == artifact.digest =>
         {
-            Source::Ready(Box::new(artifact.clone()), loaded)
+            Source::Ready(Box::new(artifact), loaded)
         }
-        _ => Source::Loading {
-            failed: has_failed(&repository),
-        },
+        _ => {
+            if source.kind == OCIRepository::KIND {
+                // Its files are loaded for those who ask.
+                let queue = &context.oci_repositories.queue;
+                queue.add(source.key.clone(), Class::Dependency);
+            }
+            Source::Loading {
+                failed: has_failed(&conditions),
+            }
+        }
     }
 }
 
-fn has_failed(repository: &GitRepository) -> bool {
-    let conditions = &repository.status.conditions;
+fn has_failed(conditions: &[Condition]) -> bool {
     [FETCH_FAILED, STORAGE_OPERATION_FAILED]
         .iter()
         .any(|type_| conditions::is_true(conditions, type_))

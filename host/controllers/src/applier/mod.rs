@@ -25,8 +25,9 @@ mod values;
 use std::sync::Arc;
 
 use crate::context::Context;
+use crate::index::SourceId;
 use crate::kind::Kind;
-use crate::queue::{Again, Class, Key};
+use crate::queue::{Again, Class};
 use crate::status::WriteError;
 use crate::watch::Change;
 
@@ -69,9 +70,9 @@ fn is_due(object: &Item, observed: &load::Observed, class: Class, context: &Cont
     class == Class::Interval && !context.drift.covers(object.name.face, objects.iter())
 }
 
-/// Names the GitRepository of an object; `None` for a source of another kind.
-pub fn source_key(object: &Raw) -> Option<Key> {
-    load::source_key(object)
+/// Names the source of an object; `None` for one of a kind that is not supported.
+pub fn source_id(object: &Raw) -> Option<SourceId> {
+    load::source_id(object)
 }
 
 /// Tells whether a change is one that dependents may wait for.

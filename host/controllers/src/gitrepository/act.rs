@@ -16,6 +16,7 @@ use super::request::RequestError;
 use crate::archives::Archives;
 use crate::clock;
 use crate::context::Context;
+use crate::index::SourceId;
 use crate::queue::Key;
 use crate::trees::Loaded;
 
@@ -120,7 +121,9 @@ pub(super) async fn run(
 }
 
 async fn finalize(key: &Key, context: &Arc<Context>) -> Result<Done, SourceError> {
-    context.trees.remove(key);
+    context
+        .trees
+        .remove(&SourceId::new::<GitRepository>(key.clone()));
     let (archives, key) = (context.archives.clone(), key.clone());
     blocking(move || archives.remove(GitRepository::KIND, &key))
         .await
@@ -227,8 +230,9 @@ impl Fetch<'_> {
             revision_time: u64::try_from(artifact.commit_seconds).unwrap_or_default(),
             tree: Arc::new(artifact.tree.clone()),
         });
-        self.context.trees.put(self.key, loaded.clone());
-        self.context.wake_consumers_waiting_for(self.key);
+        let source = SourceId::new::<GitRepository>(self.key.clone());
+        self.context.trees.put(&source, loaded.clone());
+        self.context.wake_consumers_waiting_for(source);
         loaded
     }
 }

@@ -10,6 +10,7 @@ use kube::Api;
 use super::request::{Data, SecretError, Secrets};
 use crate::client::is_not_found;
 use crate::context::Context;
+use crate::index::SourceId;
 use crate::queue::Key;
 use crate::status::{self, WriteError};
 use crate::trees::Loaded;
@@ -60,7 +61,9 @@ pub(super) async fn observe(
             proxy: secret(context, key, repository.spec.proxy_secret_ref.as_ref()).await,
         },
         has_archive: has_archive(repository, context).await,
-        loaded: context.trees.get(key),
+        loaded: context
+            .trees
+            .get(&SourceId::new::<GitRepository>(key.clone())),
     }
 }
 

@@ -20,6 +20,9 @@ pub enum SecretError {
     /// The server refused, or could not be reached.
     #[error("failed to get secret '{0}': {1}")]
     Request(String, String),
+    /// The ServiceAccount with pull secrets could not be read.
+    #[error("failed to get serviceaccount '{0}': {1}")]
+    Account(String, String),
 }
 
 /// What the Secrets hold that a repository names, where it names them.
