@@ -41,7 +41,7 @@ struct Observation<'a> {
 ///
 /// Test hooks are left out: a test that somebody ran by hand changes nothing.
 pub fn release_digest(release: &Release, oci_digest: &str) -> Digest {
-    Digest::of(&observation(release, oci_digest))
+    Digest::of(observation(release, oci_digest))
 }
 
 fn observation(release: &Release, oci_digest: &str) -> Vec<u8> {

@@ -182,12 +182,17 @@ impl Storage {
         Ok(found)
     }
 
-    /// Fails when the release would not fit into its Secret; sends nothing.
+    /// Fails when the release would not fit into its Secret, with some room left for what is recorded
+    /// later; sends nothing.
     ///
     /// # Errors
     /// [`StorageError::Encode`].
     pub fn check(&self, release: &Release) -> Result<(), StorageError> {
-        self.secret(release, "createdAt").map(drop)
+        let limit = encode::MAX_SECRET_BYTES - encode::ROOM_BYTES;
+        let key = key(&release.name, release.version);
+        encode::encode_within(release, limit)
+            .map(drop)
+            .map_err(|source| self.unusable(&key, source))
     }
 
     /// Stores a new version, after making room for it where the history is capped. `records` are those

@@ -1,14 +1,17 @@
 //! Install, upgrade, rollback, test, uninstall, and what each refuses.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bulkhead_apply::release::{
-    Install, Options, Phase, Rollback, Status, Storage, Test, TestFilter, Uninstall, Upgrade, Wait,
+    Helm, Install, Options, Phase, Rollback, Status, Storage, Test, TestFilter, Uninstall, Upgrade,
+    Wait,
 };
+use bulkhead_apply::target::cluster::{Cluster, Discovery};
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 
 use super::{Scene, content, error, hook, map};
-use crate::spawnable;
+use crate::{meddling, spawnable};
 
 #[tokio::test]
 #[ignore = "needs kube-apiserver"]
@@ -90,6 +93,39 @@ async fn a_release_goes_through_its_life() {
 
 #[tokio::test]
 #[ignore = "needs kube-apiserver"]
+async fn an_action_costs_a_request_an_object_and_a_few_for_the_record() {
+    let mut scene = Scene::new("cost").await;
+    let counts = std::sync::Arc::new(std::sync::Mutex::new(BTreeMap::<String, usize>::new()));
+    let counted = counts.clone();
+    let client = meddling(scene.server.client().unwrap(), move |method, path| {
+        let what = path
+            .rsplit('/')
+            .find(|part| !part.is_empty() && !part.contains('.'));
+        let key = format!("{method} {}", what.unwrap_or_default());
+        *counted.lock().unwrap().entry(key).or_default() += 1;
+        std::future::ready(false)
+    });
+    let discovery = Discovery::new(client.clone());
+    let cluster = Cluster::new(client, discovery.clone());
+    let storage = Storage::new(cluster.clone(), &scene.target.namespace).with_max_history(5);
+    scene.helm = Helm::new(cluster, storage);
+    // What the server serves is asked once, for all.
+    discovery.find("", "ConfigMap", Some("v1")).await.unwrap();
+    let take = || std::mem::take(&mut *counts.lock().unwrap());
+    take();
+    let (a, b) = (map("a", "1"), map("b", "1"));
+    let two = || content("1.0.0", &[("a", &a), ("b", &b)]);
+    assert_eq!(error(&scene.install(two()).await), "");
+    let total = |counts: BTreeMap<String, usize>| counts.values().sum::<usize>();
+    assert_eq!(total(take()), 2 + 3);
+    assert_eq!(error(&scene.upgrade(two()).await), "");
+    assert_eq!(total(take()), 2 + 5);
+    assert_eq!(scene.helm.storage().records("app").await.unwrap().len(), 2);
+    assert_eq!(total(take()), 1);
+}
+
+#[tokio::test]
+#[ignore = "needs kube-apiserver"]
 async fn what_a_failed_upgrade_brought_is_pruned_by_the_next() {
     let scene = Scene::new("failed").await;
     let a = map("a", "1");
@@ -144,7 +180,7 @@ async fn nothing_is_touched_that_is_refused() {
     large.config.insert("text".to_owned(), text.into());
     let done = scene.install(large).await;
     assert!(
-        error(&done).contains("which may have 1048576"),
+        error(&done).contains("bytes in its Secret, of 1040384"),
         "{}",
         error(&done)
     );
@@ -255,12 +291,9 @@ async fn what_asks_to_be_kept_stays_and_what_is_not_ours_too() {
 async fn history_is_capped_and_the_deployed_version_stays() {
     let mut scene = Scene::new("history").await;
     let client = scene.server.client().unwrap();
-    let cluster = bulkhead_apply::target::cluster::Cluster::new(
-        client.clone(),
-        bulkhead_apply::target::cluster::Discovery::new(client),
-    );
+    let cluster = Cluster::new(client.clone(), Discovery::new(client));
     let storage = Storage::new(cluster.clone(), &scene.target.namespace).with_max_history(3);
-    scene.helm = bulkhead_apply::release::Helm::new(cluster, storage);
+    scene.helm = Helm::new(cluster, storage);
     let a = map("a", "1");
     assert_eq!(
         error(&scene.install(content("1.0.0", &[("a", &a)])).await),

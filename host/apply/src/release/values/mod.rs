@@ -79,7 +79,7 @@ impl Writer {
 
     fn sequence(&mut self, items: &[Value], in_mapping: bool) {
         let outer = self.indent;
-        if !(in_mapping && !self.is_indention) {
+        if !in_mapping || self.is_indention {
             self.indent += 2;
         }
         for item in items {
