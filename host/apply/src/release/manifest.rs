@@ -10,6 +10,7 @@
 use bulkhead_api::{Advice, Retry};
 use serde_json::Value;
 
+use super::kinds;
 use super::model::Hook;
 use crate::yaml::{self, YamlError};
 
@@ -93,90 +94,6 @@ const EVENTS: [&str; 9] = [
     "test",
 ];
 
-/// Kinds in the order of installation; others come last, by name.
-const INSTALL_ORDER: [&str; 38] = [
-    "PriorityClass",
-    "Namespace",
-    "NetworkPolicy",
-    "ResourceQuota",
-    "LimitRange",
-    "PodSecurityPolicy",
-    "PodDisruptionBudget",
-    "ServiceAccount",
-    "Secret",
-    "SecretList",
-    "ConfigMap",
-    "StorageClass",
-    "PersistentVolume",
-    "PersistentVolumeClaim",
-    "CustomResourceDefinition",
-    "ClusterRole",
-    "ClusterRoleList",
-    "ClusterRoleBinding",
-    "ClusterRoleBindingList",
-    "Role",
-    "RoleList",
-    "RoleBinding",
-    "RoleBindingList",
-    "Service",
-    "DaemonSet",
-    "Pod",
-    "ReplicationController",
-    "ReplicaSet",
-    "Deployment",
-    "HorizontalPodAutoscaler",
-    "StatefulSet",
-    "Job",
-    "CronJob",
-    "IngressClass",
-    "Ingress",
-    "APIService",
-    "MutatingWebhookConfiguration",
-    "ValidatingWebhookConfiguration",
-];
-
-/// Kinds in the order of deletion; others come last, by name.
-const UNINSTALL_ORDER: [&str; 38] = [
-    "ValidatingWebhookConfiguration",
-    "MutatingWebhookConfiguration",
-    "APIService",
-    "Ingress",
-    "IngressClass",
-    "Service",
-    "CronJob",
-    "Job",
-    "StatefulSet",
-    "HorizontalPodAutoscaler",
-    "Deployment",
-    "ReplicaSet",
-    "ReplicationController",
-    "Pod",
-    "DaemonSet",
-    "RoleBindingList",
-    "RoleBinding",
-    "RoleList",
-    "Role",
-    "ClusterRoleBindingList",
-    "ClusterRoleBinding",
-    "ClusterRoleList",
-    "ClusterRole",
-    "CustomResourceDefinition",
-    "PersistentVolumeClaim",
-    "PersistentVolume",
-    "StorageClass",
-    "ConfigMap",
-    "SecretList",
-    "Secret",
-    "ServiceAccount",
-    "PodDisruptionBudget",
-    "PodSecurityPolicy",
-    "LimitRange",
-    "ResourceQuota",
-    "NetworkPolicy",
-    "Namespace",
-    "PriorityClass",
-];
-
 /// Splits texts into documents, tells hooks from the rest, and sorts both.
 ///
 /// Texts of partials (`_helpers.tpl`) and empty ones are left out. The order of `sources` with one
@@ -203,31 +120,16 @@ pub fn sort(sources: &[Source]) -> Result<Sorted, ManifestError> {
             }
         }
     }
-    manifests.sort_by(|one, other| order(&INSTALL_ORDER, &one.0, &other.0));
+    manifests.sort_by(|one, other| kinds::install_order(&one.0, &other.0));
     sorted
         .hooks
-        .sort_by(|one, other| order(&INSTALL_ORDER, &one.kind, &other.kind));
+        .sort_by(|one, other| kinds::install_order(&one.kind, &other.kind));
     for (_, path, document) in manifests {
         sorted
             .manifest
             .push_str(&format!("---\n# Source: {path}\n{document}\n"));
     }
     Ok(sorted)
-}
-
-/// Compares kinds by when they are deleted.
-pub(super) fn uninstall_order(one: &str, other: &str) -> std::cmp::Ordering {
-    order(&UNINSTALL_ORDER, one, other)
-}
-
-fn order(kinds: &[&str], one: &str, other: &str) -> std::cmp::Ordering {
-    let rank = |kind: &str| kinds.iter().position(|known| *known == kind);
-    match (rank(one), rank(other)) {
-        (None, None) => one.cmp(other),
-        (None, Some(_)) => std::cmp::Ordering::Greater,
-        (Some(_), None) => std::cmp::Ordering::Less,
-        (Some(one), Some(other)) => one.cmp(&other),
-    }
 }
 
 /// Splits a text where lines begin with `---`; what follows it on the line stays.

@@ -47,7 +47,8 @@
 //! Objects are always applied server-side and by force. `ClientSide` decides what is recorded (the next
 //! `helm upgrade` goes by it), and lets `force` replace objects. An upgrade prunes what failed versions
 //! since the deployed one have brought, which Helm forgets. A hook that fails ends a rollback as
-//! failed, where Helm leaves it pending.
+//! failed, where Helm leaves it pending. An uninstall whose objects do not go away keeps its records, and
+//! goes on with the next one.
 
 mod action;
 mod chart;
@@ -56,6 +57,7 @@ mod drift;
 mod encode;
 mod hooks;
 mod json;
+mod kinds;
 mod manifest;
 mod model;
 mod objects;
@@ -63,6 +65,7 @@ mod ownership;
 mod patch;
 mod post_render;
 mod snapshot;
+mod status;
 mod storage;
 mod time;
 mod update;
@@ -78,9 +81,10 @@ pub use digest::{SNAPSHOT_API_VERSION, release_digest, values_digest};
 pub use drift::{Difference, Drift, DriftChange};
 pub use encode::{EncodeError, MAX_RELEASE_BYTES, MAX_SECRET_BYTES, decode, encode};
 pub use manifest::{ManifestError, Sorted, Source, sort};
-pub use model::{ApplyMethod, Event, Hook, HookRun, Info, Phase, Release, Status, TestFilter};
+pub use model::{ApplyMethod, Event, Hook, HookRun, Info, Phase, Release, TestFilter};
 pub use patch::Operation;
 pub use post_render::{PostRenderError, Strategy, origin_labels, post_render, set_metadata};
 pub use snapshot::{Snapshot, shorten_name};
+pub use status::Status;
 pub use storage::{Record, Storage, StorageError, key};
 pub use time::{Time, TimeError};

@@ -3,7 +3,8 @@
 use sha2::{Digest as _, Sha256};
 
 use super::digest::{release_digest, values_digest};
-use super::model::{Release, Status};
+use super::model::Release;
+use super::status::Status;
 use super::time::Time;
 
 /// The longest name of a release, in bytes.

@@ -14,7 +14,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::encode::{self, EncodeError};
-use super::model::{Release, Status};
+use super::model::Release;
+use super::status::Status;
 use crate::target::cluster::api;
 use crate::target::cluster::{ApiError, Cluster, Resource};
 

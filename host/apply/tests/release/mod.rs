@@ -3,6 +3,7 @@
 mod crash;
 mod helm;
 mod life;
+mod steps;
 
 use bulkhead_apply::release::{
     Chart, Content, Done, Helm, Install, Source, Storage, Target, Upgrade, sort,

@@ -85,6 +85,9 @@ pub enum ActionError {
         /// The objects.
         errors: Vec<ObjectError>,
     },
+    /// Objects were deleted and are still there; the records are, too.
+    #[error("timed out waiting for {} to be deleted", .0.join(", "))]
+    NotGone(Vec<String>),
     /// Everything was deleted, with errors.
     #[error("uninstallation completed with {} error(s): {}", .0.len(), .0.join("; "))]
     Uninstalled(Vec<String>),
@@ -122,6 +125,7 @@ impl ActionError {
             Self::Wait(_) | Self::Hooks { .. } => {
                 advice.hint("look at the status of these objects, or raise `timeout`")
             }
+            Self::NotGone(_) => advice.hint("look at the finalizers of these objects"),
             Self::InUse => advice.hint("set `spec.install.replace`"),
             _ => advice,
         }

@@ -5,9 +5,10 @@ use std::future::Future;
 use serde_json::json;
 
 use super::{ActionError, Content, Done, Helm, Install, Run, Target, now};
-use crate::release::model::{Event, Info, Release, Status};
+use crate::release::model::{Event, Info, Release};
 use crate::release::objects::{Placed, Unknown};
 use crate::release::ownership;
+use crate::release::status::Status;
 use crate::release::storage::Record;
 use crate::release::update::Way;
 use crate::release::wait::Judge;

@@ -23,8 +23,9 @@ pub use crds::{Crd, CrdPolicy};
 pub use error::ActionError;
 
 use super::chart::Chart;
-use super::model::{ApplyMethod, Hook, Release, Status, TestFilter};
+use super::model::{ApplyMethod, Hook, Release, TestFilter};
 use super::snapshot::Snapshot;
+use super::status::Status;
 use super::storage::{Record, Storage, StorageError};
 use super::time::Time;
 use crate::target::cluster::Cluster;

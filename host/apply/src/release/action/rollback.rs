@@ -6,8 +6,9 @@ use bulkhead_api::chain;
 
 use super::install::check_name;
 use super::{ActionError, Done, Helm, Rollback, Run, Target, now};
-use crate::release::model::{ApplyMethod, Event, Info, Release, Status};
+use crate::release::model::{ApplyMethod, Event, Info, Release};
 use crate::release::objects::{Placed, Unknown};
+use crate::release::status::Status;
 use crate::release::update::Way;
 
 impl Helm {

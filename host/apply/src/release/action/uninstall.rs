@@ -6,17 +6,19 @@ use bulkhead_api::chain;
 
 use super::install::check_name;
 use super::{ActionError, Done, Helm, Run, Target, Uninstall, now};
-use crate::release::model::{Event, Phase, Release, Status};
+use crate::release::model::{Event, Phase, Release};
 use crate::release::objects::Placed;
+use crate::release::status::Status;
 use crate::release::storage::Record;
-use crate::release::{manifest, ownership};
+use crate::release::{kinds, ownership};
 use crate::target::cluster::all;
 
 impl Helm {
     /// Uninstalls a release: deletes the objects of its newest version, and of failed ones before it
     /// down to the deployed one, as far as they are still its own; then the records, or keeps them.
     ///
-    /// One that was broken off goes on where it was: hooks that ran are not run again.
+    /// One that was broken off goes on where it was: hooks that ran are not run again. The records stay
+    /// until the objects are gone, where that is waited for.
     pub async fn uninstall(&self, target: &Target, uninstall: &Uninstall) -> Done {
         let mut run = Run::new(self, target, &uninstall.options, pending());
         let result = run.uninstall(uninstall).await;
@@ -84,17 +86,14 @@ impl Run<'_> {
         let objects = self.objects_since_deployed(release, records).await?;
         let (going, kept) = self.delete_all(release, &objects, uninstall).await?;
         self.done.kept.extend(kept);
-        let mut errors = Vec::new();
         if options.wait.objects {
             let left = helm.wait_until_gone(&going, options.timeout).await;
             let left: Vec<String> = left.iter().map(bulkhead_api::ObjectId::subject).collect();
             if !left.is_empty() {
-                errors.push(format!(
-                    "timed out waiting for {} to be deleted",
-                    left.join(", ")
-                ));
+                return Err(ActionError::NotGone(left));
             }
         }
+        let mut errors = Vec::new();
         if options.hooks && has(release, Event::POST_DELETE) {
             let hooks = self.hooks(release, Event::POST_DELETE, options.timeout, |hook| {
                 !ran(hook)
@@ -148,7 +147,7 @@ impl Run<'_> {
         uninstall: &Uninstall,
     ) -> Result<(Vec<&'p Placed>, Vec<String>), ActionError> {
         let mut sorted: Vec<&Placed> = objects.iter().collect();
-        sorted.sort_by(|one, other| manifest::uninstall_order(&one.id().kind, &other.id().kind));
+        sorted.sort_by(|one, other| kinds::uninstall_order(&one.id().kind, &other.id().kind));
         let owner = Some((release.name.as_str(), release.namespace.as_str()));
         let (mut going, mut kept, mut errors) = (Vec::new(), Vec::new(), Vec::new());
         for kind in sorted.chunk_by(|one, other| one.id().kind == other.id().kind) {

@@ -3,7 +3,7 @@
 use std::future::pending;
 
 use super::{ActionError, Done, Helm, Options, Run, Target};
-use crate::release::model::Status;
+use crate::release::status::Status;
 
 impl Helm {
     /// Marks the newest version as failed if it is pending; records nothing otherwise.
