@@ -70,7 +70,15 @@ pub(crate) struct Digits {
 
 impl Digits {
     pub(crate) fn of(float: f64) -> Self {
-        let text = format!("{:e}", float.abs());
+        let size = float.abs();
+        let shortest = format!("{size:e}");
+        // Of two shortest forms that are equally near, Go takes the even one.
+        let digits = shortest.bytes().take_while(|byte| *byte != b'e').count();
+        let even = format!("{size:.*e}", digits.saturating_sub(2));
+        let text = match even.parse::<f64>() {
+            Ok(read) if read == size => even,
+            _ => shortest,
+        };
         let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
         Self {
             is_negative: float.is_sign_negative(),
@@ -216,6 +224,7 @@ mod tests {
             (json!(0.1), "0.1"),
             (json!(123_456.789), "123456.789"),
             (json!(-0.0), "-0"),
+            (json!(1_684_500_425_692_916.25), "1684500425692916.2"),
         ];
         for (value, written) in cases {
             assert_eq!(text(&value), written);
