@@ -1,10 +1,13 @@
 //! Charts in a registry: found by version, pulled, verified, and told from other things.
 
+use bulkhead_source::Secret;
 use bulkhead_source::helm::registry::{
     CONFIG, CONTENT, LEGACY_CONTENT, chart_repository, choose, pull,
 };
 use bulkhead_source::helm::{HelmError, Limits};
 use bulkhead_source::oci::manifest::{Descriptor, Manifest};
+use bulkhead_source::oci::sign::{Format, SigningKey};
+use bulkhead_source::oci::verify::{Mode, Policy, PublicKey, Trust, VerifyError, verify};
 use bulkhead_source::oci::{OciError, media};
 use bulkhead_testing::registry::{Fault, RegistryServer};
 
@@ -114,4 +117,34 @@ async fn what_is_no_chart_is_told() {
         assert!(told(&error).contains("a Helm chart"), "{}", told(&error));
         assert_eq!(error.advice().reason, "OCIArtifactPullFailed");
     }
+}
+
+#[tokio::test]
+async fn a_chart_is_verified_before_it_is_pulled() {
+    let server = oci::server().await;
+    push(&server, "1.0.0", CONFIG, CONTENT, &packed("web", "1.0.0")).await;
+    push(&server, "1.1.0", CONFIG, CONTENT, &packed("web", "1.1.0")).await;
+    let client = oci::client(&server);
+    let repository = oci::repository(&server, "charts/web");
+    let old = choose(&client, &repository, "1.0.0").await.unwrap();
+    let key = include_bytes!("../../cosign/p256.key");
+    let key = SigningKey::from_pem(key, Some(&Secret::new("test"))).unwrap();
+    for format in [Format::Bundle, Format::Legacy] {
+        client.sign(&old.resolved, &key, format).await.unwrap();
+    }
+    let policy = Policy {
+        trust: Trust::Keys {
+            keys: PublicKey::all_from_pem(include_bytes!("../../cosign/p256.pub")).unwrap(),
+            root: None,
+        },
+        mode: Mode::Enforce,
+    };
+    verify(&client, &old.resolved, &policy).await.unwrap();
+    let new = choose(&client, &repository, "^1").await.unwrap();
+    // The tags of signatures are no versions.
+    assert_eq!(new.version, "1.1.0");
+    let error = verify(&client, &new.resolved, &policy).await.unwrap_err();
+    assert!(matches!(error, VerifyError::Unsigned { .. }), "{error}");
+    let error = HelmError::from(error);
+    assert!(told(&error).ends_with("is not signed"), "{}", told(&error));
 }
