@@ -35,6 +35,8 @@ pub struct FileOptions {
     pub asks_for_certificate: bool,
     /// Compresses for clients that can decompress.
     pub compresses: bool,
+    /// Says of packed charts that the transport has compressed them, as some servers do.
+    pub calls_charts_compressed: bool,
 }
 
 /// A server on a loopback port, stopped when dropped.
@@ -172,8 +174,10 @@ async fn answer(
     let Ok(content) = read else {
         return Ok(page(404, "text/html", &[], b"<html>none</html>".to_vec()));
     };
+    let calls = state.options.calls_charts_compressed && path.ends_with(".tgz");
     let (headers, content) = match packs {
         true => (vec![("Content-Encoding", "gzip")], gzip(&content)),
+        false if calls => (vec![("Content-Encoding", "gzip")], content),
         false => (Vec::new(), content),
     };
     let (head, _) = page(200, "application/octet-stream", &headers, Vec::new()).into_parts();

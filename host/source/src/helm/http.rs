@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use reqwest::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue,
-    LOCATION, RETRY_AFTER,
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HeaderName, HeaderValue, LOCATION,
+    RETRY_AFTER,
 };
 use reqwest::{Client, Response, StatusCode};
 use url::{Host, Url};
@@ -49,6 +49,9 @@ pub(super) struct Wanted {
     pub(super) limit: &'static str,
     /// Its value.
     pub(super) allowed: u64,
+    /// Whether the server may compress it. Charts are compressed themselves, and some servers call
+    /// that the transport's compression: as in Helm, they are taken as they come.
+    pub(super) may_be_compressed: bool,
 }
 
 impl Http {
@@ -78,15 +81,15 @@ impl Http {
         wanted: &Wanted,
         out: &mut impl Write,
     ) -> Result<Received, HelmError> {
-        let response = self.follow(url).await?;
+        let response = self.follow(url, wanted).await?;
         self.body(url, response, wanted, out).await
     }
 
-    async fn follow(&self, url: &Url) -> Result<Response, HelmError> {
+    async fn follow(&self, url: &Url, wanted: &Wanted) -> Result<Response, HelmError> {
         let mut at = url.clone();
         let mut sends = self.passes || has_same_origin(&self.own, url);
         for _ in 0..=self.limits.redirects {
-            let response = self.send(&at, sends).await?;
+            let response = self.send(&at, wanted, sends).await?;
             if !is_redirect(response.status()) {
                 return judge(&shown(&at), response, sends && self.login.is_some());
             }
@@ -100,16 +103,18 @@ impl Http {
         Err(HelmError::limit(what, "redirects", allowed))
     }
 
-    async fn send(&self, url: &Url, sends: bool) -> Result<Response, HelmError> {
+    async fn send(&self, url: &Url, wanted: &Wanted, sends: bool) -> Result<Response, HelmError> {
         self.check_address(url)?;
         let client = if sends { &self.inside } else { &self.outside };
         let mut bare = url.clone();
         // A login in a URL goes nowhere but where `sends` allows.
         let _ = bare.set_username("");
         let _ = bare.set_password(None);
-        let mut get = client
-            .get(bare)
-            .header(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        let encodings = match wanted.may_be_compressed {
+            true => "gzip",
+            false => "identity",
+        };
+        let mut get = client.get(bare).header(ACCEPT_ENCODING, encodings);
         if let Some(login) = self.login.as_ref().filter(|_| sends) {
             get = get.header(AUTHORIZATION, login.clone());
         }
@@ -155,7 +160,7 @@ impl Http {
                 problem: crate::error::clean(&error.to_string()),
             },
         };
-        let mut body = match encoding(&response) {
+        let mut body = match encoding(&response, wanted) {
             "" | "identity" => Body::plain(out, wanted.allowed),
             "gzip" | "x-gzip" => Body::gzip(out, wanted.allowed),
             other => {
@@ -241,14 +246,12 @@ fn header<'a>(response: &'a Response, name: &HeaderName) -> Option<&'a str> {
     response.headers().get(name)?.to_str().ok()
 }
 
-fn encoding(response: &Response) -> &str {
-    // Some servers call a chart's own compression one of the transport.
-    let is_archive = header(response, &CONTENT_TYPE)
-        .is_some_and(|kind| kind.contains("gzip") || kind.contains("x-tar"));
-    let encoding = header(response, &CONTENT_ENCODING)
+fn encoding<'a>(response: &'a Response, wanted: &Wanted) -> &'a str {
+    let encoding = header(response, &CONTENT_ENCODING);
+    encoding
+        .filter(|_| wanted.may_be_compressed)
         .unwrap_or_default()
-        .trim();
-    if is_archive { "" } else { encoding }
+        .trim()
 }
 
 fn retry_after(response: &Response) -> Option<Duration> {

@@ -130,6 +130,7 @@ impl HttpRepository {
             expected: "an index",
             limit: "index_bytes",
             allowed: self.limits.index_bytes,
+            may_be_compressed: true,
         };
         let received = self.within(&url, &wanted, file).await?;
         Ok(RawIndex {
@@ -172,6 +173,7 @@ impl HttpRepository {
             expected: "a chart",
             limit: "chart_bytes",
             allowed: self.limits.chart_bytes,
+            may_be_compressed: false,
         };
         let received = self.within(url, &wanted, &mut chart).await?;
         match digest_of(&version.digest) {

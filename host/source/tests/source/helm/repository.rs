@@ -229,7 +229,13 @@ async fn a_chart_has_the_digest_of_its_index() {
     let folder = Folder::new(&[("index.yaml", INDEX)]);
     let chart = packed("a", "1.0.0");
     folder.write("a.tgz", &chart);
-    let server = FileServer::start(folder.home.path()).await.unwrap();
+    let options = FileOptions {
+        calls_charts_compressed: true,
+        ..FileOptions::default()
+    };
+    let server = FileServer::start_with(folder.home.path(), options)
+        .await
+        .unwrap();
     let repository = client(server.url(), |_| {});
     let right = Digest::of(&chart);
     for digest in [right.to_string(), right.to_hex(), "sha1:00".to_owned()] {
