@@ -70,7 +70,7 @@ pub enum ActionError {
     #[error(transparent)]
     Wait(#[from] WaitError),
     /// Hooks failed.
-    #[error("{} {told}", match *.event { "test" => "test hooks failed:", _ => "hooks failed:" })]
+    #[error("{}", hooks_failed(.event, .told))]
     Hooks {
         /// The event.
         event: &'static str,
@@ -99,6 +99,15 @@ pub enum ActionError {
         /// What could not be deleted.
         errors: Vec<ObjectError>,
     },
+}
+
+/// What Helm says before the hook's own words, by event.
+fn hooks_failed(event: &str, told: &str) -> String {
+    match event {
+        "pre-install" | "post-install" => format!("failed {event}: {told}"),
+        "pre-upgrade" | "post-upgrade" => format!("{event} hooks failed: {told}"),
+        _ => told.to_owned(),
+    }
 }
 
 fn join(errors: &[ObjectError], separator: &str) -> String {
