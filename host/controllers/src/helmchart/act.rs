@@ -88,16 +88,16 @@ impl Build<'_> {
                 repository,
                 artifact,
                 config,
-            } => self.from_index(repository, artifact, config, newer).await?,
+            } => self.of_index(repository, artifact, config, newer).await?,
             From::Registry {
                 repository,
                 config,
                 policy,
             } => {
-                self.from_registry(repository, config, policy.as_deref(), newer)
+                self.of_registry(repository, config, policy.as_deref(), newer)
                     .await?
             }
-            From::Files { path, loaded } => self.from_files(path, loaded, newer).await?,
+            From::Files { path, loaded } => self.of_files(path, loaded, newer).await?,
         };
         let (built, signature) = match found {
             Found::Same(done) => return Ok(done),
@@ -113,7 +113,7 @@ impl Build<'_> {
         self.store(built, signature, made).await
     }
 
-    async fn from_index(
+    async fn of_index(
         &self,
         repository: &HelmRepository,
         artifact: &bulkhead_api::meta::Artifact,
@@ -122,8 +122,8 @@ impl Build<'_> {
     ) -> Result<Found, ChartError> {
         let spec = &self.object.spec;
         let client = HttpRepository::new(config).map_err(|error| match error {
-            HelmError::Url { .. } => ChartError::Url(error),
-            _ => ChartError::Client(error),
+            HelmError::Url { .. } => ChartError::Url(Box::new(error)),
+            _ => ChartError::Client(Box::new(error)),
         })?;
         let wrong =
             |error| ChartError::version(Stage::Reference, &spec.chart, spec.version(), error);
@@ -155,7 +155,7 @@ impl Build<'_> {
         Ok(Found::New(built, Signature::NotAsked))
     }
 
-    async fn from_registry(
+    async fn of_registry(
         &self,
         repository: &Repository,
         config: &RegistryConfig,
@@ -175,7 +175,7 @@ impl Build<'_> {
                     ChartError::Build {
                         stage: Stage::Verification,
                         what: "failed to verify the signature",
-                        source: error,
+                        source: Box::new(error),
                     }
                 };
                 verified.map_err(wrong)?;
@@ -194,7 +194,7 @@ impl Build<'_> {
         Ok(Found::New(built, signature))
     }
 
-    async fn from_files(
+    async fn of_files(
         &self,
         path: &TreePath,
         loaded: &Loaded,

@@ -55,12 +55,12 @@ pub enum ChartError {
     Request(#[from] RequestError),
     /// The URL of the repository is none.
     #[error("invalid Helm repository URL")]
-    Url(#[source] HelmError),
+    Url(#[source] Box<HelmError>),
     /// The settings of the repository cannot be used.
     #[error("failed to construct Helm client")]
-    Client(#[source] HelmError),
+    Client(#[source] Box<HelmError>),
     /// The repository refused the login, or wants one.
-    #[error("failed to authenticate with the Helm repository: {}", step(.stage, *.what))]
+    #[error("failed to authenticate with the Helm repository: {}", step(.stage, .what))]
     Login {
         /// The step.
         stage: Stage,
@@ -68,10 +68,10 @@ pub enum ChartError {
         what: &'static str,
         /// Why.
         #[source]
-        source: HelmError,
+        source: Box<HelmError>,
     },
     /// A step of building the chart failed.
-    #[error("{}", step(.stage, *.what))]
+    #[error("{}", step(.stage, .what))]
     Build {
         /// The step.
         stage: Stage,
@@ -79,7 +79,7 @@ pub enum ChartError {
         what: &'static str,
         /// Why.
         #[source]
-        source: HelmError,
+        source: Box<HelmError>,
     },
     /// There is no such version of the chart.
     #[error(
@@ -96,7 +96,7 @@ pub enum ChartError {
         wanted: String,
         /// What there is.
         #[source]
-        source: HelmError,
+        source: Box<HelmError>,
     },
     /// The path is no relative one.
     #[error(
@@ -135,12 +135,12 @@ impl ChartError {
             source if advice.reason == reason::AUTHENTICATION_FAILED => Self::Login {
                 stage,
                 what,
-                source,
+                source: Box::new(source),
             },
             source => Self::Build {
                 stage,
                 what,
-                source,
+                source: Box::new(source),
             },
         }
     }
@@ -152,7 +152,7 @@ impl ChartError {
                 stage,
                 name: name.to_owned(),
                 wanted: wanted.to_owned(),
-                source,
+                source: Box::new(source),
             },
             HelmError::Name(_) => Self::at(Stage::Reference, "", source),
             other => {

@@ -43,8 +43,8 @@ impl Repositories for OfNamespace<'_> {
             .and_then(|known| known.status.artifact.as_ref())
             .zip(key.as_ref());
         match spec.is_oci() {
-            true => self.from_registry(&spec, &secrets, dependency).await,
-            false => self.from_index(&spec, &secrets, stored, dependency).await,
+            true => self.of_registry(&spec, &secrets, dependency).await,
+            false => self.of_index(&spec, &secrets, stored, dependency).await,
         }
     }
 }
@@ -70,7 +70,7 @@ impl OfNamespace<'_> {
             .min_by(|one, other| one.metadata.name.cmp(&other.metadata.name))
     }
 
-    async fn from_registry(
+    async fn of_registry(
         &self,
         spec: &HelmRepositorySpec,
         secrets: &Secrets,
@@ -83,7 +83,7 @@ impl OfNamespace<'_> {
         charts::pull(&registry, &found).await
     }
 
-    async fn from_index(
+    async fn of_index(
         &self,
         spec: &HelmRepositorySpec,
         secrets: &Secrets,

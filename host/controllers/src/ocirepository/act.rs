@@ -99,7 +99,7 @@ impl Pull<'_> {
         let registry = Registry::new(request.registry.clone());
         let registry = registry.map_err(|source| PullError::Client {
             url: self.url(),
-            source,
+            source: Box::new(source),
         })?;
         let (reference, digest) = self.look_up(&registry).await?;
         let revision = match reference.tag() {
@@ -140,7 +140,7 @@ impl Pull<'_> {
                 let tags = registry.tags(repository).await;
                 let tags = tags.map_err(|source| PullError::Tags {
                     url: url.clone(),
-                    source,
+                    source: Box::new(source),
                 })?;
                 let media_type = self.request.media_type.as_deref();
                 let tag = choose_tag(&tags, range, filter.as_deref(), media_type)
@@ -149,7 +149,8 @@ impl Pull<'_> {
             }
         };
         let digest = registry.digest_of(&reference).await;
-        Ok((reference, digest.map_err(PullError::Digest)?))
+        let digest = digest.map_err(|error| PullError::Digest(Box::new(error)))?;
+        Ok((reference, digest))
     }
 
     async fn verify(
@@ -163,7 +164,7 @@ impl Pull<'_> {
         let resolved = registry.pull_manifest(repository, digest).await;
         let resolved = resolved.map_err(|source| PullError::Unread {
             provider: provider(),
-            source,
+            source: Box::new(source),
         })?;
         let verified = verify(registry, &resolved, &trusted.policy).await;
         verified.map(|_| ()).map_err(|source| PullError::Signature {
@@ -181,7 +182,7 @@ impl Pull<'_> {
     ) -> Result<Artifact, PullError> {
         let failed = |source| PullError::Pull {
             url: self.url(),
-            source,
+            source: Box::new(source),
         };
         let repository = &self.request.repository;
         let manifest = registry.artifact(repository, digest).await;
@@ -214,7 +215,7 @@ impl Pull<'_> {
         }
         let failed = |source| PullError::Pull {
             url: self.url(),
-            source,
+            source: Box::new(source),
         };
         let repository = &self.request.repository;
         let blob = registry.open_blob(repository, layer, "the layer").await;
@@ -241,7 +242,7 @@ impl Pull<'_> {
             Ok(Ok(scratch))
         };
         let extracted = blocking(work).await.map_err(StoreError::Write)?;
-        extracted.map_err(PullError::Extract)
+        extracted.map_err(|error| PullError::Extract(Box::new(error)))
     }
 
     fn good(&self, artifact: Option<&Artifact>, revision: &str, signature: Signature) -> Good {

@@ -179,7 +179,7 @@ fn access(
         let read = data.and_then(registry::certificates);
         let (authority, own) = read.map_err(|source| PullError::Transport {
             url: spec.url.clone(),
-            source,
+            source: Box::new(source),
         })?;
         config.authority = authority;
         config.client_certificate = own;
@@ -211,7 +211,7 @@ fn trusted(object: &OCIRepository, seen: &Observed) -> Result<Option<Trusted>, P
     let provider = verification.provider();
     let policy = verification.policy().map_err(|source| PullError::Trust {
         provider: provider.clone(),
-        source,
+        source: Box::new(source),
     })?;
     let conditions = &object.status.conditions;
     let verified = conditions::get(conditions, SOURCE_VERIFIED);

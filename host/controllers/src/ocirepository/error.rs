@@ -44,7 +44,7 @@ pub enum PullError {
         url: String,
         /// Why.
         #[source]
-        source: AccessError,
+        source: Box<AccessError>,
     },
     /// The settings cannot be used together.
     #[error("failed to generate transport for '{url}'")]
@@ -53,7 +53,7 @@ pub enum PullError {
         url: String,
         /// Why.
         #[source]
-        source: OciError,
+        source: Box<OciError>,
     },
     /// The proxy cannot be used.
     #[error("failed to get proxy address")]
@@ -65,7 +65,7 @@ pub enum PullError {
         url: String,
         /// Why.
         #[source]
-        source: OciError,
+        source: Box<OciError>,
     },
     /// No tag is meant.
     #[error("failed to determine the artifact tag for '{url}'")]
@@ -81,7 +81,7 @@ pub enum PullError {
     Reference(#[source] ReferenceError),
     /// The digest could not be had.
     #[error("failed to determine artifact digest")]
-    Digest(#[source] OciError),
+    Digest(#[source] Box<OciError>),
     /// Nobody can be trusted.
     #[error("failed to verify the signature using provider '{provider}'")]
     Trust {
@@ -89,7 +89,7 @@ pub enum PullError {
         provider: String,
         /// Why.
         #[source]
-        source: TrustError,
+        source: Box<TrustError>,
     },
     /// What was to be verified could not be read.
     #[error("failed to verify the signature using provider '{provider}'")]
@@ -98,7 +98,7 @@ pub enum PullError {
         provider: String,
         /// Why.
         #[source]
-        source: OciError,
+        source: Box<OciError>,
     },
     /// Nobody who is trusted has signed it.
     #[error(
@@ -121,7 +121,7 @@ pub enum PullError {
         url: String,
         /// Why.
         #[source]
-        source: OciError,
+        source: Box<OciError>,
     },
     /// There is no such layer.
     #[error(transparent)]
@@ -136,7 +136,7 @@ pub enum PullError {
     },
     /// The layer cannot be unpacked.
     #[error("failed to extract layer contents from artifact")]
-    Extract(#[source] LayerError),
+    Extract(#[source] Box<LayerError>),
     /// The storage failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -181,10 +181,12 @@ impl Failure for PullError {
             }
             Self::Layer(_) => layer(Retry::Backoff),
             Self::TooLarge { .. } => layer(Retry::Backoff).hint("publish something smaller"),
-            Self::Extract(LayerError::Format(_)) => layer(Retry::Backoff).hint(
-                "name a layer that is a `.tar.gz`, or set `spec.layerSelector.operation: copy`",
-            ),
-            Self::Extract(_) => layer(Retry::Backoff),
+            Self::Extract(error) => match &**error {
+                LayerError::Format(_) => layer(Retry::Backoff).hint(
+                    "name a layer that is a `.tar.gz`, or set `spec.layerSelector.operation: copy`",
+                ),
+                _ => layer(Retry::Backoff),
+            },
             Self::Store(error) => error.advice(),
         }
     }
