@@ -113,6 +113,8 @@ pub mod own {
     pub const PLUGIN_LIMIT_EXCEEDED: &str = "PluginLimitExceeded";
     /// The spec asks for what this version does not do.
     pub const NOT_SUPPORTED: &str = "NotSupported";
+    /// Another version of a plugin leaves out what is applied; it is kept until somebody asks.
+    pub const PLUGIN_CHANGED_OUTPUT: &str = "PluginChangedOutput";
     /// The plugin is not installed.
     pub const PLUGIN_NOT_FOUND: &str = "PluginNotFound";
     /// The plugin is installed, and does not run: its own conditions say why.
@@ -202,6 +204,8 @@ pub mod plugin {
     pub const COMPILE_FAILED: &str = "CompileFailed";
     /// Compiled: compiling took more time or memory than it may.
     pub const COMPILER_STOPPED: &str = "CompilerStopped";
+    /// Compiled: its namespace has had the compiler run for all the time that one may take.
+    pub const COMPILE_QUOTA_SPENT: &str = "CompileQuotaSpent";
 }
 
 /// Reasons of HelmReleases.

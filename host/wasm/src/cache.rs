@@ -41,6 +41,15 @@ impl Cache {
         })
     }
 
+    /// Returns the same folder for another engine, whose code has other names.
+    pub(crate) fn of_engine(&self, engine: &Engine) -> io::Result<Self> {
+        Ok(Self {
+            dir: self.dir.try_clone()?,
+            key: self.key,
+            engine: fingerprint(engine),
+        })
+    }
+
     /// Returns the compiled form of a component, verified.
     pub(crate) fn get(&self, component: Digest) -> Option<Vec<u8>> {
         let name = self.name(component);

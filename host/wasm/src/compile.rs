@@ -247,12 +247,15 @@ pub fn compile_worker(mut input: impl Read, mut output: impl Write) -> std::io::
     output.flush()
 }
 
-/// Limits this process: processor time, memory that it writes to, and no files at all.
+/// Limits this process: it ends with its parent; processor time, memory that it writes to, and no
+/// files at all.
 fn restrict(cpu_seconds: u64, memory_bytes: u64) -> std::io::Result<()> {
     let limit = |soft, hard| Rlimit {
         current: Some(soft),
         maximum: Some(hard),
     };
+    #[cfg(target_os = "linux")]
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     // Where memory runs short this process goes first. It may not be there to write to.
     let scores = std::fs::OpenOptions::new()
         .write(true)

@@ -7,6 +7,8 @@
 mod call;
 mod run;
 
+use std::time::Duration;
+
 use bulkhead_api::{Advice, Retry};
 
 pub use call::{NotifyError, Refusal, RenderError};
@@ -135,6 +137,28 @@ pub enum LoadError {
         /// What it ran into.
         message: String,
     },
+    /// Whoever asks has had more compiled lately than one may.
+    #[error(
+        "failed to compile {plugin}: `{tenant}` has had the compiler run for {time:.0?} lately, which is all that one may take"
+    )]
+    QuotaSpent {
+        /// The plugin.
+        plugin: PluginId,
+        /// Who asks.
+        tenant: String,
+        /// Time that compiling for it took.
+        time: Duration,
+        /// When a part of it is free again.
+        again: Duration,
+    },
+    /// The engine that counts fuel could not be started.
+    #[error("failed to load {plugin}: {message}")]
+    Engine {
+        /// The plugin.
+        plugin: PluginId,
+        /// Why.
+        message: String,
+    },
     /// The host is being dropped.
     #[error("failed to load {plugin}: the host is shutting down")]
     ShutDown {
@@ -192,7 +216,13 @@ impl LoadError {
             ),
             Self::CompilerStopped { .. } => Advice::new("PluginIncompatible", Retry::Backoff)
                 .hint("the component is too costly to compile: build it for size"),
-            Self::ShutDown { .. } => Advice::new("PluginHostFailed", Retry::Backoff),
+            Self::QuotaSpent { again, .. } => Advice::new("PluginIncompatible", Retry::Backoff)
+                .hint(format!(
+                    "wait for {again:.0?}; what is compiled already runs on. Which component of that tenant does not compile?"
+                )),
+            Self::Engine { .. } | Self::ShutDown { .. } => {
+                Advice::new("PluginHostFailed", Retry::Backoff)
+            }
         }
     }
 }

@@ -30,6 +30,7 @@ mod names;
 mod runtime;
 mod sections;
 mod share;
+mod turns;
 
 pub use compile::{CompileLimits, Compiler, compile_worker};
 pub use conceal::SECRET_INPUT;
@@ -37,7 +38,7 @@ pub use error::{HostError, LoadError, NotifyError, Refusal, RenderError, RunErro
 pub use host::{Lookup, LookupAnswer, LookupError, LookupQuery};
 pub use inspect::{HOST_VERSION, InspectError, Inspection, inspect};
 pub use limits::{Limit, LimitHit, Limits, Usage};
-pub use load::{Embedded, Host, HostConfig};
+pub use load::{Embedded, Host, HostConfig, LoadOptions};
 pub use manifest::{ConfigError, Effective, FileRules, Grants, Manifest, ManifestError, Requests};
 pub use memory_tree::MemoryTree;
 pub use names::{PluginId, PluginKind};
@@ -50,3 +51,4 @@ pub use request::{
 };
 pub use transcript::{Recording, Replayed, Transcript, replay};
 pub use trap::Trap;
+pub use turns::CompileQuota;

@@ -59,8 +59,8 @@ pub struct Limits {
     pub log_bytes: u64,
     /// Standard output and error together, cut beyond.
     pub stdio_bytes: u64,
-    /// Fuel: about one unit an instruction, the same on every machine. Needs a host that meters
-    /// ([`HostConfig::meter`](crate::HostConfig::meter)); `None` is unlimited.
+    /// Fuel: about one unit an instruction, the same on every machine. Needs a plugin that was loaded
+    /// to be metered ([`LoadOptions::meter`](crate::LoadOptions::meter)); `None` is unlimited.
     pub fuel: Option<u64>,
 }
 

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use bulkhead_api::Digest;
 use cap_std::fs::Dir;
-use tokio::sync::Semaphore;
 use wasmtime::component::{Component, InstancePre, Linker};
 
 use crate::audit::{self, Shape};
@@ -23,6 +22,7 @@ use crate::manifest::Manifest;
 use crate::names::{PluginId, PluginKind};
 use crate::plugin::{Inner, Linked, Plugin};
 use crate::runtime::{Guests, Threads};
+use crate::turns::{CompileQuota, Lane, Spent, Turns};
 
 /// How long it is remembered that a component does not compile.
 const FAILURES_KEPT: Duration = Duration::from_secs(300);
@@ -39,10 +39,12 @@ pub struct HostConfig {
     pub compiler: Compiler,
     /// What compiling may take.
     pub compile_limits: CompileLimits,
+    /// What one tenant may have compiled.
+    pub compile_quota: CompileQuota,
     /// Guests that run at a time; `None` is one a processor.
     pub parallel: Option<NonZero<usize>>,
-    /// Counts fuel. Guests run up to three times slower; for benchmarks, and for
-    /// [`Limits::fuel`](crate::Limits::fuel).
+    /// Counts fuel in all guests, which run up to three times slower: for benchmarks. For single
+    /// plugins there is [`Host::metered`].
     pub meter: bool,
 }
 
@@ -52,6 +54,7 @@ impl Default for HostConfig {
             cache: None,
             compiler: Compiler::InProcess,
             compile_limits: CompileLimits::default(),
+            compile_quota: CompileQuota::default(),
             parallel: None,
             meter: false,
         }
@@ -66,21 +69,31 @@ pub struct Host {
 
 struct Shared {
     guests: Guests,
-    _threads: Threads,
+    threads: Arc<Threads>,
     linkers: [OnceLock<Linker<State>>; 3],
     cache: Option<Cache>,
     compiler: Compiler,
     compile_limits: CompileLimits,
     meter: bool,
-    /// One short compilation at a time, and one long.
-    compiling: [Semaphore; 2],
+    turns: Arc<Turns>,
     known: Mutex<Known>,
+    /// The host that counts fuel, once somebody asked for it.
+    metered: Mutex<Option<Host>>,
 }
 
 #[derive(Default)]
 struct Known {
     loaded: HashMap<Digest, Weak<Inner>>,
     failed: HashMap<Digest, (Instant, LoadError)>,
+}
+
+/// How a component is loaded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LoadOptions<'a> {
+    /// Who pays for the time that compiling takes: see [`CompileQuota`]. Nobody by default.
+    pub tenant: Option<&'a str>,
+    /// Counts the fuel of its calls: see [`Host::metered`].
+    pub meter: bool,
 }
 
 /// A component that is part of this binary.
@@ -148,16 +161,56 @@ impl Host {
         Ok(Self {
             shared: Arc::new(Shared {
                 guests,
-                _threads: threads,
+                threads: Arc::new(threads),
                 linkers: [const { OnceLock::new() }; 3],
                 cache,
                 compiler: config.compiler,
                 compile_limits: config.compile_limits,
                 meter: config.meter,
-                compiling: [Semaphore::new(1), Semaphore::new(1)],
+                turns: Turns::new(config.compile_quota),
                 known: Mutex::default(),
+                metered: Mutex::default(),
             }),
         })
+    }
+
+    /// Returns the host whose guests count fuel, for [`Limits::fuel`](crate::Limits::fuel): made when
+    /// it is first asked for, it shares threads, lanes, cache and turns with this one.
+    ///
+    /// # Errors
+    /// See [`HostError`].
+    pub fn metered(&self) -> Result<Self, HostError> {
+        let shared = &self.shared;
+        if shared.meter {
+            return Ok(self.clone());
+        }
+        let mut made = shared
+            .metered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(host) = &*made {
+            return Ok(host.clone());
+        }
+        let wrong = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
+        let engine = engine(true).map_err(wrong)?;
+        let cache = shared.cache.as_ref().map(|cache| cache.of_engine(&engine));
+        let threads = Arc::clone(&shared.threads);
+        let host = Self {
+            shared: Arc::new(Shared {
+                guests: shared.guests.of_engine(engine, true, &threads)?,
+                threads,
+                linkers: [const { OnceLock::new() }; 3],
+                cache: cache.transpose().map_err(HostError::Cache)?,
+                compiler: shared.compiler.clone(),
+                compile_limits: shared.compile_limits.clone(),
+                meter: true,
+                turns: Arc::clone(&shared.turns),
+                known: Mutex::default(),
+                metered: Mutex::default(),
+            }),
+        };
+        *made = Some(host.clone());
+        Ok(host)
     }
 
     /// Loads a component whose bytes were verified: from memory if it is loaded, else from the
@@ -168,6 +221,35 @@ impl Host {
     /// # Errors
     /// See [`LoadError`]. That a component does not compile is remembered for five minutes.
     pub async fn load(&self, id: PluginId, bytes: &[u8]) -> Result<Plugin, LoadError> {
+        self.load_as(id, bytes, LoadOptions::default()).await
+    }
+
+    /// The same, with options.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load), and [`LoadError::QuotaSpent`].
+    pub async fn load_as(
+        &self,
+        id: PluginId,
+        bytes: &[u8],
+        options: LoadOptions<'_>,
+    ) -> Result<Plugin, LoadError> {
+        let host = match options.meter {
+            false => self.clone(),
+            true => self.metered().map_err(|error| LoadError::Engine {
+                plugin: id.clone(),
+                message: bulkhead_api::chain(&error),
+            })?,
+        };
+        host.load_for(options.tenant, id, bytes).await
+    }
+
+    async fn load_for(
+        &self,
+        tenant: Option<&str>,
+        id: PluginId,
+        bytes: &[u8],
+    ) -> Result<Plugin, LoadError> {
         let component = Wasm::Given(bytes);
         precheck(&id, bytes, &self.shared.compile_limits)?;
         // A manifest that is not valid keeps nothing from running: `inspect` tells.
@@ -177,7 +259,8 @@ impl Host {
             let wanted = manifest.min_host;
             return Err(LoadError::NewerHost { plugin: id, wanted });
         }
-        self.load_with(id, Digest::of(bytes), component, &[]).await
+        self.load_with((tenant, id), Digest::of(bytes), component, &[])
+            .await
     }
 
     /// Loads a component that is part of this binary, with the code compiled from it ahead, if
@@ -196,8 +279,14 @@ impl Host {
             compiled,
         } = embedded;
         precheck(&id, wasm, &self.shared.compile_limits)?;
-        self.load_with(id, digest, Wasm::Embedded(wasm), compiled)
-            .await
+        let loaded = self.load_with((None, id), digest, Wasm::Embedded(wasm), compiled);
+        let inner = Inner {
+            embedded: Some(wasm),
+            ..Inner::clone(&loaded.await?.inner)
+        };
+        let inner = Ok(Arc::new(inner));
+        self.shared.remember(digest, &inner);
+        inner.map(|inner| Plugin { inner })
     }
 
     /// Compiles a component for this engine in this process: for embedding what comes out.
@@ -219,7 +308,7 @@ impl Host {
 
     async fn load_with(
         &self,
-        id: PluginId,
+        (tenant, id): (Option<&str>, PluginId),
         digest: Digest,
         wasm: Wasm<'_>,
         compiled: &'static [u8],
@@ -233,7 +322,10 @@ impl Host {
         let ready = shared.guests.block(false, work).await;
         let loaded = match ready.map_err(|_| shut_down(&id))? {
             Some(loaded) => loaded,
-            None => self.compile(&id, digest, wasm.held().shared()).await?,
+            None => {
+                let wasm = wasm.held().shared();
+                self.compile((tenant, &id), digest, wasm).await?
+            }
         };
         shared.remember(digest, &loaded);
         loaded.map(|inner| Plugin { inner })
@@ -244,26 +336,29 @@ impl Host {
     /// bombs delays others by a few seconds each.
     async fn compile(
         &self,
-        id: &PluginId,
+        (tenant, id): (Option<&str>, &PluginId),
         digest: Digest,
         wasm: Arc<[u8]>,
     ) -> Result<Result<Arc<Inner>, LoadError>, LoadError> {
         let shared = &self.shared;
-        let [short, long] = &shared.compiling;
         let limits = &shared.compile_limits;
         let tries = [
-            (short, limits.short(wasm.len())),
-            (long, Some(limits.clone())),
+            (Lane::Short, limits.short(wasm.len())),
+            (Lane::Long, Some(limits.clone())),
         ];
         let mut last = None;
-        for (turns, limits) in tries {
+        for (lane, limits) in tries {
             let Some(limits) = limits else { continue };
-            let _turn = turns.acquire().await.map_err(|_| shut_down(id))?;
+            let turn = shared.turns.take(lane, tenant).await;
+            let turn = turn.map_err(|spent| quota_spent(id, spent))?;
             if let Some(known) = shared.known(id, digest) {
                 return Ok(known.map(|plugin| plugin.inner));
             }
             let (this, name, wasm) = (Arc::clone(shared), id.clone(), Arc::clone(&wasm));
-            let work = move || this.compile(&name, digest, wasm, &limits);
+            let work = move || {
+                let _turn = turn; // held by the work itself: whoever asked may be gone before
+                this.compile(&name, digest, wasm, &limits)
+            };
             let compiled = shared.guests.block(true, work).await;
             match compiled.map_err(|_| shut_down(id))? {
                 Err(error @ CompileError::OutOfTime) => last = Some(error),
@@ -272,6 +367,15 @@ impl Host {
             }
         }
         Ok(Err(failed(id, last.unwrap_or(CompileError::OutOfTime))))
+    }
+}
+
+fn quota_spent(id: &PluginId, spent: Spent) -> LoadError {
+    LoadError::QuotaSpent {
+        plugin: id.clone(),
+        tenant: spent.tenant,
+        time: spent.time,
+        again: spent.again,
     }
 }
 
@@ -293,11 +397,7 @@ impl Shared {
             }
             let renamed = Inner {
                 id: id.clone(),
-                digest,
-                imports: inner.imports.clone(),
-                linked: inner.linked.clone(),
-                guests: inner.guests.clone(),
-                share: Arc::clone(&inner.share),
+                ..Inner::clone(&inner)
             };
             return Some(Ok(Plugin {
                 inner: Arc::new(renamed),
@@ -387,6 +487,7 @@ impl Shared {
             id: id.clone(),
             digest,
             imports,
+            embedded: None,
             linked,
             guests: self.guests.clone(),
             share: Arc::new(self.guests.share()),

@@ -7,6 +7,7 @@ use bulkhead_api::Digest;
 
 use crate::bindings::{notifier, renderer, transformer};
 use crate::host::State;
+use crate::manifest::{Manifest, ManifestError};
 use crate::names::{PluginId, PluginKind};
 use crate::runtime::Guests;
 use crate::share::Share;
@@ -19,10 +20,13 @@ pub struct Plugin {
     pub(crate) inner: Arc<Inner>,
 }
 
+#[derive(Clone)]
 pub(crate) struct Inner {
     pub(crate) id: PluginId,
     pub(crate) digest: Digest,
     pub(crate) imports: Vec<String>,
+    /// The component, where it is part of this binary.
+    pub(crate) embedded: Option<&'static [u8]>,
     pub(crate) linked: Linked,
     pub(crate) guests: Guests,
     pub(crate) share: Arc<Share>,
@@ -64,6 +68,19 @@ impl Plugin {
             Linked::Transformer(_) => PluginKind::Transformer,
             Linked::Notifier(_) => PluginKind::Notifier,
         }
+    }
+
+    /// Returns what a plugin that is part of this binary says about itself.
+    ///
+    /// # Errors
+    /// When that is not valid: see [`Manifest::read`].
+    pub fn embedded_manifest(&self) -> Result<Option<Manifest>, ManifestError> {
+        self.inner.embedded.map_or(Ok(None), Manifest::read)
+    }
+
+    /// Tells whether its calls count fuel, and may have a limit on it.
+    pub fn is_metered(&self) -> bool {
+        self.inner.guests.is_metered()
     }
 
     /// Returns the interfaces that it imports, with their versions: what it could possibly do.

@@ -4,7 +4,7 @@
 //! controllers'. A call whose caller is gone is ended.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -35,14 +35,16 @@ pub(crate) struct Guests {
 /// Keeps the threads alive; ends them without waiting.
 pub(crate) struct Threads {
     runtimes: Vec<Runtime>,
-    ticker: Ticker,
+    tickers: Mutex<Vec<Ticker>>,
     lanes: [Lane; 2],
 }
 
 impl Drop for Threads {
     fn drop(&mut self) {
         self.lanes.iter().for_each(Lane::close);
-        self.ticker.end();
+        let tickers = self.tickers.get_mut();
+        let tickers = tickers.unwrap_or_else(PoisonError::into_inner);
+        tickers.iter().for_each(Ticker::end);
         for runtime in self.runtimes.drain(..) {
             runtime.shutdown_background();
         }
@@ -91,10 +93,33 @@ impl Guests {
         };
         let threads = Threads {
             runtimes: vec![quick, slow],
-            ticker,
+            tickers: Mutex::new(vec![ticker]),
             lanes,
         };
         Ok((guests, threads))
+    }
+
+    /// Makes guests of another engine that run on the same threads, in the same lanes.
+    pub(crate) fn of_engine(
+        &self,
+        engine: Engine,
+        meter: bool,
+        threads: &Threads,
+    ) -> Result<Self, HostError> {
+        let ticker = Ticker::start(&engine).map_err(HostError::Thread)?;
+        let tickers = threads.tickers.lock();
+        let mut tickers = tickers.unwrap_or_else(PoisonError::into_inner);
+        tickers.push(ticker.clone());
+        Ok(Self {
+            engine,
+            meter,
+            ticker,
+            ..self.clone()
+        })
+    }
+
+    pub(crate) fn is_metered(&self) -> bool {
+        self.meter
     }
 
     /// Makes what a plugin may take of the lanes.

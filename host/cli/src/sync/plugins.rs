@@ -101,7 +101,11 @@ impl Engine {
             Some(path) => locate::file(&path)?,
             None => locate::reference(&spec.image, &self.registry).await?,
         };
-        let loaded = call::load(&self.host, &found, Grants::default()).await?;
+        let host = match spec.limits.fuel {
+            Some(_) => self.host.metered()?,
+            None => self.host.clone(),
+        };
+        let loaded = call::load(&host, &found, Grants::default()).await?;
         drop(progress);
         let parts = (loaded.plugin, loaded.manifest);
         let installed = installed(scope.clone(), name, spec, parts);

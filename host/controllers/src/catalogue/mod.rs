@@ -69,12 +69,15 @@ pub struct Installed {
 
 impl Installed {
     /// Installs a plugin of the binary: it may do what its kind may, but look things up in the cluster.
+    /// Without a manifest, the one of its component counts.
     pub fn built_in(
         name: &str,
         plugin: Plugin,
         manifest: Option<Manifest>,
         limits: Limits,
     ) -> Self {
+        // One that cannot be read is found by a test of the binary.
+        let manifest = manifest.or_else(|| plugin.embedded_manifest().ok().flatten());
         Self {
             name: name.to_owned(),
             scope: Scope::BuiltIn,
@@ -301,6 +304,15 @@ impl Scope {
             Self::Cluster,
             Self::BuiltIn,
         ]
+    }
+
+    /// Names who pays for what is compiled: a namespace; what the cluster's own people install costs
+    /// nobody.
+    pub fn tenant(&self) -> Option<&str> {
+        match self {
+            Self::Namespace(namespace) => Some(namespace),
+            Self::Cluster | Self::BuiltIn => None,
+        }
     }
 
     /// Names the object that installs a plugin, for people.

@@ -9,20 +9,20 @@ use std::time::Duration;
 
 use bulkhead_api::Digest;
 use bulkhead_source::oci::{Reference, Registry, Resolved};
-use bulkhead_wasm::{Host, InspectError, Inspection, PluginId, inspect};
 use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::approve::{self, Asked, Verdict as Approval};
 use super::decide::Decision;
-use super::error::{PluginError, grave};
+use super::error::PluginError;
 use super::grants::{self, Allowed};
 use super::load::Observed;
+use super::make::{make, with_vault};
 use super::memory::{Memory, Running, Verdict};
 use super::object::PluginObject;
 use super::request::{Request, only_warns};
 use super::trust::{self, Signature};
-use super::vault::{Owner, Record, Vault};
+use super::vault::{Owner, Record};
 use crate::catalogue::{Entry, Installed};
 use crate::context::Context;
 use crate::queue::Key;
@@ -165,12 +165,15 @@ struct Candidate {
 
 impl<P: PluginObject> Install<'_, P> {
     async fn run(&self, ended: &mut Ended) -> Result<Done, Arc<PluginError>> {
+        self.meter(&mut ended.memory).await;
         let fetch = |error| Arc::new(PluginError::Fetch(error));
         let registry = Registry::new(self.request.registry.clone()).map_err(fetch)?;
         let wanted = &self.request.reference;
         let resolved = registry.resolve(wanted).await.map_err(fetch)?;
         let is_same = |running: &Arc<Running>| {
-            running.record.digest == resolved.digest && self.is_same_place(&running.record)
+            running.record.digest == resolved.digest
+                && self.is_same_place(&running.record)
+                && running.plugin.is_metered() == self.request.meters
         };
         if let Some(running) = ended.memory.running.clone().filter(is_same) {
             return self.look_again(&registry, &resolved, running, ended).await;
@@ -197,6 +200,33 @@ impl<P: PluginObject> Install<'_, P> {
                 ended.memory.running = Some(self.keep(candidate).await?);
                 ended.memory.verdict = None;
                 Ok(Done::Installed(approval))
+            }
+        }
+    }
+
+    /// Loads what runs anew when fuel is to be counted and was not, or the other way: from the disk,
+    /// so that a change of the spec needs no registry. What cannot be had is pulled again.
+    async fn meter(&self, memory: &mut Memory) {
+        let meters = self.request.meters;
+        let other = |running: &&Arc<Running>| running.plugin.is_metered() != meters;
+        let Some(running) = memory.running.as_ref().filter(other) else {
+            return;
+        };
+        let name = self.owner.clone();
+        let kept = with_vault(self.context, move |vault| vault.get(&name)).await;
+        let host = &self.context.plugins.foundation.host;
+        let made = match kept {
+            Ok(Some((record, wasm))) if record == running.record => {
+                make(host, self.owner, meters, (record, &Bytes::from(wasm))).await
+            }
+            Ok(_) => return,
+            Err(error) => Err(error),
+        };
+        match made {
+            Ok(made) => memory.running = Some(Arc::new(made)),
+            Err(error) => {
+                let error = bulkhead_api::chain(&error);
+                tracing::info!(plugin = %self.owner.name, error, "failed to load a plugin anew");
             }
         }
     }
@@ -269,11 +299,12 @@ impl<P: PluginObject> Install<'_, P> {
             policy: self.request.trust.as_ref().map(|trust| trust.fingerprint),
             signer,
         };
+        let host = &self.context.plugins.foundation.host;
         let running = make(
-            &self.context.plugins.foundation.host,
-            &self.owner.name,
-            record,
-            &pulled.wasm,
+            host,
+            self.owner,
+            self.request.meters,
+            (record, &pulled.wasm),
         )
         .await?;
         Ok(Candidate {
@@ -418,62 +449,4 @@ impl<P: PluginObject> Install<'_, P> {
     fn policy(&self) -> Option<Digest> {
         self.request.trust.as_ref().map(|trust| trust.fingerprint)
     }
-}
-
-/// Makes a plugin of verified bytes: looks at it, and compiles it.
-pub(super) async fn make(
-    host: &Host,
-    name: &str,
-    record: Record,
-    wasm: &Bytes,
-) -> Result<Running, PluginError> {
-    let bytes = wasm.clone();
-    let looked: Result<Inspection, InspectError> =
-        tokio::task::spawn_blocking(move || inspect(&bytes))
-            .await
-            .unwrap_or_else(|ended| Err(InspectError::Broken(ended.to_string())));
-    let image = record.image.clone();
-    let inspection = looked.map_err(|source| PluginError::Inspect {
-        image: image.clone(),
-        source,
-    })?;
-    let problems = grave(&inspection.problems);
-    if !problems.is_empty() {
-        return Err(PluginError::Incompatible { image, problems });
-    }
-    let Inspection {
-        manifest,
-        imports,
-        world,
-        ..
-    } = inspection;
-    let version = manifest
-        .as_ref()
-        .map_or("", |manifest| manifest.version.as_str());
-    let plugin = host.load(PluginId::new(name, version), wasm).await?;
-    Ok(Running {
-        record,
-        plugin,
-        world: world.unwrap_or_default(),
-        asked: Asked {
-            imports: imports.into_iter().map(|import| import.name).collect(),
-            requests: manifest
-                .as_ref()
-                .map(|manifest| manifest.requests.clone())
-                .unwrap_or_default(),
-        },
-        manifest,
-    })
-}
-
-/// Works on the vault, off the threads that must not block.
-pub(super) async fn with_vault<T: Send + 'static>(
-    context: &Arc<Context>,
-    work: impl FnOnce(&Vault) -> std::io::Result<T> + Send + 'static,
-) -> Result<T, PluginError> {
-    let vault = context.plugins.foundation.vault.clone();
-    tokio::task::spawn_blocking(move || work(&vault))
-        .await
-        .unwrap_or_else(|ended| Err(std::io::Error::other(ended)))
-        .map_err(PluginError::Store)
 }

@@ -148,9 +148,11 @@ impl PluginError {
             Self::Request(RequestError::Trust(_)) | Self::Verify { .. } => Stage::Verified,
             Self::Request(_) | Self::Fetch(_) | Self::Store(_) => Stage::Fetched,
             Self::Inspect { .. } | Self::Incompatible { .. } => Stage::Compatible,
-            Self::Load(LoadError::Compile { .. } | LoadError::CompilerStopped { .. }) => {
-                Stage::Compiled
-            }
+            Self::Load(
+                LoadError::Compile { .. }
+                | LoadError::CompilerStopped { .. }
+                | LoadError::QuotaSpent { .. },
+            ) => Stage::Compiled,
             Self::Load(_) => Stage::Compatible,
             Self::NeedsApproval { .. } => Stage::Approved,
         }
@@ -176,11 +178,13 @@ impl PluginError {
         }
     }
 
-    /// Returns how long the registry asked to be left alone.
+    /// Returns how long nothing is gained by trying: the registry asked to be left alone, or the
+    /// compiler's time is used up.
     pub(super) fn retry_after(&self) -> Option<std::time::Duration> {
         match self {
             Self::Fetch(error) => error.retry_after(),
             Self::Verify { source, .. } => source.retry_after(),
+            Self::Load(LoadError::QuotaSpent { again, .. }) => Some(*again),
             _ => None,
         }
     }
@@ -252,6 +256,7 @@ fn of_loading(error: &LoadError) -> &'static str {
         LoadError::ForeignImport { .. } => why::FOREIGN_IMPORT,
         LoadError::Compile { .. } => why::COMPILE_FAILED,
         LoadError::CompilerStopped { .. } => why::COMPILER_STOPPED,
+        LoadError::QuotaSpent { .. } => why::COMPILE_QUOTA_SPENT,
         other => other.advice().reason,
     }
 }
@@ -468,6 +473,17 @@ pub(super) mod tests {
                 "CompilerStopped",
             ),
             (
+                LoadError::QuotaSpent {
+                    plugin: plugin(),
+                    tenant: "apps".into(),
+                    time: std::time::Duration::from_secs(301),
+                    again: std::time::Duration::from_secs(60),
+                }
+                .into(),
+                Compiled,
+                "CompileQuotaSpent",
+            ),
+            (
                 PluginError::NeedsApproval {
                     digest: one,
                     asks: vec!["host `a.example`".into()],
@@ -516,6 +532,7 @@ pub(super) mod tests {
             "SignatureMissing",
             "VerificationUnavailable",
             "CompilerStopped",
+            "CompileQuotaSpent",
         ] {
             assert!(!lasting.contains(&reason), "{reason}");
         }

@@ -38,9 +38,9 @@ pub enum GrantsError {
         /// The most.
         most: String,
     },
-    /// This engine does not count instructions.
-    #[error("`spec.limits.fuel` needs an engine that counts instructions, and this one does not")]
-    Fuel,
+    /// The limit on fuel leaves none.
+    #[error("`spec.limits.fuel` is {0}, and a call needs at least 1")]
+    Fuel(i64),
 }
 
 /// What an object grants.
@@ -49,6 +49,13 @@ pub(super) struct Granted {
     grants: Grants,
     inputs: Option<BTreeSet<String>>,
     private_networks: bool,
+}
+
+impl Granted {
+    /// Tells whether there is a limit on fuel, which has to be counted then.
+    pub(super) fn meters(&self) -> bool {
+        self.grants.fuel.is_some()
+    }
 }
 
 /// Reads grants and limits. `private_networks` tells whether the kind may grant those.
@@ -62,9 +69,10 @@ pub(super) fn granted(spec: &PluginSpec, private_networks: bool) -> Result<Grant
         output,
         fuel,
     } = &spec.limits;
-    if fuel.is_some() {
-        return Err(GrantsError::Fuel);
-    }
+    let fuel = fuel.map(|fuel| match u64::try_from(fuel) {
+        Ok(fuel) if fuel > 0 => Ok(fuel),
+        _ => Err(GrantsError::Fuel(fuel)),
+    });
     let grants = Grants {
         files: spec.grants.files.clone().unwrap_or_default(),
         http: spec.grants.http.clone(),
@@ -73,7 +81,7 @@ pub(super) fn granted(spec: &PluginSpec, private_networks: bool) -> Result<Grant
         memory: bytes("spec.limits.memory", memory.as_ref(), MEMORY_MAX_BYTES)?,
         deadline: deadline.as_ref().map(time).transpose()?,
         output: bytes("spec.limits.output", output.as_ref(), OUTPUT_MAX_BYTES)?,
-        fuel: None,
+        fuel: fuel.transpose()?,
     };
     grants.check()?;
     Ok(Granted {
@@ -290,8 +298,24 @@ mod tests {
             error.contains("failed to read `spec.limits.output`"),
             "{error}"
         );
-        let error = wrong(|spec| spec.limits.fuel = Some(1));
-        assert!(error.contains("`spec.limits.fuel`"), "{error}");
+        let error = wrong(|spec| spec.limits.fuel = Some(0));
+        assert_eq!(
+            error,
+            "`spec.limits.fuel` is 0, and a call needs at least 1"
+        );
+    }
+
+    #[test]
+    fn a_limit_on_fuel_reaches_the_calls() {
+        let mut spec = spec();
+        let of = |spec: &PluginSpec| {
+            let granted = granted(spec, false).unwrap();
+            let allowed = allowed(None, PluginKind::Renderer, &granted);
+            (granted.meters(), allowed.limits.fuel)
+        };
+        assert_eq!(of(&spec), (false, None));
+        spec.limits.fuel = Some(7);
+        assert_eq!(of(&spec), (true, Some(7)));
     }
 
     fn manifest() -> Manifest {

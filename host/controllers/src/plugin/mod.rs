@@ -8,6 +8,7 @@ mod decide;
 mod error;
 mod grants;
 mod load;
+mod make;
 mod memory;
 mod object;
 mod report;

@@ -74,9 +74,8 @@ impl RequestError {
             Self::Grants(GrantsError::TooMuch { field, .. }) => {
                 invalid.hint(format!("lower `{field}`"))
             }
-            Self::Grants(GrantsError::Fuel) => {
-                Advice::new(reason::own::NOT_SUPPORTED, Retry::OnChange)
-                    .hint("take `spec.limits.fuel` out; `deadline` limits the time")
+            Self::Grants(GrantsError::Fuel(_)) => {
+                invalid.hint("raise `spec.limits.fuel`, or take it out: `bulkhead plugin bench` prints what a call needs")
             }
             // A Secret is not watched: it is looked for again.
             Self::Secret(_) => Advice::new(reason::AUTHENTICATION_FAILED, Retry::Backoff),
@@ -100,6 +99,8 @@ pub(super) struct Request {
     pub(super) trust: Option<Trust>,
     /// The digest that the user approves.
     pub(super) approve: Option<Digest>,
+    /// Whether fuel has to be counted.
+    pub(super) meters: bool,
 }
 
 /// Key of a pull secret.
@@ -119,7 +120,7 @@ pub(super) fn request(
     spec.interval()?;
     let timeout = spec.timeout()?;
     let reference = Reference::parse(&spec.image)?;
-    grants::granted(spec, private_networks)?;
+    let meters = grants::granted(spec, private_networks)?.meters();
     let approve = spec.approve.as_ref().map(|text| {
         let wrong = |_| RequestError::Approve(text.clone());
         text.parse::<Digest>().map_err(wrong)
@@ -148,6 +149,7 @@ pub(super) fn request(
         registry,
         trust,
         approve: approve.transpose()?,
+        meters,
     })
 }
 

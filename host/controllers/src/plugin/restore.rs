@@ -7,8 +7,8 @@ use bulkhead_api::plugin::{ClusterPlugin, Plugin};
 use bulkhead_api::{chain, reason};
 use bytes::Bytes;
 
-use super::act::{make, with_vault};
 use super::grants;
+use super::make::{make, with_vault};
 use super::memory::{Memory, Running};
 use super::object::PluginObject;
 use crate::catalogue::{Entry, Installed, Scope};
@@ -46,13 +46,10 @@ async fn load<P: PluginObject>(
         Ok(None) => return None,
         Ok(Some((record, _))) if object.meta().uid.as_deref() != Some(&record.uid) => return None,
         Ok(Some((record, wasm))) => {
-            make(
-                &context.plugins.foundation.host,
-                &owner.name,
-                record,
-                &Bytes::from(wasm),
-            )
-            .await
+            let host = &context.plugins.foundation.host;
+            let granted = grants::granted(object.spec(), P::GRANTS_PRIVATE_NETWORKS);
+            let meters = granted.is_ok_and(|granted| granted.meters());
+            make(host, &owner, meters, (record, &Bytes::from(wasm))).await
         }
         Err(error) => Err(error),
     };

@@ -102,7 +102,10 @@ impl RenderError {
     /// Tells whether the same call would end alike on any machine, so that the verdict may be kept
     /// as long as its read set holds. Never for what ran out of time or memory.
     pub fn is_cacheable(&self) -> bool {
-        matches!(self, Self::Refused(refusal) if !refusal.transient && refusal.limit.is_none())
+        match self {
+            Self::Refused(refusal) => !refusal.transient && refusal.limit.is_none(),
+            Self::Failed { error, .. } => matches!(error, RunError::OutOfFuel { .. }),
+        }
     }
 }
 

@@ -74,8 +74,8 @@ pub enum RunError {
     /// The machine lacks memory, or the host is shutting down.
     #[error("the machine could not run it: {0}")]
     Machine(String),
-    /// A fuel limit was given to a host that does not meter.
-    #[error("a limit on fuel was given, and this host does not meter")]
+    /// A limit on fuel was given for a plugin that was loaded without counting it.
+    #[error("a limit on fuel was given, and the plugin was loaded without counting it")]
     NotMetered,
 }
 
@@ -114,7 +114,7 @@ impl RunError {
             Self::Source(_) => Advice::new("ArtifactFailed", Retry::Backoff),
             Self::Machine(_) => Advice::new("PluginHostFailed", Retry::Backoff),
             Self::NotMetered => Advice::new("PluginHostFailed", Retry::OnChange)
-                .hint("remove the limit `fuel`, or start the host so that it meters"),
+                .hint("remove the limit `fuel`, or load the plugin so that it is metered"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The compiled cache and the compile worker (P29 - P31).
+//! The compiled cache and the compile worker (P29, P31).
 
 use std::time::{Duration, Instant};
 
@@ -115,7 +115,7 @@ async fn the_same_bytes_are_one_plugin_of_several_names() {
 
 /// This test binary as the compile worker: `acts_as_the_worker` below, which answers on 3, since
 /// the test harness writes to standard output.
-fn worker() -> Compiler {
+pub(crate) fn worker() -> Compiler {
     let script =
         "exec \"$0\" --exact compiling::acts_as_the_worker --ignored --nocapture 3>&1 1>/dev/null";
     let binary = std::env::current_exe()
@@ -229,38 +229,6 @@ async fn a_child_that_does_not_answer_is_killed() {
     let began = Instant::now();
     assert!(host.load(id(), &bytes).await.is_err());
     assert!(began.elapsed() < wall);
-}
-
-/// P30: twenty that never end compiling, and one that is compiled already.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_compiled_never_waits_for_bombs() {
-    let folder = tempfile::tempdir().unwrap();
-    let hello = renderer(HELLO);
-    let loaded = with_cache(&folder).load(id(), &hello).await.unwrap();
-    drop(loaded);
-    let compiler = Compiler::Child {
-        program: "/bin/sleep".into(),
-        args: vec!["60".into()],
-    };
-    let config = HostConfig {
-        cache: Some(open(&folder)),
-        compiler,
-        ..HostConfig::default()
-    };
-    let host = Host::new(config).unwrap();
-    let mut bombs = tokio::task::JoinSet::new();
-    for number in 0..20 {
-        let (host, bomb) = (host.clone(), large(number + 1));
-        let name = PluginId::new(format!("bomb-{number}"), "1.0.0");
-        bombs.spawn(async move { host.load(name, &bomb).await.is_err() });
-    }
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    let loading = tokio::time::timeout(Duration::from_secs(20), host.load(id(), &hello));
-    let plugin = loading
-        .await
-        .expect("the cache is not behind the compiler")
-        .unwrap();
-    assert_eq!(text(&plugin.render(request()).await.unwrap()), "kind: A");
 }
 
 #[tokio::test]

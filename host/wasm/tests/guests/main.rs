@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod answers;
+mod bombs;
 mod catalogue;
 mod compiling;
 mod fairness;

@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use bulkhead_api::Retry;
-use bulkhead_wasm::{Host, HostConfig, Limit, Limits, RenderError, RenderRequest, RunError};
+use bulkhead_wasm::{
+    Host, HostConfig, Limit, Limits, LoadOptions, RenderError, RenderRequest, RunError,
+};
 
 use crate::fake::{
     HELLO, failure, host, id, load, render, renderer, renderer_with_realloc, request, text,
@@ -63,14 +65,12 @@ async fn loops_end_at_the_deadline_wherever_they_are() {
     ];
     for (place, guest) in guests {
         let plugin = load(&guest).await.unwrap();
-        let began = Instant::now();
         // The path is lowered into the guest, which takes its `cabi_realloc`.
         let request = RenderRequest {
             path: "some/path".into(),
             ..short()
         };
-        let error = plugin.render(request).await.unwrap_err();
-        let took = began.elapsed();
+        let error = plugin.render(request.clone()).await.unwrap_err();
         let advice = error.advice();
         assert!(!error.is_cacheable());
         assert_eq!(
@@ -82,8 +82,19 @@ async fn loops_end_at_the_deadline_wherever_they_are() {
             matches!(failure(Err(error)), RunError::OutOfTime { .. }),
             "{place}"
         );
-        // A tick late when idle; a machine that builds beside the test takes longer.
-        assert!(took < Duration::from_secs(10), "{place}: {took:?}");
+        // The deadline and at most a second. Of a machine that builds beside the test, the best of
+        // several counts.
+        let mut late = Vec::new();
+        for _ in 0..5 {
+            let began = Instant::now();
+            assert!(plugin.render(request.clone()).await.is_err());
+            late.push(began.elapsed().saturating_sub(request.limits.deadline));
+            if late.last() < Some(&Duration::from_secs(1)) {
+                break;
+            }
+        }
+        let best = late.iter().min().unwrap();
+        assert!(*best < Duration::from_secs(1), "{place}: {late:?}");
     }
 }
 
@@ -390,12 +401,16 @@ async fn lists_beyond_memory_are_no_answer() {
 
 #[tokio::test]
 async fn fuel_gives_the_same_verdict_everywhere() {
-    let host = Host::new(HostConfig {
+    let metered = LoadOptions {
         meter: true,
-        ..HostConfig::default()
-    })
-    .unwrap();
-    let plugin = host.load(id(), &renderer(HELLO)).await.unwrap();
+        ..LoadOptions::default()
+    };
+    let hello = renderer(HELLO);
+    let plain = host().load(id(), &hello).await.unwrap();
+    let plugin = host().load_as(id(), &hello, metered).await.unwrap();
+    assert_eq!((plain.is_metered(), plugin.is_metered()), (false, true));
+    assert_eq!(plain.digest(), plugin.digest());
+    assert_eq!(plain.render(request()).await.unwrap().usage.fuel, None);
     let used = plugin.render(request()).await.unwrap().usage.fuel.unwrap();
     let limits = |fuel| {
         limited(Limits {
@@ -407,12 +422,24 @@ async fn fuel_gives_the_same_verdict_everywhere() {
         plugin.render(limits(used)).await.unwrap().usage.fuel,
         Some(used)
     );
-    let error = failure(plugin.render(limits(used / 2)).await);
-    assert!(matches!(error, RunError::OutOfFuel { .. }), "{error}");
+    // Each time, whatever else the machine does.
+    for _ in 0..20 {
+        assert!(plugin.render(limits(used)).await.is_ok());
+        let error = plugin.render(limits(used / 2)).await.unwrap_err();
+        // A verdict on the input, as a refusal is: not tried again until something changes.
+        assert!(error.is_cacheable());
+        let advice = error.advice();
+        assert_eq!(
+            (advice.reason, advice.retry),
+            ("PluginTimedOut", Retry::OnChange)
+        );
+        let error = failure(Err(error));
+        assert!(matches!(error, RunError::OutOfFuel { .. }), "{error}");
+    }
 }
 
 #[tokio::test]
-async fn fuel_needs_a_host_that_meters() {
+async fn a_limit_on_fuel_needs_a_plugin_that_is_metered() {
     let plugin = host().load(id(), &renderer(HELLO)).await.unwrap();
     let limits = Limits {
         fuel: Some(1),
