@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use bulkhead_api::{Advice, Retry, SpecError, reason};
+use bulkhead_wasm::ConfigError;
 
 use crate::destination::Refused;
 use crate::guest::GuestError;
@@ -48,6 +49,15 @@ pub enum NotifyError {
         /// Why.
         #[source]
         error: SpecError,
+    },
+    /// The notifier takes other settings.
+    #[error("provider `{provider}` does not fit its notifier")]
+    Config {
+        /// The provider.
+        provider: String,
+        /// Which fields, and why.
+        #[source]
+        source: ConfigError,
     },
     /// The certificates of the provider cannot be used.
     #[error("failed to get TLS config: {0}")]
@@ -112,6 +122,7 @@ impl NotifyError {
                     .hint("see the conditions of the plugin")
             }
             Self::Provider { error, .. } => error.advice(),
+            Self::Config { source, .. } => source.advice(),
             Self::Certificates(_) => final_.hint("correct the Secret of `certSecretRef`"),
             Self::Guest(error) => error.advice(),
             Self::Prepare(error) => match error.hint() {

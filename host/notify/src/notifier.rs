@@ -8,7 +8,7 @@ use std::time::Instant;
 use bulkhead_api::ObjectId;
 use bulkhead_api::event::{self, Event, MESSAGE_MAX_CHARS};
 use bulkhead_api::notification::{Alert, Provider};
-use bulkhead_wasm::{Limits, Plugin};
+use bulkhead_wasm::{Limits, Manifest, Plugin};
 use url::Url;
 
 use crate::dedupe::{Seen, fingerprint};
@@ -87,6 +87,8 @@ pub struct Installed<G = Plugin> {
     pub private_networks: bool,
     /// What one call may take.
     pub limits: Limits,
+    /// What it says about itself: its schema checks what it is told.
+    pub manifest: Option<Arc<Manifest>>,
 }
 
 impl<G> Installed<G> {
@@ -98,6 +100,7 @@ impl<G> Installed<G> {
             secrets: None,
             private_networks: false,
             limits: Limits::notifier(),
+            manifest: None,
         }
     }
 }
@@ -282,9 +285,15 @@ impl<G: Guest + Sync> Notifier<G> {
             .clone()
             .within(installed.secrets.as_ref());
         let route = route(&provider_name, installed, secrets, Instant::now() + timeout)?;
+        let config = provider::config(&provider.spec, secrets);
+        check(
+            &provider_name,
+            installed,
+            &provider::settings(&provider.spec),
+        )?;
         let exchange = Exchange {
             limits: installed.limits.clone(),
-            config: provider::config(&provider.spec, secrets),
+            config,
             wall_clock: u64::try_from(event.timestamp.0.as_second()).unwrap_or_default(),
         };
         let wire = wire(event, combined);
@@ -321,6 +330,18 @@ impl<G: Guest + Sync> Notifier<G> {
             },
         })
     }
+}
+
+/// Checks what a provider says to its notifier against the notifier's schema.
+fn check<G>(provider: &str, installed: &Installed<G>, settings: &str) -> Result<(), NotifyError> {
+    let Some(manifest) = &installed.manifest else {
+        return Ok(());
+    };
+    let checked = manifest.check_config(settings);
+    checked.map_err(|source| NotifyError::Config {
+        provider: provider.to_owned(),
+        source,
+    })
 }
 
 fn route<G>(

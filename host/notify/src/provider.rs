@@ -60,6 +60,19 @@ pub fn config(provider: &ProviderSpec, secrets: &Secrets) -> String {
     serde_json::to_string(&config).unwrap_or_else(|_| "{}".to_owned())
 }
 
+/// Writes what the Provider says itself, where it says something: what a notifier's schema is about.
+pub fn settings(provider: &ProviderSpec) -> String {
+    let fields = [
+        ("channel", &provider.channel),
+        ("username", &provider.username),
+    ];
+    let said = fields.into_iter().filter_map(|(name, value)| {
+        let value = value.as_deref().filter(|value| !value.is_empty())?;
+        Some((name.to_owned(), serde_json::Value::from(value)))
+    });
+    serde_json::Value::Object(said.collect()).to_string()
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may")]

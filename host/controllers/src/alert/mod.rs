@@ -53,6 +53,7 @@ impl Plugins<bulkhead_wasm::Plugin> for Installations {
             secrets: permissions.secrets.clone(),
             private_networks: permissions.private_networks,
             limits: found.limits.clone(),
+            manifest: found.manifest.clone().map(Arc::new),
         })
     }
 }

@@ -103,6 +103,71 @@ mod tests {
         assert_eq!(overlay["ignoreMissingComponents"], true);
     }
 
+    /// The manifest of a built-in plugin, as the build embeds it.
+    fn manifest(text: &str) -> bulkhead_wasm::Manifest {
+        let mut json: Value = serde_json::from_str(text).unwrap();
+        json["version"] = json!("1.0.0");
+        bulkhead_wasm::Manifest::parse(&json.to_string()).unwrap()
+    }
+
+    #[test]
+    fn what_a_kustomization_says_fits_the_schema_of_kustomize() {
+        let kustomize = manifest(include_str!(
+            "../../../../plugins/kustomize/bulkhead-plugin.json"
+        ));
+        let full = spec(
+            r#","targetNamespace":"dev","namePrefix":"a","nameSuffix":"b","components":["../c"],
+               "patches":[{"patch":"a: b"},{"patch":"a: b","target":{"group":"g","version":"v","kind":"k",
+                 "name":"n","namespace":"s","annotationSelector":"a=b","labelSelector":"c=d"}}],
+               "images":[{"name":"a"},{"name":"b","newName":"c","newTag":"1","digest":"sha256:d"}],
+               "buildMetadata":["originAnnotations"],"ignoreMissingComponents":true"#,
+        );
+        for spec in [spec(""), full] {
+            let config = canonical(&of_kustomization(&spec));
+            assert_eq!(kustomize.check_config(&config), Ok(()), "{config}");
+        }
+    }
+
+    #[test]
+    fn what_built_in_plugins_do_not_take_is_named() {
+        let cases = [
+            (
+                include_str!("../../../../plugins/kustomize/bulkhead-plugin.json"),
+                r#"{"overlay":{"images":[{"name":"a","tag":"1"}]}}"#,
+                "`overlay.images[0].tag`",
+            ),
+            (
+                include_str!("../../../../plugins/kustomize/bulkhead-plugin.json"),
+                r#"{"reorder":"legacies"}"#,
+                "`reorder`",
+            ),
+            (
+                include_str!("../../../../plugins/helm/bulkhead-plugin.json"),
+                r#"{"valueFiles":["a.yaml"]}"#,
+                "`valueFiles`",
+            ),
+            (
+                include_str!("../../../../plugins/helm/bulkhead-plugin.json"),
+                r#"{"set":[{"kind":"typed"}]}"#,
+                "`set[0].text`",
+            ),
+            (
+                include_str!("../../../../plugins/notify-slack/bulkhead-plugin.json"),
+                r#"{"chanel":"general"}"#,
+                "`chanel`",
+            ),
+            (
+                include_str!("../../../../plugins/notify-discord/bulkhead-plugin.json"),
+                r#"{"username":7}"#,
+                "`username`",
+            ),
+        ];
+        for (text, config, field) in cases {
+            let error = manifest(text).check_config(config).unwrap_err().to_string();
+            assert!(error.contains(field), "{config}: {error}");
+        }
+    }
+
     #[test]
     fn equal_configurations_have_equal_texts() {
         let text = |json: &str| canonical(&serde_json::from_str(json).unwrap());

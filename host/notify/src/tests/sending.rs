@@ -31,6 +31,44 @@ async fn secrets_reach_the_service_by_name() {
 }
 
 #[tokio::test]
+async fn settings_that_do_not_fit_the_schema_are_named_before_anything_runs() {
+    let server = Server::start(|_, _| answer(200, &[], b"ok")).await;
+    let guest = own();
+    let manifest = bulkhead_wasm::Manifest::parse(
+        r##"{"kind":"notifier","name":"fake","version":"1.0.0",
+        "world":"bulkhead:notifier/notifier@0.1.0",
+        "configSchema":{"required":["channel"],"additionalProperties":false,
+          "properties":{"channel":{"type":"string","pattern":"^#"}}}}"##,
+    )
+    .unwrap();
+    let installed = Installed {
+        manifest: Some(std::sync::Arc::new(manifest)),
+        ..Installed::new(guest.clone())
+    };
+    let plugins = HashMap::from([("fake".to_owned(), installed)]);
+    let notifier = Notifier::new(plugins, local());
+    let send = async |channel: Option<&str>, username: Option<&str>| {
+        let mut subscription = subscription(&server.url("/"));
+        subscription.provider.spec.channel = channel.map(str::to_owned);
+        subscription.provider.spec.username = username.map(str::to_owned);
+        told(deliver(&notifier, &event(), &subscription).await)
+    };
+    for (channel, username, field) in [
+        (Some("general"), None, "`channel`"),
+        (None, None, "`channel`"),
+        (Some("#general"), Some("me"), "`username`"),
+    ] {
+        let refused = send(channel, username).await;
+        assert!(
+            refused.contains("does not fit its notifier") && refused.contains(field),
+            "{refused}"
+        );
+    }
+    assert!(guest.calls().is_empty());
+    assert_eq!(send(Some("#general"), None).await, "Sent { requests: 1 }");
+}
+
+#[tokio::test]
 async fn secrets_that_are_not_granted_are_not_sent() {
     let server = Server::start(|_, _| answer(200, &[], b"ok")).await;
     let guest = own();
