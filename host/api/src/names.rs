@@ -83,6 +83,9 @@ pub mod annotation {
     /// In the history of a Kustomization: digest of the render, of which equal materials and equal
     /// output have equal ones.
     pub const RENDER: &str = "bulkhead.dev/render";
+    /// In the history of a Kustomization or Delivery: the plugins that rendered it and are no part of
+    /// the binary, by the digests of their components.
+    pub const PLUGINS: &str = "bulkhead.dev/plugins";
     /// Names the notifier that serves a Provider, in place of the one of its type.
     pub const PLUGIN: &str = "bulkhead.dev/plugin";
     /// `Override`, `Merge`, `IfNotPresent` or `Ignore`: how the object is applied.

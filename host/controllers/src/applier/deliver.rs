@@ -18,6 +18,7 @@ use super::name::Name;
 use super::outcome::{Attempted, DeliverError, Done, inventory_of, note, to_status};
 use super::progress::Progress;
 use super::rendering::rendering;
+use super::upgrade;
 use crate::catalogue::ClusterLookup;
 use crate::context::Context;
 use crate::delivery::{self, Delivered};
@@ -67,8 +68,10 @@ impl Run<'_> {
         }
         let delivered = self.context.renderer.deliver(&request).await?;
         refuse_emptied(&object, &request, &delivered)?;
+        upgrade::check(&object, &request, &delivered, &artifact.revision)?;
         attempted.digest = Some(delivered.digest);
         attempted.render = Some(delivered.render.clone());
+        attempted.plugins = upgrade::plugins(&request);
         if !deliver.compare && self.is_applied(&object, &delivered) {
             let is_noted =
                 object.status.last_applied_revision.as_deref() == Some(&artifact.revision);

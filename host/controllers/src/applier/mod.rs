@@ -20,6 +20,7 @@ mod progress;
 mod rendering;
 mod report;
 mod status;
+mod upgrade;
 mod values;
 
 use std::sync::Arc;

@@ -36,6 +36,20 @@ pub enum DeliverError {
         /// Objects in the inventory.
         applied: usize,
     },
+    /// Another version of a plugin leaves out what is applied, and nobody has asked for that.
+    #[error(
+        "another version of a plugin leaves out {} that the one before returned: {} ({before}, now {now})",
+        count(lost.len()),
+        names(lost)
+    )]
+    UpgradePrunes {
+        /// The plugins of what is applied, by digest.
+        before: String,
+        /// Those of now.
+        now: String,
+        /// What would be deleted; not empty.
+        lost: Vec<ObjectId>,
+    },
     /// The inventory of the status has an entry that is none.
     #[error("failed to read `status.inventory`")]
     Inventory(#[source] bulkhead_api::object::ObjectIdError),
@@ -51,6 +65,28 @@ pub enum DeliverError {
         #[source]
         source: WaitError,
     },
+}
+
+/// Objects that a message names.
+const NAMED: usize = 10;
+
+fn count(objects: usize) -> String {
+    match objects {
+        1 => "1 object".to_owned(),
+        more => format!("{more} objects"),
+    }
+}
+
+fn names(objects: &[ObjectId]) -> String {
+    let mut names: Vec<String> = objects
+        .iter()
+        .take(NAMED)
+        .map(|id| format!("`{}`", id.subject()))
+        .collect();
+    if objects.len() > NAMED {
+        names.push(format!("and {} more", objects.len() - NAMED));
+    }
+    names.join(", ")
 }
 
 impl From<DeliveryError> for DeliverError {
@@ -71,6 +107,14 @@ impl DeliverError {
                 "correct the plugin's files or configuration; to remove everything, delete this \
                  object",
             ),
+            Self::UpgradePrunes { .. } => {
+                Advice::new(reason::own::PLUGIN_CHANGED_OUTPUT, Retry::OnChange).hint(format!(
+                    "to let them be deleted, ask for a reconciliation: annotate this object with \
+                     `{}` and a new value; to keep them, name the image of the version before by \
+                     its digest in the plugin's `spec.image`",
+                    bulkhead_api::names::annotation::RECONCILE_REQUESTED_AT
+                ))
+            }
             Self::Inventory(_) => RefuseError::Inventory.advice(),
             Self::Apply(error) => error.advice(),
             Self::Health { source, .. } => source.advice(),
@@ -89,6 +133,8 @@ pub(super) struct Attempted {
     pub(super) digest: Option<Digest>,
     /// What was rendered, and from what; none if that failed.
     pub(super) render: Option<Arc<Render>>,
+    /// The plugins that are no part of the binary, by digest; none if there were none.
+    pub(super) plugins: Option<String>,
     /// What the cluster may have now; none if nothing was sent.
     pub(super) inventory: Option<Inventory>,
     /// One line for each object that was created or configured.

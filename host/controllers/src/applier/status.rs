@@ -173,6 +173,9 @@ fn record(
     if let Some(render) = &attempted.render {
         metadata.insert(annotation::RENDER.to_owned(), render.digest.clone());
     }
+    if let Some(plugins) = &attempted.plugins {
+        metadata.insert(annotation::PLUGINS.to_owned(), plugins.clone());
+    }
     let digest = digest.to_string();
     let is_same = status.history.first().is_some_and(|last| {
         last.digest == digest && last.last_reconciled_status == reason && last.metadata == metadata
