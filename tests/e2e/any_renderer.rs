@@ -68,7 +68,7 @@ impl Shop {
 }
 
 /// A Delivery of the GitRepository `app`, rendered by `plugin`, into this namespace.
-fn delivery(space: &Space, name: &str, plugin: &str, path: &str) -> Delivery {
+pub(crate) fn delivery(space: &Space, name: &str, plugin: &str, path: &str) -> Delivery {
     let source = SourceReference::new(SourceKind::GitRepository, "app");
     let hour = Duration::from_secs(3600);
     let mut spec = DeliverySpec::new(source, PluginReference::new(plugin), hour, true);
@@ -84,7 +84,7 @@ fn transformer(name: &str) -> Transformer {
     }
 }
 
-async fn applied(space: &Space, name: &str, commit: &str) -> Result<Delivery> {
+pub(crate) async fn applied(space: &Space, name: &str, commit: &str) -> Result<Delivery> {
     let revision = format!("main@sha1:{commit}");
     let is_applied = |found: &Delivery| {
         is_ready(&found.status.conditions)
@@ -94,7 +94,7 @@ async fn applied(space: &Space, name: &str, commit: &str) -> Result<Delivery> {
     space.wait(name, "ready with the commit", is_applied).await
 }
 
-async fn fails(space: &Space, name: &str, reason: &str) -> Result<String> {
+pub(crate) async fn fails(space: &Space, name: &str, reason: &str) -> Result<String> {
     let has_failed = |found: &Delivery| {
         let ready = ready(&found.status.conditions);
         ready.is_some_and(|ready| ready.status == "False" && ready.reason == reason)
@@ -186,7 +186,16 @@ async fn a_configuration_is_checked_against_the_schema_before_anything_runs() ->
     );
     let right = json!({ "spec": { "config": { "replicas": 2 } } });
     space.patch::<Delivery>("web", right).await?;
-    applied(&space, "web", &git.head()?).await.map(drop)
+    applied(&space, "web", &git.head()?).await?;
+    // What is part of the binary is checked alike.
+    let mut object = delivery(&space, "built-in", "kustomize", "web");
+    object.spec.config = serde_json::from_value(json!({ "generates": true }))?;
+    space.create(&object).await?;
+    let message = fails(&space, "built-in", "ValidationFailed").await?;
+    assert!(message.contains("`generates`"), "{message}");
+    let right = json!({ "spec": { "config": { "generates": null, "generate": true } } });
+    space.patch::<Delivery>("built-in", right).await?;
+    applied(&space, "built-in", &git.head()?).await.map(drop)
 }
 
 #[tokio::test]

@@ -127,6 +127,104 @@ pub(crate) fn renderer_of(version: &str, requests: Value) -> Vec<u8> {
     embed(&package("renderer", &wat), &manifest)
 }
 
+/// The same renderer, of another version, which returns the file of this name of nine letters.
+pub(crate) fn renderer_of_file(version: &str, file: &str) -> Vec<u8> {
+    assert_eq!(file.len(), "/app.yaml".len());
+    let body = RENDER_BODY.replacen("/app.yaml", file, 1);
+    let wat = format!("(module {RENDER} {PRELUDE} {body})");
+    embed(
+        &package("renderer", &wat),
+        &manifest_of("renderer", version),
+    )
+}
+
+/// A renderer that is up to no good: what it does, and its functions, of which `$render` is called.
+pub(crate) fn hostile() -> Vec<(&'static str, Vec<u8>)> {
+    let returns = "(i32.store8 (i32.const 1024) (i32.const 0))
+        (i32.store (i32.const 1028) (i32.const 2048)) (i32.store (i32.const 1032) (i32.const 1))";
+    let long = format!(
+        "(func $render (param i32) (result i32) (local $at i32)
+          (local.set $at (call $alloc (i32.const 134217728))) {returns}
+          (i32.store (i32.const 2048) (local.get $at))
+          (i32.store (i32.const 2052) (i32.const 134217728)) (i32.const 1024))"
+    );
+    let no_text = format!(
+        "(data (i32.const 64) \"\\ff\\fe\\fd\")
+        (func $render (param i32) (result i32) {returns}
+          (i32.store (i32.const 2048) (i32.const 64))
+          (i32.store (i32.const 2052) (i32.const 3)) (i32.const 1024))"
+    );
+    let laughs = "a: &a [x, x, x, x, x, x, x, x, x]\\0a\
+        b: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a]\\0ac: &c [*b, *b, *b, *b, *b, *b, *b, *b, *b]\\0a\
+        d: &d [*c, *c, *c, *c, *c, *c, *c, *c, *c]\\0ae: &e [*d, *d, *d, *d, *d, *d, *d, *d, *d]\\0a\
+        f: &f [*e, *e, *e, *e, *e, *e, *e, *e, *e]\\0ag: &g [*f, *f, *f, *f, *f, *f, *f, *f, *f]\\0a";
+    let length = laughs.len() - 2 * laughs.matches("\\0a").count();
+    let bomb = format!(
+        "(data (i32.const 64) \"{laughs}\")
+        (func $render (param i32) (result i32) {returns}
+          (i32.store (i32.const 2048) (i32.const 64))
+          (i32.store (i32.const 2052) (i32.const {length})) (i32.const 1024))"
+    );
+    [
+        ("loops", "(func $render (param i32) (result i32) (loop (br 0)) (unreachable))".to_owned()),
+        (
+            "fills",
+            "(func $render (param i32) (result i32) (drop (memory.grow (i32.const 3000)))
+              (loop (memory.fill (i32.const 4096) (i32.const 0) (i32.const 190000000)) (br 0))
+              (unreachable))"
+                .to_owned(),
+        ),
+        (
+            "grows",
+            "(func $render (param i32) (result i32)
+              (loop (br_if 0 (i32.ne (memory.grow (i32.const 16)) (i32.const -1)))) (unreachable))"
+                .to_owned(),
+        ),
+        (
+            "recurses",
+            "(func $deep (param i32) (result i32) (i32.add (i32.const 1) (call $deep (local.get 0))))
+            (func $render (param i32) (result i32) (call $deep (local.get 0)))"
+                .to_owned(),
+        ),
+        ("traps", "(func $render (param i32) (result i32) (unreachable))".to_owned()),
+        ("floods", long),
+        ("babbles", no_text),
+        ("laughs", bomb),
+    ]
+    .into_iter()
+    .map(|(name, body)| (name, renderer_of_body(&body)))
+    .collect()
+}
+
+fn renderer_of_body(body: &str) -> Vec<u8> {
+    let export = r#"
+      (func (export "bulkhead:renderer/render@0.1.0#render") (param $args i32) (result i32)
+        (local $result i32)
+        (local.set $result (call $render (local.get $args)))
+        (call $drop (i32.load (local.get $args)))
+        (local.get $result))"#;
+    let wat = format!("(module {RENDER} {PRELUDE} {body} {export})");
+    embed(
+        &package("renderer", &wat),
+        &manifest_of("renderer", "0.1.0"),
+    )
+}
+
+/// A renderer whose code takes the compiler long: so many functions that nobody calls.
+pub(crate) fn costly(functions: usize) -> Vec<u8> {
+    let step =
+        "(local.set 0 (i32.add (i32.mul (local.get 0) (i32.const 1103515245)) (i32.const 12345)))";
+    let one = format!(
+        "(func (param i32) (result i32) {} (local.get 0))",
+        step.repeat(10)
+    );
+    let body = format!(
+        "(func $render (param i32) (result i32) (unreachable)) (table funcref (elem $render)) {}",
+        one.repeat(functions)
+    );
+    renderer_of_body(&body)
+}
+
 /// A transformer that labels every object with `team: web`.
 pub(crate) fn labels() -> Vec<u8> {
     let component = package("transformer", &format!("(module {PRELUDE} {LABEL})"));
@@ -137,6 +235,15 @@ pub(crate) fn labels() -> Vec<u8> {
 pub(crate) fn trapping() -> Vec<u8> {
     let component = package("transformer", &format!("(module {PRELUDE} {TRAP})"));
     with_manifest(&component, "transformer", Value::Bool(true))
+}
+
+fn manifest_of(kind: &str, version: &str) -> Value {
+    serde_json::json!({
+        "kind": kind,
+        "name": "test",
+        "version": version,
+        "world": format!("bulkhead:renderer/{kind}@0.1.0"),
+    })
 }
 
 fn package(world: &str, wat: &str) -> Vec<u8> {

@@ -54,6 +54,16 @@ impl Manager {
         Self::start_with(cluster, &folder, &["--enable-leader-election"], false).await
     }
 
+    /// Starts one that keeps tenants apart: no references into other namespaces, and nobody's objects
+    /// are applied with its own rights.
+    pub(crate) async fn start_locked(cluster: &Cluster, folder: &Path) -> Result<Self> {
+        let flags = [
+            "--no-cross-namespace-refs",
+            "--default-service-account=default",
+        ];
+        Self::start_with(cluster, folder, &flags, false).await
+    }
+
     /// Starts one with more flags; with `remove`, the folder goes when it ends.
     async fn start_with(
         cluster: &Cluster,
@@ -155,6 +165,11 @@ impl Manager {
     /// Returns the folder that it stores in.
     pub(crate) fn storage(&self) -> PathBuf {
         self.log.with_file_name("data")
+    }
+
+    /// Tells whether the process that was started still runs.
+    pub(crate) fn is_alive(&self) -> bool {
+        std::fs::read_link(format!("/proc/{}/exe", self.id)).is_ok()
     }
 
     /// Returns what it has logged.

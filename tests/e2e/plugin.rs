@@ -10,7 +10,7 @@ use bulkhead_testing::git::{HttpServer, Repository};
 use bulkhead_testing::registry::Fault;
 use serde_json::{Value, json};
 
-use crate::any_renderer::Shop;
+use crate::any_renderer::{Shop, applied, delivery, fails};
 use crate::command::bulkhead;
 use crate::guests;
 use crate::manager::world;
@@ -273,6 +273,81 @@ async fn what_a_registry_does_wrong_has_a_reason_each_and_what_ran_runs_on() -> 
         assert!(ready.message.contains("runs on"), "{}", ready.message);
         shop.registry.heal();
     }
+    Ok(())
+}
+
+#[tokio::test]
+#[ignore = "needs kube-apiserver"]
+async fn what_a_new_version_leaves_out_is_kept_until_somebody_asks() -> Result<()> {
+    let world = world().await?;
+    let (space, shop) = (
+        Space::new(world.cluster, "upgrade").await?,
+        Shop::open().await?,
+    );
+    let two = format!("{}---\n{}", config_map("web", "1"), config_map("db", "1"));
+    let git = Repository::with_files([
+        ("web/app.yaml", two.as_str()),
+        ("web/one.yaml", config_map("web", "2").as_str()),
+    ])?;
+    let server = HttpServer::start(&git).await?;
+    space.repository("app", server.url()).await?;
+    let old = guests::renderer_of_file("0.1.0", "/app.yaml");
+    let image = shop.push("files", &old).await?;
+    space.create(&plugin(&space, "files", &image)).await?;
+    let digest = runs(&space, "files", None).await?.status.digest;
+    space
+        .create(&delivery(&space, "web", "files", "web"))
+        .await?;
+    let head = git.head()?;
+    let found = applied(&space, "web", &head).await?;
+    let plugins = &found.status.history[0].metadata["bulkhead.dev/plugins"];
+    assert!(plugins.starts_with("files@sha256:"), "{plugins}");
+
+    // The tag moves, and with it one of two objects goes.
+    shop.push("files", &guests::renderer_of_file("0.2.0", "/one.yaml"))
+        .await?;
+    let digest = runs(&space, "files", digest.as_deref())
+        .await?
+        .status
+        .digest;
+    let message = fails(&space, "web", "PluginChangedOutput").await?;
+    let gone = format!("`ConfigMap/{}/db`", space.namespace);
+    assert!(message.contains("leaves out 1 object"), "{message}");
+    assert!(message.contains(&gone), "{message}");
+    space.event("web", "PluginChangedOutput", &gone).await?;
+    assert_eq!(space.value("web", "key").await?.as_deref(), Some("1"));
+    assert_eq!(space.value("db", "key").await?.as_deref(), Some("1"));
+    // A commit that has nothing to do with it does not let it go.
+    git.write("other/app.yaml", "# nothing\n")?;
+    git.commit("something else")?;
+    space.fetched("app", &git.head()?).await?;
+    let attempted = |found: &bulkhead_api::delivery::Delivery| {
+        found.status.last_attempted_revision.as_deref()
+            == Some(&format!("main@sha1:{}", git.head().unwrap_or_default()))
+    };
+    space.wait("web", "tried again", attempted).await?;
+    fails(&space, "web", "PluginChangedOutput").await?;
+    assert_eq!(space.value("db", "key").await?.as_deref(), Some("1"));
+    // The version before is as good as ever.
+    shop.push("files", &old).await?;
+    let digest = runs(&space, "files", digest.as_deref())
+        .await?
+        .status
+        .digest;
+    applied(&space, "web", &git.head()?).await?;
+    shop.push("files", &guests::renderer_of_file("0.2.0", "/one.yaml"))
+        .await?;
+    runs(&space, "files", digest.as_deref()).await?;
+    fails(&space, "web", "PluginChangedOutput").await?;
+
+    space
+        .request::<bulkhead_api::delivery::Delivery>("web", "let it go")
+        .await?;
+    applied(&space, "web", &git.head()?).await?;
+    space
+        .wait_gone::<k8s_openapi::api::core::v1::ConfigMap>("db")
+        .await?;
+    assert_eq!(space.value("web", "key").await?.as_deref(), Some("2"));
     Ok(())
 }
 

@@ -18,6 +18,12 @@ pub struct AuditEvent {
     /// What the client calls itself.
     #[serde(default)]
     pub user_agent: String,
+    /// Who asked.
+    #[serde(default)]
+    pub user: AuditUser,
+    /// Whom they acted as, if anybody.
+    #[serde(default)]
+    pub impersonated_user: Option<AuditUser>,
     /// The object, where the request names one.
     #[serde(default)]
     pub object_ref: Option<AuditObject>,
@@ -38,6 +44,14 @@ pub struct AuditObject {
     pub name: String,
     /// Empty for the object itself, or `status`, `scale`, ...
     pub subresource: String,
+}
+
+/// Who asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct AuditUser {
+    /// `system:serviceaccount:<namespace>:<name>`.
+    pub username: String,
 }
 
 /// The answer to a request.

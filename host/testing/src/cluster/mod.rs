@@ -22,7 +22,7 @@ use kube::api::{Api, Patch, PatchParams, PostParams};
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep};
 
-pub use audit::AuditEvent;
+pub use audit::{AuditEvent, AuditUser};
 use process::Process;
 use programs::Programs;
 
