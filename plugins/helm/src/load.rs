@@ -120,7 +120,10 @@ fn from_files(
     for file in files {
         match file.name.as_str() {
             "Chart.yaml" => {}
-            "Chart.lock" => chart.lock = Some(file.data),
+            "Chart.lock" => {
+                check_lock(&file)?;
+                chart.lock = Some(file.data);
+            }
             "values.yaml" => {
                 chart.values = load_values(&text(&file))
                     .map_err(|error| format!("cannot load values.yaml: {error}"))?;
@@ -138,6 +141,7 @@ fn from_files(
                 }
             }
             "requirements.lock" => {
+                check_lock(&file)?;
                 chart.lock = Some(file.data.clone());
                 if chart.metadata.api_version == "v1" {
                     chart.files.push(file);
@@ -212,6 +216,16 @@ fn subchart(
         files.into_iter().filter_map(inside).collect()
     };
     from_files(found, budget, depth + 1, warnings).map_err(Subchart::Bad)
+}
+
+/// Looks at a lock file, which is only kept: what is no map is an error for Helm too.
+fn check_lock(file: &File) -> Result<(), String> {
+    let told = match yaml::parse(&text(file)) {
+        Ok(Value::Nil | Value::Map(_)) => return Ok(()),
+        Ok(other) => yaml::wrong_type(&other, "v2.Lock"),
+        Err(error) => error,
+    };
+    Err(format!("cannot load {}: {told}", file.name))
 }
 
 /// Reads values: the documents of a text, the later over the earlier.

@@ -2,7 +2,11 @@
 //! them, with the words of the validator that Helm uses. Schemas of other documents are not fetched.
 
 mod check;
+mod format;
+mod meta;
 mod parts;
+mod unevaluated;
+mod values;
 
 use bulkhead_template::{Map, Value};
 
@@ -38,7 +42,9 @@ pub(crate) fn check(chart: &Chart, values: &Map) -> Result<(), String> {
 
 fn check_one(schema: &str, values: &Map) -> Result<(), String> {
     let schema = json_read::parse(schema)?;
-    let errors = check::run(&schema, &Value::Map(values.clone()))?;
+    let draft = meta::draft_of(&schema)?;
+    meta::check(&schema, draft)?;
+    let errors = check::run(&schema, &Value::Map(values.clone()), draft)?;
     if errors.is_empty() {
         return Ok(());
     }

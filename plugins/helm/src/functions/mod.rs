@@ -25,6 +25,7 @@ use bulkhead_template::{Error, Functions, Run, Value, builtin, bytes, format};
 use crate::random::Random;
 
 pub(crate) use self::regex::compile;
+pub(crate) use self::url::read_url;
 pub use data::Lookup;
 pub(crate) use helm::{WARN_END, WARN_START, without_no_value};
 pub(crate) use methods::VALUES_METHODS;

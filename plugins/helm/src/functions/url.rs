@@ -120,6 +120,15 @@ fn escape(text: &str, part: Part) -> String {
     out
 }
 
+/// Reads a URL: whether it names its scheme, and its host with the port.
+///
+/// # Errors
+/// What Go's `url.Parse` says.
+pub(crate) fn read_url(text: &str) -> Result<(bool, String), String> {
+    let url = Url::parse(text)?;
+    Ok((!url.scheme.is_empty(), url.host))
+}
+
 impl Url {
     fn parse(raw: &str) -> Result<Self, String> {
         let (before, fragment) = raw.split_once('#').unwrap_or((raw, ""));

@@ -74,7 +74,58 @@ pub(super) fn below(at: &str, key: &str) -> String {
     format!("{at}/{}", key.replace('~', "~0").replace('/', "~1"))
 }
 
-/// What does not fit one value, gathered.
+/// The part of a document that has an identifier, or one that ends so.
+pub(super) fn with_id(schema: &Value, id: &str, depth: usize) -> Option<Value> {
+    if depth > 32 {
+        return None;
+    }
+    let is_named = ["$id", "id"].iter().any(|keyword| {
+        let known = get(schema, keyword);
+        let known = known.as_ref().and_then(Value::as_str).unwrap_or_default();
+        let known = known.trim_end_matches('#');
+        known == id
+            || known
+                .strip_suffix(id)
+                .is_some_and(|base| base.ends_with('/'))
+    });
+    if is_named {
+        return Some(schema.clone());
+    }
+    match schema {
+        Value::Map(map) => {
+            let entries = map.entries.borrow();
+            entries
+                .values()
+                .find_map(|inner| with_id(inner, id, depth + 1))
+        }
+        Value::List(list) => list
+            .items
+            .iter()
+            .find_map(|inner| with_id(inner, id, depth + 1)),
+        _ => None,
+    }
+}
+
+/// A fragment of a URL without its escapes.
+pub(super) fn decoded(fragment: &str) -> String {
+    let hex = |bytes: &[u8]| {
+        std::str::from_utf8(bytes)
+            .ok()
+            .and_then(|text| u8::from_str_radix(text, 16).ok())
+    };
+    let bytes = fragment.as_bytes();
+    let (mut out, mut at) = (Vec::with_capacity(bytes.len()), 0);
+    while at < bytes.len() {
+        let escaped = (bytes[at] == b'%')
+            .then(|| bytes.get(at + 1..at + 3).and_then(hex))
+            .flatten();
+        out.push(escaped.unwrap_or(bytes[at]));
+        at += if escaped.is_some() { 3 } else { 1 };
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// The part of a schema that has a name of its own.
 pub(super) fn anchor(schema: &Value, name: &str, depth: usize) -> Option<Value> {
     if depth > 32 {
         return None;
@@ -82,7 +133,8 @@ pub(super) fn anchor(schema: &Value, name: &str, depth: usize) -> Option<Value> 
     let is_named = |keyword: &str, want: &str| {
         get(schema, keyword).is_some_and(|id| id.as_str() == Some(want))
     };
-    if is_named("$anchor", name) || is_named("$id", &format!("#{name}")) {
+    let is_anchor = is_named("$anchor", name) || is_named("$dynamicAnchor", name);
+    if is_anchor || is_named("id", &format!("#{name}")) || is_named("$id", &format!("#{name}")) {
         return Some(schema.clone());
     }
     match schema {
@@ -132,8 +184,11 @@ pub(super) fn wrong_type(schema: &Value, value: &Value) -> Option<String> {
 }
 
 pub(super) fn not_in_enum(schema: &Value, value: &Value) -> Option<String> {
-    let wanted = items(get(schema, "enum"));
-    if wanted.is_empty() || wanted.iter().any(|one| equal(one, value)) {
+    let Some(Value::List(wanted)) = get(schema, "enum") else {
+        return None;
+    };
+    let wanted = &wanted.items;
+    if wanted.iter().any(|one| equal(one, value)) {
         return None;
     }
     if wanted
@@ -143,7 +198,7 @@ pub(super) fn not_in_enum(schema: &Value, value: &Value) -> Option<String> {
         return Some("'enum' failed".to_owned());
     }
     let texts: Vec<String> = wanted.iter().map(shown).collect();
-    let one_of = if texts.len() > 1 { "one of " } else { "" };
+    let one_of = if texts.len() == 1 { "" } else { "one of " };
     Some(format!("value must be {one_of}{}", texts.join(", ")))
 }
 

@@ -3,7 +3,7 @@
 
 mod layout;
 mod object;
-mod parse;
+pub(crate) mod parse;
 mod zone;
 
 use std::rc::Rc;
