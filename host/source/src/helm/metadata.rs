@@ -173,7 +173,6 @@ impl Metadata {
         let texts = |name| fields.texts(name).map(Option::unwrap_or_default);
         let maintainers = fields.list("maintainers")?.unwrap_or_default();
         let dependencies = fields.list("dependencies")?.unwrap_or_default();
-        // Behind a list of pointers Go's YAML reader is as strict about texts as that of JSON.
         Ok(Self {
             name: fields.text("name")?,
             home: fields.text("home")?,
@@ -183,7 +182,7 @@ impl Metadata {
             keywords: texts("keywords")?,
             maintainers: maintainers
                 .iter()
-                .map(|value| Maintainer::read(value, Format::Json))
+                .map(|value| Maintainer::read(value, format))
                 .collect::<Result<_, _>>()?,
             icon: fields.text("icon")?,
             api_version: fields.text("apiVersion")?,
@@ -195,7 +194,7 @@ impl Metadata {
             kube_version: fields.text("kubeVersion")?,
             dependencies: dependencies
                 .iter()
-                .map(|value| Dependency::read(value, Format::Json))
+                .map(|value| Dependency::read(value, format))
                 .collect::<Result<_, _>>()?,
             kind: fields.text("type")?,
         })
@@ -433,6 +432,22 @@ mod tests {
         for wrong in [json!([]), json!("x"), json!({ "name": [] })] {
             assert!(checked(&wrong).is_err(), "{wrong}");
         }
+    }
+
+    // Helm 4.3 reads it so; in an index it refuses the same.
+    #[test]
+    fn numbers_are_texts_where_texts_are_wanted() {
+        let value = json!({
+            "apiVersion": "v2", "name": "a", "version": 1.2, "keywords": [1, true],
+            "maintainers": [{ "name": 5 }],
+            "dependencies": [{ "name": "x", "version": 1, "tags": [1], "alias": 7 }],
+        });
+        let metadata = checked(&value).unwrap();
+        assert_eq!(metadata.version, "1.2");
+        assert_eq!(metadata.keywords, ["1", "true"]);
+        assert_eq!(metadata.maintainers[0].name, "5");
+        assert_eq!(metadata.dependencies[0].version, "1");
+        assert!(Metadata::read(&value, Format::Json).is_err());
     }
 
     #[test]

@@ -142,7 +142,7 @@ fn lock(place: &str, file: &ChartFile) -> Result<Lock, HelmError> {
         .unwrap_or_default()
         .iter()
         .filter(|item| !item.is_null())
-        .map(|item: &Value| Dependency::read(item, Format::Json).map_err(wrong))
+        .map(|item: &Value| Dependency::read(item, Format::Yaml).map_err(wrong))
         .collect::<Result<_, _>>()?;
     Ok(Lock {
         generated: fields.text("generated").map_err(wrong)?,

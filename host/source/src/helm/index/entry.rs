@@ -67,8 +67,8 @@ pub(super) fn read(value: &Value, format: Format) -> Result<Read, String> {
     if format == Format::Yaml {
         metadata::check_known(value, format, &FIELDS)?;
     }
-    // Behind a list of pointers Go's YAML reader is as strict about texts as that of JSON.
-    let fields = Fields::of(value, Format::Json, "an entry")?;
+    let fields = Fields::of(value, format, "an entry")?;
+    // What lies behind an embedded pointer Go's YAML reader reads as strictly as JSON.
     let mut metadata = Metadata::read(value, Format::Json)?;
     if metadata.api_version.is_empty() {
         metadata.api_version = "v1".to_owned();
