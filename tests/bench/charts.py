@@ -19,7 +19,7 @@ import sys
 import tarfile
 import tempfile
 
-from renders import deployment, run, service
+from renders import deployment, peak, run, service
 
 CONFORMANCE = pathlib.Path(__file__).resolve().parents[3] / "shared/conformance/open"
 
@@ -220,22 +220,23 @@ def main():
             put(root, files)
             place = os.path.join(root, next(iter(files))) if len(files) == 1 else root
             words = ["bench", place, "--namespace", "ns", "--include-crds"]
+            commands = [ours, "render", "helm", *words], [helm, "template", *words]
             pairs = []
             for _ in range(runs + 1):
-                a = run([ours, "render", "helm", *words])
-                b = run([helm, "template", *words])
+                a, b = (run(command) for command in commands)
                 if a[0] != b[0]:
                     raise SystemExit(f"{name}: the outputs differ")
                 pairs.append((a, b))
             pairs = pairs[1:]
             ratio = statistics.median(a[1] / max(b[1], 1e-6) for a, b in pairs)
-            memory = statistics.median(a[2] / b[2] for a, b in pairs)
+            kib = [statistics.median(peak(command) for _ in range(3)) for command in commands]
+            memory = kib[0] / kib[1]
             ratios.append(ratio)
             memories.append(memory)
             cpu = [statistics.median(pair[i][1] for pair in pairs) for i in (0, 1)]
-            mib = [statistics.median(pair[i][2] for pair in pairs) / 1024 for i in (0, 1)]
+            mib = [each / 1024 for each in kib]
             size = len(pairs[0][0][0]) / 1024
-            print(f"{name:34} {size:8.0f} {cpu[0]:8.3f} {cpu[1]:8.3f} {ratio:7.2f} {mib[0]:9.1f} {mib[1]:9.1f}", flush=True)
+            print(f"{name:34} {size:8.0f} {cpu[0]:8.4f} {cpu[1]:8.4f} {ratio:7.2f} {mib[0]:9.1f} {mib[1]:9.1f}", flush=True)
     print(f"median ratio of processor time: {statistics.median(ratios):.2f}, worst {max(ratios):.2f}")
     print(f"median ratio of peak memory: {statistics.median(memories):.2f}, worst {max(memories):.2f}")
 

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Renders of real-world size, whole processes in turn: ours, the other's, ours, ...
 
-renders.py OURS KUSTOMIZE [RUNS]   prints a line a case: processor seconds and peak memory of both
-(medians), and the median of the ratios ours/other, pair by pair. Fails when the outputs differ.
+renders.py OURS KUSTOMIZE [RUNS [GUEST COMPONENT]]   prints a line a case: processor seconds and peak
+memory of both (medians), and the medians of the ratios ours/other, pair by pair. Fails when the outputs
+differ. GUEST (host/wasm/examples/guest.rs) adds the processor time of one render in a warm process.
 """
 import os
 import pathlib
+import shutil
 import statistics
 import sys
 import tempfile
@@ -105,29 +107,67 @@ def run(command):
     return output, used.ru_utime + used.ru_stime, used.ru_maxrss
 
 
+def peak(command):
+    """Peak KiB of a command. What this interpreter itself has is the least that its own children show, so
+    a small program starts the command, where there is one (Debian: `time`)."""
+    time = shutil.which("time")
+    if not time:
+        return run(command)[2]
+    with tempfile.NamedTemporaryFile("r") as told:
+        run([time, "-f", "%M", "-o", told.name, *command])
+        return int(told.read())
+
+
+def warm(guest, root, path):
+    """Processor seconds of one render in a process that goes on: its start and the compiler are taken off."""
+    command = lambda calls: [*guest, str(calls), root, path]
+    idle = run(command(1))[1]
+    calls = 10
+    while True:
+        used = run(command(1 + calls))[1] - idle
+        if used > 1.0 or calls >= 10_000:
+            return used / calls
+        calls *= 4
+
+
 def main():
     ours, other = os.path.realpath(sys.argv[1]), sys.argv[2]
     runs = int(sys.argv[3]) if len(sys.argv) > 3 else 5
-    print(f"{'case':40} {'ours s':>8} {'other s':>8} {'ratio':>7} {'ours MiB':>9} {'other MiB':>9}")
-    ratios = []
+    guest = sys.argv[4:6]
+    print(
+        f"{'case':40} {'ours s':>8} {'other s':>8} {'ratio':>7} {'ours MiB':>9} {'other MiB':>9} {'ratio':>7}"
+        + (f" {'warm ms':>8} {'times':>6}" if guest else "")
+    )
+    ratios, memories, times = [], [], []
     for name, files, directory in cases():
         with tempfile.TemporaryDirectory() as root:
             write(root, files)
             path = os.path.join(root, directory)
+            commands = [ours, "render", "kustomize", path], [other, "build", path]
             pairs = []
             for _ in range(runs + 1):
-                a = run([ours, "render", "kustomize", path])
-                b = run([other, "build", path])
+                a, b = (run(command) for command in commands)
                 if a[0] != b[0]:
                     raise SystemExit(f"{name}: the outputs differ")
                 pairs.append((a, b))
             pairs = pairs[1:]
             ratio = statistics.median(a[1] / max(b[1], 1e-6) for a, b in pairs)
+            kib = [statistics.median(peak(command) for _ in range(3)) for command in commands]
+            memory = kib[0] / kib[1]
             ratios.append(ratio)
+            memories.append(memory)
             cpu = [statistics.median(pair[i][1] for pair in pairs) for i in (0, 1)]
-            mib = [statistics.median(pair[i][2] for pair in pairs) / 1024 for i in (0, 1)]
-            print(f"{name:40} {cpu[0]:8.3f} {cpu[1]:8.3f} {ratio:7.2f} {mib[0]:9.1f} {mib[1]:9.1f}")
+            mib = [each / 1024 for each in kib]
+            line = f"{name:40} {cpu[0]:8.4f} {cpu[1]:8.4f} {ratio:7.2f} {mib[0]:9.1f} {mib[1]:9.1f} {memory:7.2f}"
+            if guest:
+                one = warm(guest, root, directory)
+                times.append(cpu[1] / one)
+                line += f" {one * 1000:8.2f} {times[-1]:6.0f}"
+            print(line, flush=True)
     print(f"median ratio of processor time: {statistics.median(ratios):.2f}, worst {max(ratios):.2f}")
+    print(f"median ratio of peak memory: {statistics.median(memories):.2f}, worst {max(memories):.2f}")
+    if guest:
+        print(f"warm, in one process: {statistics.median(times):.0f} times less processor time, worst {min(times):.0f}")
 
 
 if __name__ == "__main__":

@@ -11,12 +11,13 @@ cargo build --release --locked --quiet -p bulkhead-tests --example kustomization
 "$release/examples/kustomizations" "$release/bulkhead" "${KUSTOMIZATIONS:-300}"
 
 echo "== The kustomize guest, one resource: 1,000 calls"
-cargo run --release --locked --quiet -p bulkhead-wasm --example guest -- \
-    plugins/target/components/kustomize.wasm
+cargo build --release --locked --quiet -p bulkhead-wasm --example guest
+kustomize=plugins/target/components/kustomize.wasm
+"$release/examples/guest" "$kustomize"
 
-echo "== bulkhead render kustomize against kustomize build, whole processes"
+echo "== bulkhead render kustomize against kustomize build, whole processes; and warm, in one process"
 if command -v kustomize >/dev/null 2>&1; then
-    python3 tests/bench/renders.py "$release/bulkhead" kustomize
+    python3 tests/bench/renders.py "$release/bulkhead" kustomize 5 "$release/examples/guest" "$kustomize"
 else
     echo "no \`kustomize\` on PATH: go install sigs.k8s.io/kustomize/kustomize/v5@v5.8.2" >&2
 fi
