@@ -23,9 +23,8 @@ plugins: setup ## Build the guests: plugins/target/components/*.wasm
 .PHONY: build
 build: plugins ## Build the release binary: target/release/bulkhead
 	$(CARGO) build --release --locked -p bulkhead-cli
-	@# The guests are compiled ahead by the binary itself, and embedded by a second, short build.
-	@$(RELEASE)/bulkhead precompile plugins/target/components/*.wasm
-	$(CARGO) build --release --locked -p bulkhead-cli
+	@# The guests are compiled ahead by the binary itself, which attaches the result to its own file.
+	@$(RELEASE)/bulkhead precompile
 
 .PHONY: publish
 publish: build ## Push the built-in plugins to a registry: REGISTRY=registry.example.com/bulkhead

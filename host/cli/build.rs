@@ -1,5 +1,5 @@
-//! Embeds the guests that `make plugins` built, and their compiled forms where `make build` made
-//! them. A guest that is not there is embedded as empty: the command that needs it says so.
+//! Embeds the guests that `make plugins` built. A guest that is not there is embedded as empty: the
+//! command that needs it says so.
 
 #![allow(
     clippy::disallowed_methods,
@@ -17,23 +17,15 @@ const BUILT_IN: [&str; 4] = ["helm", "kustomize", "notify-discord", "notify-slac
 fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins/target/components");
     println!("cargo::rerun-if-changed={}", root.display());
-    let release = std::env::var("PROFILE").is_ok_and(|profile| profile == "release");
     let mut code =
         String::from("/// The guests of this build.\npub(crate) const BUILT_IN: &[BuiltIn] = &[\n");
     for name in BUILT_IN {
         let wasm = root.join(format!("{name}.wasm"));
         let digest: [u8; 32] = Sha256::digest(std::fs::read(&wasm).unwrap_or_default()).into();
         let wasm = embedded(&wasm);
-        // Compiled forms are made by the release binary: others would not load them.
-        let compiled = root.join(format!("{name}.cwasm"));
-        let compiled = if release {
-            aligned(&embedded(&compiled))
-        } else {
-            "&[]".to_owned()
-        };
         let _ = writeln!(
             code,
-            "    BuiltIn {{ name: {name:?}, wasm: {wasm}, digest: {digest:?}, compiled: {compiled} }},"
+            "    BuiltIn {{ name: {name:?}, wasm: {wasm}, digest: {digest:?} }},"
         );
     }
     code.push_str("];\n");
@@ -82,17 +74,6 @@ fn below(folder: &Path, files: &mut Vec<PathBuf>) {
             files.push(path);
         }
     }
-}
-
-/// Code runs where it lies if it starts at a page.
-fn aligned(bytes: &str) -> String {
-    if bytes == "&[]" {
-        return bytes.to_owned();
-    }
-    format!(
-        "{{ #[repr(C, align(4096))] struct Pages<T: ?Sized>(T); \
-         static CODE: &Pages<[u8]> = &Pages(*{bytes}); &CODE.0 }}"
-    )
 }
 
 fn embedded(file: &Path) -> String {

@@ -17,6 +17,7 @@ mod sync;
 
 use std::process::ExitCode;
 
+use bulkhead_wasm::release_program_pages;
 use clap::Parser as _;
 use clap::error::ErrorKind;
 
@@ -56,6 +57,8 @@ fn code(exit: Exit) -> ExitCode {
 }
 
 fn dispatch(command: Command) -> Result<(), CliError> {
+    // Reading the arguments was the first phase.
+    release_program_pages();
     match command {
         Command::Sync(arguments) => threads()?.block_on(sync::run(arguments)),
         Command::Render(arguments) => single()?.block_on(render(*arguments)),
@@ -66,7 +69,7 @@ fn dispatch(command: Command) -> Result<(), CliError> {
             std::io::stdin(),
             std::io::stdout(),
         )?),
-        Command::Precompile { files } => plugins::precompile(&files),
+        Command::Precompile { to } => plugins::precompile(to.as_deref()),
     }
 }
 

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use bulkhead_api::Digest;
-use bulkhead_wasm::{Compiler, Embedded, Host, HostConfig, Plugin, PluginId};
+use bulkhead_wasm::{
+    Compiler, Embedded, Host, HostConfig, Plugin, PluginId, attach, attached_code,
+    release_program_pages,
+};
 
 use crate::output::{CliError, Progress};
 
@@ -17,8 +20,6 @@ pub(crate) struct BuiltIn {
     wasm: &'static [u8],
     /// Its SHA-256.
     digest: [u8; 32],
-    /// Its compiled form; empty when the build lacked it.
-    compiled: &'static [u8],
 }
 
 include!(concat!(env!("OUT_DIR"), "/plugins.rs"));
@@ -31,9 +32,14 @@ pub(crate) fn host(cache: Option<&Path>) -> Result<Host, CliError> {
     start(cache, None)
 }
 
-/// Starts the host for one call: threads that would have nothing to do are not started.
-pub(crate) fn host_of_one(cache: Option<&Path>) -> Result<Host, CliError> {
-    start(cache, Some(NonZero::<usize>::MIN))
+/// Loads a default plugin for one call, on a host that starts no thread that would have nothing to
+/// do. What all of that needed is out of memory again before the call.
+pub(crate) async fn one_call(cache: Option<&Path>, name: &str) -> Result<(Host, Plugin), CliError> {
+    let host = start(cache, Some(NonZero::<usize>::MIN))?;
+    release_program_pages();
+    let plugin = built_in(&host, name).await?;
+    release_program_pages();
+    Ok((host, plugin))
 }
 
 fn start(cache: Option<&Path>, parallel: Option<NonZero<usize>>) -> Result<Host, CliError> {
@@ -68,10 +74,11 @@ pub(crate) async fn built_in(host: &Host, name: &str) -> Result<Plugin, CliError
     };
     let progress = Progress::start(&format!("loading plugin {name}"));
     let id = PluginId::new(name.trim_start_matches("notify-"), VERSION);
+    let digest = Digest::from_bytes(plugin.digest);
     let embedded = Embedded {
         wasm: plugin.wasm,
-        digest: Digest::from_bytes(plugin.digest),
-        compiled: plugin.compiled,
+        digest,
+        compiled: attached_code(digest),
     };
     let loaded = host.load_embedded(id, embedded).await;
     drop(progress);
@@ -92,25 +99,28 @@ pub(crate) fn notifiers() -> impl Iterator<Item = (&'static str, &'static str)> 
         .filter_map(|plugin| Some((plugin.name.strip_prefix("notify-")?, plugin.name)))
 }
 
-/// Writes the compiled form of each component beside it.
-pub(crate) fn precompile(files: &[PathBuf]) -> Result<(), CliError> {
+/// Compiles the components of this program, and writes what comes out behind it: into its own file,
+/// or into a copy at `to`.
+pub(crate) fn precompile(to: Option<&Path>) -> Result<(), CliError> {
+    let program = std::env::current_exe().context("failed to find the path of this program")?;
+    let to = to.unwrap_or(&program);
+    let bytes =
+        std::fs::read(&program).with_context(|| format!("failed to read {}", program.display()))?;
     let host = Host::new(HostConfig::default())?;
-    for file in files {
-        let bytes =
-            std::fs::read(file).with_context(|| format!("failed to read {}", file.display()))?;
-        let name = file
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let compiled = host.precompile(&PluginId::new(name, VERSION), &bytes)?;
-        let to = file.with_extension("cwasm");
-        // The build looks at times: what did not change is not written again.
-        if std::fs::read(&to).ok().as_deref() != Some(&compiled) {
-            std::fs::write(&to, compiled)
-                .with_context(|| format!("failed to write {}", to.display()))?;
-        }
+    let mut codes = Vec::new();
+    for plugin in BUILT_IN.iter().filter(|plugin| !plugin.wasm.is_empty()) {
+        let code = host.precompile(&PluginId::new(plugin.name, VERSION), plugin.wasm)?;
+        codes.push((Digest::from_bytes(plugin.digest), code));
     }
+    // A new file, put in the place of the old at once: this program runs from the old one.
+    let written = to.with_extension("attaching");
+    let write = || {
+        let mut file = std::fs::File::create(&written)?;
+        attach(&bytes, &codes, &mut file)?;
+        file.set_permissions(std::fs::metadata(&program)?.permissions())?;
+        std::fs::rename(&written, to)
+    };
+    write().with_context(|| format!("failed to write {}", to.display()))?;
     Ok(())
 }
 

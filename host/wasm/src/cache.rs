@@ -147,6 +147,9 @@ fn fingerprint(engine: &Engine) -> String {
         }
     }
     let mut bytes = Collect(Vec::new());
+    // Without a compiler wasmtime leaves out what only the compiler is told.
+    crate::engine::COMPILER_SETTINGS.hash(&mut bytes);
+    std::env::consts::ARCH.hash(&mut bytes);
     engine.precompile_compatibility_hash().hash(&mut bytes);
     Digest::of(bytes.0).short()
 }

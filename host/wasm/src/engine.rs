@@ -16,9 +16,23 @@ const WASM_STACK_BYTES: usize = 1024 * 1024;
 /// Stack of a guest and the host functions it calls.
 const ASYNC_STACK_BYTES: usize = 3 * 1024 * 1024;
 
-/// Makes the engine. `meter` counts fuel.
+/// Settings of the compiler that wasmtime does not look at when it loads code: part of the names of
+/// cached code. Raised when one of them changes in [`config`].
+pub(crate) const COMPILER_SETTINGS: u32 = 1;
+
+/// Makes an engine that compiles. `meter` counts fuel.
 pub(crate) fn engine(meter: bool) -> wasmtime::Result<Engine> {
-    Engine::new(&config(meter)?)
+    let mut config = config(meter)?;
+    config.cranelift_nan_canonicalization(true);
+    Engine::new(&config)
+}
+
+/// Makes an engine that runs what [`engine`] compiled. Without a compiler of its own it is there
+/// sooner, and smaller.
+pub(crate) fn runner(meter: bool) -> wasmtime::Result<Engine> {
+    let mut config = config(meter)?;
+    config.enable_compiler(false);
+    Engine::new(&config)
 }
 
 /// Same in, same out, on every machine: no feature whose result may differ, no code that depends on
@@ -32,7 +46,6 @@ fn config(meter: bool) -> wasmtime::Result<Config> {
     config
         .wasm_component_model(true)
         .concurrency_support(false)
-        .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true)
         .wasm_memory64(false)
         .shared_memory(false)
@@ -49,8 +62,8 @@ fn config(meter: bool) -> wasmtime::Result<Config> {
     Ok(config)
 }
 
-/// Makes pages executable: those that wasmtime mapped, and those of this program itself, whose
-/// embedded code runs where it lies.
+/// Makes pages executable: those that wasmtime mapped, and those of this program's own file, whose
+/// attached code runs where it lies.
 struct Pages;
 
 impl CustomCodeMemory for Pages {
@@ -63,6 +76,10 @@ impl CustomCodeMemory for Pages {
     }
 
     fn unpublish_executable(&self, start: *const u8, len: usize) -> wasmtime::Result<()> {
+        // Another component may be running from the same place, or about to.
+        if crate::attached::holds(start) {
+            return Ok(());
+        }
         protect(start, len, MprotectFlags::READ)
     }
 }
@@ -73,7 +90,7 @@ fn protect(start: *const u8, len: usize, flags: MprotectFlags) -> wasmtime::Resu
         reason = "compiled code has to become executable, and never writable at the same time"
     )]
     // SAFETY: wasmtime passes whole pages that hold compiled code and nothing else, mapped by it or
-    // embedded in this program; nothing writes to either.
+    // from this program's own file; nothing writes to either.
     let changed = unsafe { mprotect(start.cast_mut().cast(), len, flags) };
     changed.map_err(|error| wasmtime::Error::msg(format!("failed to protect code: {error}")))
 }

@@ -15,6 +15,7 @@ pub mod request;
 pub mod transcript;
 pub mod trap;
 
+mod attached;
 mod audit;
 mod cache;
 mod call;
@@ -27,11 +28,13 @@ mod interface;
 mod load;
 mod memory_tree;
 mod names;
+mod resident;
 mod runtime;
 mod sections;
 mod share;
 mod turns;
 
+pub use attached::{attach, attached_code};
 pub use compile::{CompileLimits, Compiler, compile_worker};
 pub use conceal::SECRET_INPUT;
 pub use error::{HostError, LoadError, NotifyError, Refusal, RenderError, RunError};
@@ -49,6 +52,7 @@ pub use request::{
     Rendered, Request, Response, ResumeRequest, Severity, Signing, StartRequest, Step, Target,
     TransformRequest,
 };
+pub use resident::release_program_pages;
 pub use transcript::{Recording, Replayed, Transcript, replay};
 pub use trap::Trap;
 pub use turns::CompileQuota;

@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 
 use bulkhead_api::Digest;
 use cap_std::fs::Dir;
+use wasmtime::Engine;
 use wasmtime::component::{Component, InstancePre, Linker};
 
 use crate::audit::{self, Shape};
 use crate::bindings::{notifier, renderer, transformer};
 use crate::cache::Cache;
 use crate::compile::{CompileError, CompileLimits, Compiler};
-use crate::engine::engine;
+use crate::engine::{engine, runner};
 use crate::error::{HostError, LoadError};
 use crate::host::{self, State};
 use crate::inspect::needs_newer_host;
@@ -103,7 +104,8 @@ pub struct Embedded {
     pub wasm: &'static [u8],
     /// Its digest, computed when the binary was built: that takes longer than all else at a start.
     pub digest: Digest,
-    /// Code compiled from it ahead; empty where there is none.
+    /// Code compiled from it ahead (see [`attached_code`](crate::attached_code)); empty where there
+    /// is none.
     pub compiled: &'static [u8],
 }
 
@@ -148,7 +150,7 @@ impl Host {
     /// See [`HostError`].
     pub fn new(config: HostConfig) -> Result<Self, HostError> {
         let wrong = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
-        let engine = engine(config.meter).map_err(wrong)?;
+        let engine = engine_beside(&config.compiler, config.meter).map_err(wrong)?;
         let cache = match config.cache {
             Some(dir) => Some(Cache::open(dir, &engine).map_err(HostError::Cache)?),
             None => None,
@@ -192,7 +194,7 @@ impl Host {
             return Ok(host.clone());
         }
         let wrong = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
-        let engine = engine(true).map_err(wrong)?;
+        let engine = engine_beside(&shared.compiler, true).map_err(wrong)?;
         let cache = shared.cache.as_ref().map(|cache| cache.of_engine(&engine));
         let threads = Arc::clone(&shared.threads);
         let host = Self {
@@ -289,20 +291,21 @@ impl Host {
         inner.map(|inner| Plugin { inner })
     }
 
-    /// Compiles a component for this engine in this process: for embedding what comes out.
+    /// Compiles a component for this host in this process: for attaching what comes out.
     ///
     /// # Errors
     /// See [`LoadError`].
     pub fn precompile(&self, id: &PluginId, bytes: &[u8]) -> Result<Vec<u8>, LoadError> {
         let Shared {
-            guests,
             compile_limits,
             meter,
             ..
         } = &*self.shared;
         precheck(id, bytes, compile_limits)?;
+        let engine = engine(*meter)
+            .map_err(|error| failed(id, CompileError::Stopped(format!("{error:#}"))))?;
         Compiler::InProcess
-            .compile(&guests.engine, *meter, bytes.into(), compile_limits)
+            .compile(&engine, *meter, bytes.into(), compile_limits)
             .map_err(|error| failed(id, error))
     }
 
@@ -436,7 +439,7 @@ impl Shared {
             match self.run_in_place(&Trusted(compiled)) {
                 Ok(component) => return Some(self.finish(id, digest, &component)),
                 Err(error) => {
-                    tracing::debug!(plugin = %id, %error, "the embedded code does not fit");
+                    tracing::debug!(plugin = %id, %error, "the attached code does not fit");
                 }
             }
         }
@@ -494,8 +497,8 @@ impl Shared {
         }))
     }
 
-    /// Loads code that is part of this program: where it starts at a page it is run where it lies,
-    /// so that only what runs is ever read from disk.
+    /// Loads code that is part of this program's file: where it starts at a page it is run where it
+    /// lies, so that only what runs is ever read from disk.
     fn run_in_place(&self, artifact: &Trusted<'static>) -> wasmtime::Result<Component> {
         if !artifact
             .0
@@ -507,7 +510,7 @@ impl Shared {
         }
         #[allow(
             unsafe_code,
-            reason = "runs native code: only what our own compiler made, as part of this program"
+            reason = "runs native code: only what our own compiler made, attached to this program"
         )]
         // SAFETY: as in `deserialize`; the bytes are never written to and never go away.
         unsafe {
@@ -548,6 +551,14 @@ impl Shared {
         }
         let linker = host::linker(&self.guests.engine, kind)?;
         Ok(slot.get_or_init(|| linker))
+    }
+}
+
+/// Makes the engine that guests run on: it compiles only where no child does.
+fn engine_beside(compiler: &Compiler, meter: bool) -> wasmtime::Result<Engine> {
+    match compiler {
+        Compiler::InProcess => engine(meter),
+        Compiler::Child { .. } => runner(meter),
     }
 }
 

@@ -39,6 +39,7 @@ pub(crate) struct Arguments {
 
 /// What to do.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Command {
     /// Keep a directory as the sources say, without a cluster
     Sync(SyncArguments),
@@ -54,11 +55,11 @@ pub(crate) enum Command {
     /// Compile a component from standard input, under limits; the host starts this itself
     #[command(hide = true)]
     CompilePlugin,
-    /// Write the compiled forms of components beside them, for a build to embed
+    /// Compile the built-in components, and write what comes out behind this program
     #[command(hide = true)]
     Precompile {
-        /// Components
-        files: Vec<PathBuf>,
+        /// File to write; without it this program's own
+        to: Option<PathBuf>,
     },
 }
 

@@ -8,6 +8,7 @@ use super::{CacheArguments, OutputFormat};
 
 /// What to do with plugins.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum PluginCommand {
     /// Write a working plugin into a new folder; needs no network
     New(NewArguments),

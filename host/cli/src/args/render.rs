@@ -18,6 +18,7 @@ pub(crate) struct RenderArguments {
 
 /// The default renderers, with the flags of the programs they stand for.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum RenderCommand {
     /// Print what `kustomize build DIR` prints
     Kustomize(Box<KustomizeArguments>),
