@@ -175,7 +175,7 @@ impl Head {
             name: String::new(),
             annotations: None,
         };
-        let map = match yaml::parse_typed(text)? {
+        let map = match yaml::parse_fields(text, &["apiVersion", "kind", "metadata"])? {
             Value::Nil => return Ok(head),
             Value::Map(map) => map,
             other => return Err(yaml::wrong_type(&other, "util.SimpleHead")),

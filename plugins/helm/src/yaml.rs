@@ -15,6 +15,27 @@ pub(crate) fn parse_typed(text: &str) -> Result<Value, String> {
     read(text, true)
 }
 
+/// Reads as [`parse_typed`] does. Of a map only the fields with these names come back, in whatever
+/// case, but all of it is checked.
+pub(crate) fn parse_fields(text: &str, names: &[&str]) -> Result<Value, String> {
+    let told = |error: String| format!("error converting YAML to JSON: {error}");
+    let items = match decode(text)? {
+        yaml::Value::Mapping(items) | yaml::Value::Struct(items) => items,
+        other => return from_yaml(other, true).map_err(told),
+    };
+    let mut entries = Entries::new();
+    for (key, item) in items {
+        let name = key_text(key, &item).map_err(told)?;
+        if names.iter().any(|wanted| name.eq_ignore_ascii_case(wanted)) {
+            let item = from_yaml(item, true).map_err(told)?;
+            entries.insert(name.into(), item);
+        } else {
+            check(&item).map_err(told)?;
+        }
+    }
+    Ok(Value::map(entries))
+}
+
 /// The text that a field of type string makes of a value; `None` if it is an error.
 pub(crate) fn field_text(value: &Value) -> Option<String> {
     match value {
@@ -28,10 +49,14 @@ pub(crate) fn field_text(value: &Value) -> Option<String> {
 }
 
 fn read(text: &str, whole: bool) -> Result<Value, String> {
+    let document = decode(text)?;
+    from_yaml(document, whole).map_err(|error| format!("error converting YAML to JSON: {error}"))
+}
+
+fn decode(text: &str) -> Result<yaml::Value, String> {
     let plain = bytes::lossy(text);
     let read = sigs::read(plain.as_bytes(), false, &Limits::DEFAULT);
-    let document = read.map_err(|error| format!("error converting YAML to JSON: {error}"))?;
-    from_yaml(document, whole).map_err(|error| format!("error converting YAML to JSON: {error}"))
+    read.map_err(|error| format!("error converting YAML to JSON: {error}"))
 }
 
 /// Reads the first document of a text, which has to be a map.
@@ -90,13 +115,7 @@ fn from_yaml(value: yaml::Value, whole: bool) -> Result<Value, String> {
         yaml::Value::Mapping(items) | yaml::Value::Struct(items) => {
             let mut entries = Entries::new();
             for (key, item) in items {
-                let name = match key {
-                    yaml::Value::String(name) => name,
-                    other => match other.json_key() {
-                        Some(name) => name,
-                        None => return Err(bad_key(other, item)),
-                    },
-                };
+                let name = key_text(key, &item)?;
                 entries.insert(name.into(), from_yaml(item, whole)?);
             }
             Value::map(entries)
@@ -104,11 +123,35 @@ fn from_yaml(value: yaml::Value, whole: bool) -> Result<Value, String> {
     })
 }
 
-fn bad_key(key: yaml::Value, item: yaml::Value) -> String {
-    let map = yaml::Value::Mapping(vec![(key, item)]);
-    sigs::to_json(&map)
-        .err()
-        .map_or_else(String::new, |error| error.to_string())
+/// Fails where [`from_yaml`] does, without what it makes.
+fn check(value: &yaml::Value) -> Result<(), String> {
+    match value {
+        yaml::Value::Float(number) if !number.is_finite() => {
+            Err(crate::json::number(*number).err().unwrap_or_default())
+        }
+        yaml::Value::Sequence(items) => items.iter().try_for_each(check),
+        yaml::Value::Mapping(items) | yaml::Value::Struct(items) => {
+            items.iter().try_for_each(|(key, item)| {
+                if !matches!(key, yaml::Value::String(_)) {
+                    key_text(key.clone(), item)?;
+                }
+                check(item)
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The text that JSON makes of a key.
+fn key_text(key: yaml::Value, item: &yaml::Value) -> Result<String, String> {
+    match key {
+        yaml::Value::String(name) => Ok(name),
+        other => other.json_key().ok_or_else(|| {
+            let map = yaml::Value::Mapping(vec![(other, item.clone())]);
+            let told = sigs::to_json(&map).err();
+            told.map_or_else(String::new, |error| error.to_string())
+        }),
+    }
 }
 
 /// Writes a value as `toYaml` does, the last line break included.
