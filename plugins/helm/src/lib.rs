@@ -50,3 +50,7 @@ pub use plugin::Helm;
 pub use render::{Output, render, render_raw};
 pub use stored::Stored;
 pub use strvals::SetKind;
+
+#[cfg(target_family = "wasm")]
+#[global_allocator]
+static ALLOCATOR: bulkhead_allocator::GuestAllocator = bulkhead_allocator::GuestAllocator::new();

@@ -50,6 +50,10 @@ pub use options::{
 };
 pub use remote::{Remote, RemoteKind};
 
+#[cfg(target_family = "wasm")]
+#[global_allocator]
+static ALLOCATOR: bulkhead_allocator::GuestAllocator = bulkhead_allocator::GuestAllocator::new();
+
 /// One object of the result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
