@@ -87,11 +87,20 @@ fn tail(log_tail: &str) -> String {
     }
 }
 
+/// What traps of a plugin in Python that looks for a module: componentize-py stands there instead of
+/// the files.
+const STUBBED_FILES: &str = "filesystem_preopens_get_directories";
+
 impl RunError {
     /// Names the reason, when to try again, and what the user can do.
     pub fn advice(&self) -> Advice {
         let author = "this is a bug of the plugin: report it to its author";
         match self {
+            Self::Trapped(trap) if trap.function.as_deref() == Some(STUBBED_FILES) => {
+                Advice::new("PluginTrapped", Retry::OnChange).hint(
+                    "a plugin in Python has no files, and imports nothing when it runs: its author has to import at the top of a module, or use once there, what is imported late",
+                )
+            }
             Self::Trapped(_) | Self::Exited { .. } => {
                 Advice::new("PluginTrapped", Retry::OnChange).hint(author)
             }
