@@ -17,11 +17,17 @@ fn joined(documents: &[Document]) -> String {
     stream(documents).collect()
 }
 
-/// The parts of that stream.
+/// The parts of that stream; every document ends its last line.
 fn stream(documents: &[Document]) -> impl Iterator<Item = &str> {
     documents.iter().enumerate().flat_map(|(index, document)| {
+        let text = document.text.as_str();
         let separator = if index > 0 { "---\n" } else { "" };
-        [separator, document.text.as_str()]
+        let end = if text.is_empty() || text.ends_with('\n') {
+            ""
+        } else {
+            "\n"
+        };
+        [separator, text, end]
     })
 }
 
@@ -62,6 +68,10 @@ mod tests {
         assert_eq!(
             joined(&[document("a: 1\n"), document("b: 2\n")]),
             "a: 1\n---\nb: 2\n"
+        );
+        assert_eq!(
+            joined(&[document("{}"), document(""), document("{}")]),
+            "{}\n---\n---\n{}\n"
         );
     }
 }

@@ -56,10 +56,16 @@ fn parsed(texts: &[Text<'_>]) -> Result<Finished, DeliveryError> {
     })
 }
 
-/// Digests rendered documents: their texts, with the marker between them.
+/// Digests rendered documents as `bulkhead render` prints them: their texts, each with its last line
+/// ended, and the marker between them.
 pub fn digest<'a>(texts: impl IntoIterator<Item = &'a str>) -> Digest {
-    let parts: Vec<&[u8]> = texts.into_iter().map(str::as_bytes).collect();
-    Digest::of(parts.join(b"---\n".as_slice()))
+    let ended = |text: &str| match text {
+        "" => String::new(),
+        text if text.ends_with('\n') => text.to_owned(),
+        text => format!("{text}\n"),
+    };
+    let parts: Vec<String> = texts.into_iter().map(ended).collect();
+    Digest::of(parts.join("---\n"))
 }
 
 /// Returns the objects as a transformer gets them: a document each, in JSON, where it came from kept.
