@@ -67,11 +67,17 @@ fn comments(diagnostics: &[Diagnostic]) -> String {
             Some(line) => format!("{}:{line}: ", at.path),
             None => format!("{}: ", at.path),
         });
+        let about = diagnostic.object.as_ref().map(|object| {
+            let namespace = object.namespace.as_deref().map(|name| format!("{name}/"));
+            let namespace = namespace.unwrap_or_default();
+            format!(", {} {namespace}{}", object.kind, object.name)
+        });
         let message = format!(
-            "{}{} ({})",
+            "{}{} ({}{})",
             place.unwrap_or_default(),
             diagnostic.message,
-            diagnostic.code
+            diagnostic.code,
+            about.unwrap_or_default()
         );
         text.push_str(&format!(
             "# {severity}: {}\n",
@@ -124,12 +130,17 @@ mod tests {
                 line: Some(3),
                 column: None,
             }),
-            object: None,
+            object: Some(bulkhead_wasm::ObjectRef {
+                api_version: "v1".to_owned(),
+                kind: "Service".to_owned(),
+                namespace: Some("shop".to_owned()),
+                name: "web".to_owned(),
+            }),
             help: Some("mend it".to_owned()),
         };
         assert_eq!(
             comments(&[diagnostic]),
-            "# error: a.yaml:3: two\n#   lines (Broken)\n# help: mend it\n"
+            "# error: a.yaml:3: two\n#   lines (Broken, Service shop/web)\n# help: mend it\n"
         );
     }
 }
