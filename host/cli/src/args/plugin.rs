@@ -316,7 +316,7 @@ pub(crate) struct InspectArguments {
 pub(crate) struct PushArguments {
     /// Where to: `ghcr.io/you/plugin:1.0.0`
     pub reference: String,
-    /// Component, or folder of a plugin that was built
+    /// Component, or folder of a plugin that was built; or a package of WIT, a file or a folder
     #[arg(value_name = "FILE|DIR", default_value = ".")]
     pub plugin: String,
     /// How to print
@@ -331,7 +331,7 @@ pub(crate) struct PushArguments {
 pub(crate) struct PullArguments {
     /// Reference of a plugin
     pub reference: String,
-    /// File to write; by default NAME.wasm
+    /// File to write; by default NAME.wasm, or NAME.wit for a package of WIT
     #[arg(long, value_name = "FILE")]
     pub to: Option<PathBuf>,
     /// How to print

@@ -26,6 +26,7 @@ mod run;
 mod template;
 mod test;
 mod trust;
+mod wit;
 
 pub(crate) use run::granted;
 

@@ -75,7 +75,8 @@ fn refuse_what_is_there(folder: &Path) -> Result<(), CliError> {
     }
 }
 
-fn write(path: &Path, content: &[u8]) -> anyhow::Result<()> {
+/// Writes a file, and the folders that it stands in.
+pub(super) fn write(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     let failed = || format!("failed to write {}", path.display());
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent).with_context(failed)?;

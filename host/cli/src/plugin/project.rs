@@ -34,7 +34,8 @@ pub(crate) struct Build {
     pub(crate) before: Vec<String>,
     /// Run instead of what the language has; writes `output`.
     pub(crate) command: Vec<String>,
-    /// What `command` writes, from the folder: a core module or a component.
+    /// What `command` writes, or what was made elsewhere, from the folder: a core module or a
+    /// component.
     pub(crate) output: Option<PathBuf>,
     /// JavaScript: the file; Python: the module. `plugin.js`, `app`.
     pub(crate) entry: Option<String>,

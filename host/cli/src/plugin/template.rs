@@ -1,14 +1,20 @@
 //! The templates of `plugin new`, embedded: what a language shares, what a kind shares, and the
 //! source of each pair, put together. Nothing is fetched.
 
+use bulkhead_wasm::PluginKind;
+
 use crate::args::{Kind, Language};
 
 include!(concat!(env!("OUT_DIR"), "/templates.rs"));
 
 impl Language {
     /// All of them.
-    #[cfg(test)]
     pub(crate) const ALL: [Self; 5] = [Self::Rust, Self::Go, Self::Js, Self::Python, Self::C];
+
+    /// The language of this name in manifests.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|language| language.id() == name)
+    }
 
     /// Name in manifests and of the templates' folders.
     pub(crate) fn id(self) -> &'static str {
@@ -66,6 +72,15 @@ impl Kind {
     /// All of them.
     #[cfg(test)]
     pub(crate) const ALL: [Self; 3] = [Self::Renderer, Self::Transformer, Self::Notifier];
+
+    /// The kind that a manifest names.
+    pub(crate) fn of(kind: PluginKind) -> Self {
+        match kind {
+            PluginKind::Renderer => Self::Renderer,
+            PluginKind::Transformer => Self::Transformer,
+            PluginKind::Notifier => Self::Notifier,
+        }
+    }
 
     /// Name in manifests and of the templates' folders.
     pub(crate) fn id(self) -> &'static str {

@@ -8,6 +8,7 @@ mod js;
 mod python;
 mod rust;
 mod tool;
+mod vendor;
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -18,7 +19,7 @@ use serde_json::json;
 
 use super::print;
 use super::project::Project;
-use crate::args::BuildArguments;
+use crate::args::{BuildArguments, Language};
 use crate::output::CliError;
 
 /// Builds the plugin in a folder.
@@ -55,27 +56,52 @@ pub(super) fn build(arguments: &BuildArguments) -> Result<(), CliError> {
 
 /// Runs the tools; returns what they wrote.
 fn module(project: &Project) -> Result<PathBuf, CliError> {
+    if !project.build.command.is_empty() || project.build.output.is_some() {
+        return made_elsewhere(project);
+    }
+    let named = project.build.language.as_deref();
+    let language = named
+        .and_then(Language::named)
+        .ok_or_else(|| unknown(named))?;
+    vendor::write_missing(project, language)?;
+    // A bundler is one of the packages.
+    match language {
+        Language::Js => js::install(project)?,
+        Language::Python => {
+            python::install(&project.folder)?;
+        }
+        Language::Rust | Language::Go | Language::C => {}
+    }
+    before(project)?;
+    match language {
+        Language::Rust => rust::build(project),
+        Language::Go => go::build(project),
+        Language::Js => js::build(project),
+        Language::Python => python::build(project),
+        Language::C => c::build(project),
+    }
+}
+
+/// Runs the command that the manifest names, if any; returns what is there then.
+fn made_elsewhere(project: &Project) -> Result<PathBuf, CliError> {
+    before(project)?;
+    if let Some((program, arguments)) = project.build.command.split_first() {
+        let mut command = tool::command(program, &project.folder);
+        tool::run(command.args(arguments), &format!("running {program}"))?;
+    }
+    let output = project.build.output.as_ref().ok_or_else(|| {
+        CliError::from(anyhow!("`build` names a command and not what it writes"))
+            .hint("set `build.output` to the module or component that the command writes")
+    })?;
+    Ok(project.folder.join(output))
+}
+
+fn before(project: &Project) -> Result<(), CliError> {
     if let Some((program, arguments)) = project.build.before.split_first() {
         let mut command = tool::command(program, &project.folder);
         tool::run(command.args(arguments), &format!("running {program}"))?;
     }
-    if let Some((program, arguments)) = project.build.command.split_first() {
-        let mut command = tool::command(program, &project.folder);
-        tool::run(command.args(arguments), &format!("running {program}"))?;
-        let output = project.build.output.as_ref().ok_or_else(|| {
-            CliError::from(anyhow!("`build` names a command and not what it writes"))
-                .hint("set `build.output` to the module or component that the command writes")
-        })?;
-        return Ok(project.folder.join(output));
-    }
-    match project.build.language.as_deref() {
-        Some("rust") => rust::build(project),
-        Some("go") => go::build(project),
-        Some("js") => js::build(project),
-        Some("python") => python::build(project),
-        Some("c") => c::build(project),
-        named => Err(unknown(named)),
-    }
+    Ok(())
 }
 
 fn unknown(named: Option<&str>) -> CliError {
