@@ -1,0 +1,3 @@
+export const EOL = '\n';
+export const platform = () => 'wasi';
+export const tmpdir = () => '/.tmp';

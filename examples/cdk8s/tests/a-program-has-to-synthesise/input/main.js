@@ -1,0 +1,3 @@
+import { App, Chart } from 'cdk8s';
+
+new Chart(new App(), 'web');

@@ -1,0 +1,3 @@
+{
+  web: import 'web.libsonnet',
+}

@@ -1,0 +1,1 @@
+{ withTeam(team):: { metadata+: { labels+: { team: team } } } }

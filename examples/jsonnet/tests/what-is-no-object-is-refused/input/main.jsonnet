@@ -1,0 +1,1 @@
+{ web: { kind: 'Service', metadata: { name: 'web' } } }
