@@ -12,6 +12,7 @@
 
 mod any_renderer;
 mod artifacts;
+mod author;
 mod bad_input;
 mod charts;
 mod command;
@@ -19,6 +20,7 @@ mod crash;
 mod delivery;
 mod dependencies;
 mod drift;
+mod examples;
 mod gate;
 mod guests;
 mod helm_sources;
@@ -27,6 +29,8 @@ mod manager;
 mod notification;
 mod oci_repository;
 mod plugin;
+mod published;
+mod receiver;
 mod remote;
 mod render;
 mod scaffold;

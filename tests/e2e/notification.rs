@@ -1,7 +1,5 @@
 //! Alerts: from what happens to what a receiver gets.
 
-use std::io::{Read, Write};
-use std::net::TcpListener;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -14,51 +12,8 @@ use serde_json::Value;
 
 use crate::any_renderer::Shop;
 use crate::manager::world;
+use crate::receiver::{Message, receiver};
 use crate::space::{SOON, Space, config_map};
-
-/// Answers every request with 200 and passes on path and body.
-fn receiver() -> Result<(String, mpsc::Receiver<(String, Value)>)> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let address = format!("http://{}", listener.local_addr()?);
-    let (send, received) = mpsc::channel();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let Ok(mut stream) = stream else { return };
-            if let Some(message) = message(&mut stream) {
-                let _ = stream.write_all(
-                    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok",
-                );
-                if send.send(message).is_err() {
-                    return;
-                }
-            }
-        }
-    });
-    Ok((address, received))
-}
-
-fn message(stream: &mut std::net::TcpStream) -> Option<(String, Value)> {
-    let mut bytes = Vec::new();
-    let mut chunk = [0; 4096];
-    loop {
-        let read = stream.read(&mut chunk).ok().filter(|read| *read > 0)?;
-        bytes.extend_from_slice(&chunk[..read]);
-        let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
-            continue;
-        };
-        let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
-        let length = head
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length: "))?;
-        if bytes.len() >= end + 4 + length.trim().parse::<usize>().ok()? {
-            let path = String::from_utf8_lossy(&bytes)
-                .split(' ')
-                .nth(1)?
-                .to_owned();
-            return Some((path, serde_json::from_slice(&bytes[end + 4..]).ok()?));
-        }
-    }
-}
 
 // Waiting for the receiver blocks a thread; the Git server must go on.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -161,15 +116,15 @@ async fn a_provider_names_its_notifier_by_annotation() -> Result<()> {
     Ok(())
 }
 
-fn find(received: &mpsc::Receiver<(String, Value)>, part: &str) -> Result<(String, Value)> {
+fn find(received: &mpsc::Receiver<Message>, part: &str) -> Result<(String, Value)> {
     let mut seen = Vec::new();
     let deadline = std::time::Instant::now() + SOON;
     while let Some(left) = deadline.checked_duration_since(std::time::Instant::now()) {
         match received.recv_timeout(left.max(Duration::from_millis(1))) {
-            Ok((path, message)) if message.to_string().contains(part) => {
-                return Ok((path, message));
+            Ok(Message { path, body, .. }) if body.to_string().contains(part) => {
+                return Ok((path, body));
             }
-            Ok((_, message)) => seen.push(message),
+            Ok(message) => seen.push(message.body),
             Err(_) => break,
         }
     }

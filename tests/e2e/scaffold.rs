@@ -1,8 +1,7 @@
 //! `bulkhead plugin`, as an author and a user go through it: every scaffold is written, built,
 //! checked, tested, published to a real registry, installed from there and used.
 //!
-//! What a language needs and a bare machine lacks is installed once, from the package registries,
-//! into `$BULKHEAD_CACHE/toolchains`. The times of each step are printed.
+//! The times of each step are printed.
 
 #![allow(
     clippy::disallowed_methods,
@@ -10,62 +9,15 @@
     reason = "a test runs programs, looks at files, and says what takes long"
 )]
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use bulkhead_testing::registry::RegistryServer;
 use serde_json::Value;
 
-use crate::command::{Printed, program};
+use crate::author::{self, User};
 
 const KINDS: [&str; 3] = ["renderer", "transformer", "notifier"];
-
-/// A user with a folder of their own, the tools of a language, and a registry.
-struct User {
-    home: tempfile::TempDir,
-    registry: String,
-    path: String,
-    target: PathBuf,
-    node_modules: Option<PathBuf>,
-}
-
-impl User {
-    fn run(&self, folder: &Path, arguments: &[&str]) -> Printed {
-        let home = self.home.path();
-        let output = Command::new(program())
-            .args(arguments)
-            .current_dir(folder)
-            .env("BULKHEAD_CACHE_DIR", home.join("cache"))
-            .env("BULKHEAD_DATA_DIR", home.join("data"))
-            .env("DOCKER_CONFIG", home)
-            .env("CARGO_TARGET_DIR", &self.target)
-            .env("PATH", &self.path)
-            .env("NO_COLOR", "1")
-            .output()
-            .expect("the program starts");
-        Printed {
-            out: String::from_utf8(output.stdout).expect("UTF-8"),
-            err: String::from_utf8(output.stderr).expect("UTF-8"),
-            status: output.status.code(),
-        }
-    }
-
-    /// Runs a command that has to succeed.
-    fn done(&self, folder: &Path, arguments: &[&str]) -> String {
-        let printed = self.run(folder, arguments);
-        assert_eq!(
-            printed.status,
-            Some(0),
-            "bulkhead {}\n{}{}",
-            arguments.join(" "),
-            printed.out,
-            printed.err
-        );
-        printed.out
-    }
-}
 
 /// Goes from `new` to the use of an installed plugin; returns how long each step took.
 fn whole_way(user: &User, language: &str, kind: &str) -> Vec<(&'static str, Duration)> {
@@ -159,17 +111,11 @@ async fn every_kind(
     node_modules: Option<PathBuf>,
 ) {
     let registry = RegistryServer::start().await.expect("a registry");
-    let path = std::env::var("PATH").expect("a search path");
-    let user = User {
-        home: tempfile::tempdir().expect("a folder"),
-        registry: registry.host().to_owned(),
-        path: match more_path {
-            Some(folder) => format!("{}:{path}", folder.display()),
-            None => path,
-        },
-        target: toolchains().join("target"),
-        node_modules,
-    };
+    let mut user = User::new(registry.host());
+    if let Some(folder) = more_path {
+        user.path = format!("{}:{}", folder.display(), user.path);
+    }
+    user.node_modules = node_modules;
     let work = move || {
         for kind in KINDS {
             let times = whole_way(&user, language, kind);
@@ -207,64 +153,15 @@ async fn c_from_new_to_use() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs docker-registry, Node and npm's registry"]
 async fn javascript_from_new_to_use() {
-    let folder = installed("componentize-js-0.23.0", |folder| {
-        let package = "@bytecodealliance/componentize-js@0.23.0";
-        let mut npm = Command::new("npm");
-        npm.args(["install", "--no-audit", "--no-fund", "--prefix"])
-            .arg(folder)
-            .arg(package);
-        vec![npm]
-    });
-    every_kind("js", None, Some(folder.join("node_modules"))).await;
+    let modules = author::node_modules();
+    every_kind("js", None, Some(modules)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs docker-registry, Python and PyPI"]
 async fn python_from_new_to_use() {
-    let folder = installed("componentize-py-0.25.1", |folder| {
-        let mut venv = Command::new("python3");
-        venv.args(["-m", "venv"]).arg(folder);
-        let mut pip = Command::new(folder.join("bin/pip"));
-        pip.args(["install", "--quiet", "componentize-py==0.25.1"]);
-        vec![venv, pip]
-    });
-    every_kind("python", Some(folder.join("bin")), None).await;
-}
-
-/// Where tools are kept between runs.
-fn toolchains() -> PathBuf {
-    let of = |name| {
-        std::env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
-    let cache =
-        of("BULKHEAD_CACHE").unwrap_or_else(|| of("HOME").expect("a home").join(".cache/bulkhead"));
-    cache.join("toolchains")
-}
-
-/// Installs tools once; a second test, or run, finds them.
-fn installed(name: &str, commands: impl FnOnce(&Path) -> Vec<Command>) -> PathBuf {
-    let all = toolchains();
-    std::fs::create_dir_all(&all).expect("a folder");
-    let lock = File::create(all.join(format!("{name}.lock"))).expect("a file");
-    lock.lock().expect("a lock");
-    let (folder, done) = (all.join(name), all.join(format!("{name}.done")));
-    if done.exists() {
-        return folder;
-    }
-    eprintln!("installing {name} into {}", folder.display());
-    std::fs::create_dir_all(&folder).expect("a folder");
-    for mut command in commands(&folder) {
-        let output = command.output().expect("a program");
-        assert!(
-            output.status.success(),
-            "failed to install {name}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-    }
-    std::fs::write(done, "").expect("a file");
-    folder
+    let tools = author::environment().join("bin");
+    every_kind("python", Some(tools), None).await;
 }
 
 /// A person without tools is told what is missing and where to get it.
