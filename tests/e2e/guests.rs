@@ -196,6 +196,32 @@ pub(crate) fn hostile() -> Vec<(&'static str, Vec<u8>)> {
     .collect()
 }
 
+/// What is no plugin, each in its own way, and the reason that tells it.
+pub(crate) fn unfit() -> Vec<(&'static str, Vec<u8>)> {
+    let wat = format!("(module {RENDER} {PRELUDE} {RENDER_BODY})");
+    let of_version = |version: &str| package_of("renderer", &wat, version);
+    let mut newer_host = manifest_of("renderer", "0.1.0");
+    newer_host["minHost"] = Value::from("99.0.0");
+    let mut other_kind = manifest_of("renderer", "0.1.0");
+    other_kind["kind"] = Value::from("notifier");
+    other_kind["world"] = Value::from("bulkhead:notifier/notifier@0.1.0");
+    let mut cut = renderer();
+    cut.truncate(cut.len() / 2);
+    vec![
+        ("CoreModule", b"\0asm\x01\0\0\0".to_vec()),
+        ("NotAComponent", b"\x1f\x8b\x08\0 no component".to_vec()),
+        ("NotAComponent", cut),
+        ("MissingExport", b"\0asm\x0d\0\x01\0".to_vec()),
+        ("NewerInterface", of_version("0.2.0")),
+        ("OlderInterface", of_version("0.0.9")),
+        ("NewerHost", embed(&package("renderer", &wat), &newer_host)),
+        (
+            "InvalidManifest",
+            embed(&package("renderer", &wat), &other_kind),
+        ),
+    ]
+}
+
 fn renderer_of_body(body: &str) -> Vec<u8> {
     let export = r#"
       (func (export "bulkhead:renderer/render@0.1.0#render") (param $args i32) (result i32)
@@ -247,22 +273,28 @@ fn manifest_of(kind: &str, version: &str) -> Value {
 }
 
 fn package(world: &str, wat: &str) -> Vec<u8> {
+    package_of(world, wat, "0.1.0")
+}
+
+fn package_of(world: &str, wat: &str, version: &str) -> Vec<u8> {
+    let renamed = |text: &str| text.replace("0.1.0", version);
     let mut resolve = Resolve::default();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");
     for file in ["base/types.wit", "renderer/renderer.wit"] {
         let text = std::fs::read_to_string(folder.join(file)).expect("the WIT is there");
+        let text = renamed(&text);
         resolve.push_str(file, &text).expect("the WIT parses");
     }
     let text = format!(
         "package test:guest;\nworld guest {{ include bulkhead:renderer/{world}@0.1.0; }}\n"
     );
     let package = resolve
-        .push_str("guest.wit", &text)
+        .push_str("guest.wit", &renamed(&text))
         .expect("the world parses");
     let world = resolve
         .select_world(&[package], Some("guest"))
         .expect("the world is there");
-    let mut module = wat::parse_str(wat).expect("the guest parses");
+    let mut module = wat::parse_str(renamed(wat)).expect("the guest parses");
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).expect("embeds");
     let encoder = ComponentEncoder::default().validate(true).module(&module);
     let encoded = encoder.and_then(|mut encoder| encoder.encode());

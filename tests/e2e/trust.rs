@@ -504,3 +504,28 @@ async fn a_private_image_is_for_who_may_pull_it_however_well_it_is_known() -> Re
     assert_eq!(found.status.digest, Some(image.digest.to_string()));
     Ok(())
 }
+
+#[tokio::test]
+#[ignore = "needs kube-apiserver"]
+async fn what_is_no_plugin_has_a_reason_each_and_what_ran_runs_on() -> Result<()> {
+    let world = world().await?;
+    let (space, depot) = (
+        Space::new(world.cluster, "unfit").await?,
+        Depot::open(Access::Anyone).await?,
+    );
+    let image = depot.push(version("0.1.0")).await?;
+    space.create(&depot.plugin(&space, "files")).await?;
+    runs(&space, "files", image.digest).await?;
+    for (reason, component) in guests::unfit() {
+        depot.push(component).await?;
+        let found = refused(&space, "files", "Compatible", reason).await?;
+        let ran = Some(image.digest.to_string());
+        assert_eq!(found.status.digest, ran, "{reason}: what ran runs on");
+        let ready = ready(&found.status.conditions).context("a condition")?;
+        assert_eq!(ready.reason, reason);
+        assert!(ready.message.contains("runs on"), "{}", ready.message);
+        depot.push(version("0.1.0")).await?;
+        runs(&space, "files", image.digest).await?;
+    }
+    Ok(())
+}
