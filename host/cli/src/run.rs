@@ -27,6 +27,7 @@ pub(crate) async fn run(arguments: RunArguments) -> Result<(), CliError> {
         host.clone(),
         kustomize,
     );
+    config.helm = Some(plugins::built_in(&host, "helm").await?);
     for (name, folder) in plugins::notifiers() {
         config
             .notifiers

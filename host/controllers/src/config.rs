@@ -56,6 +56,8 @@ pub struct RunConfig {
     pub host: Host,
     /// The renderer of Kustomizations.
     pub kustomize: Plugin,
+    /// The renderer of charts; without one, HelmReleases are refused.
+    pub helm: Option<Plugin>,
     /// What one render may use.
     pub render_limits: Limits,
     /// The notifiers by provider type.
@@ -113,6 +115,7 @@ impl RunConfig {
             strict_substitutions: true,
             host,
             kustomize,
+            helm: None,
             render_limits: Limits::renderer(),
             notifiers: Vec::new(),
             allow_private_networks: false,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bulkhead_api::delivery::Delivery;
+use bulkhead_api::helmrelease::HelmRelease;
 use bulkhead_api::kustomize::Kustomization;
 use bulkhead_api::notification::{Alert, Provider};
 use bulkhead_api::source::{GitRepository, HelmChart, HelmRepository, OCIRepository};
@@ -13,11 +14,12 @@ use bulkhead_apply::target::cluster::Discovery;
 use crate::applier::memory::Memories;
 use crate::applier::{self, Face, Name, Raw};
 use crate::archives::Archives;
-use crate::catalogue::{Catalogue, Installed};
+use crate::catalogue::{Catalogue, Installed, User};
 use crate::client::Clients;
 use crate::config::RunConfig;
 use crate::delivery::Renderer;
 use crate::drift::Drift;
+use crate::helmrelease::{self, Releases};
 use crate::index::{Awaited, Consumers, Index, SourceId};
 use crate::indexes::Indexes;
 use crate::kind::Kind;
@@ -154,6 +156,10 @@ pub struct Context {
     pub helm_repositories: Kept<HelmRepository>,
     /// HelmCharts.
     pub helm_charts: Kept<HelmChart>,
+    /// HelmReleases.
+    pub helm_releases: Kept<HelmRelease>,
+    /// What is known of HelmReleases.
+    pub releases: Arc<Releases>,
     /// Which HelmCharts have which source.
     pub chart_sources: Arc<Consumers<Key>>,
     /// Where the charts are in the stored indexes.
@@ -175,13 +181,16 @@ impl Context {
     pub fn new(shared: &Shared, reporter: Reporter) -> Self {
         let (queues, index) = (Queues::default(), Arc::new(Index::default()));
         let memories = Arc::new(Memories::default());
-        let catalogue = Arc::new(catalogue(shared, &queues));
+        let releases_queue = Queue::default();
+        let catalogue = Arc::new(catalogue(shared, &queues, &releases_queue));
         let charts_queue = Queue::default();
         let wakers = Wakers {
             appliers: index.clone(),
             queues: queues.clone(),
             charts: Arc::default(),
             charts_queue: charts_queue.clone(),
+            releases: Arc::default(),
+            releases_queue: releases_queue.clone(),
         };
         let wiring = Wiring {
             queues: queues.clone(),
@@ -204,6 +213,8 @@ impl Context {
             oci_repositories: sources(shared, Queue::default(), &wakers),
             helm_repositories: sources(shared, Queue::default(), &wakers),
             helm_charts: charts(shared, charts_queue, &wakers),
+            helm_releases: releases(shared, releases_queue, &wakers, &catalogue),
+            releases: wakers.releases.clone(),
             chart_sources: wakers.charts.clone(),
             indexes: Arc::default(),
             kustomizations: appliers(
@@ -262,6 +273,8 @@ struct Wakers {
     queues: Queues,
     charts: Arc<Consumers<Key>>,
     charts_queue: Queue,
+    releases: Arc<Releases>,
+    releases_queue: Queue,
 }
 
 impl Wakers {
@@ -272,6 +285,9 @@ impl Wakers {
         }
         for chart in self.charts.of(source) {
             self.charts_queue.add(chart, Class::Artifact);
+        }
+        for release in self.releases.sources.of(source) {
+            self.releases_queue.add(release, Class::Artifact);
         }
     }
 }
@@ -329,6 +345,39 @@ fn charts(shared: &Shared, queue: Queue, wakers: &Wakers) -> Kept<HelmChart> {
     Kept::new(store.not_needed(), queue)
 }
 
+/// Connects changes of HelmReleases with the queues, and notes whose source is which.
+fn releases(
+    shared: &Shared,
+    queue: Queue,
+    wakers: &Wakers,
+    catalogue: &Arc<Catalogue>,
+) -> Kept<HelmRelease> {
+    let (changes, known) = (queue.clone(), wakers.releases.clone());
+    let (metrics, catalogue) = (shared.metrics.clone(), catalogue.clone());
+    let store = Store::new(move |change: Change<HelmRelease>| {
+        let key = match &change {
+            Change::Put { now, .. } => {
+                let key = key_of(&**now);
+                known.sources.set(&key, helmrelease::source_id(now));
+                key
+            }
+            Change::Deleted(key) => {
+                known.forget(key);
+                catalogue.set_uses(&User::new(HelmRelease::KIND, key), []);
+                key.clone()
+            }
+            Change::Broken(broken) => broken.key.clone(),
+        };
+        if applier::may_free_dependents(&change) {
+            for waiting in known.take_waiting(&key) {
+                changes.add(waiting, Class::Dependency);
+            }
+        }
+        follow(&change, &changes, &metrics);
+    });
+    Kept::new(store.not_needed(), queue)
+}
+
 /// Puts an object that changed into the queue of its kind, if that makes a run necessary.
 fn follow<K: Kind>(change: &Change<K>, queue: &Queue, metrics: &Metrics) {
     match change {
@@ -346,11 +395,13 @@ fn follow<K: Kind>(change: &Change<K>, queue: &Queue, metrics: &Metrics) {
 }
 
 /// Makes the catalogue of a term: what is built in, and a wake-up for those who use a name.
-fn catalogue(shared: &Shared, queues: &Queues) -> Catalogue {
-    let queues = queues.clone();
+fn catalogue(shared: &Shared, queues: &Queues, releases: &Queue) -> Catalogue {
+    let (queues, releases) = (queues.clone(), releases.clone());
     Catalogue::new(shared.built_in.clone(), move |user| {
         if let Some(name) = Name::of_user(user) {
             queues.add(name, Class::Dependency);
+        } else if user.kind == HelmRelease::KIND {
+            releases.add(user.key.clone(), Class::Dependency);
         }
     })
 }

@@ -1,6 +1,7 @@
 //! What the reconciled kinds have in common, for the code that writes their status and reports.
 
 use bulkhead_api::delivery::{Delivery, DeliveryStatus};
+use bulkhead_api::helmrelease::{HelmRelease, HelmReleaseStatus};
 use bulkhead_api::kustomize::{Kustomization, KustomizationStatus};
 use bulkhead_api::meta::{Condition, is_requested, requested_at};
 use bulkhead_api::names::{controller, manager};
@@ -109,6 +110,12 @@ kind!(
     controller::KUSTOMIZE
 );
 
+kind!(
+    HelmRelease,
+    HelmReleaseStatus,
+    manager::HELM,
+    controller::HELM
+);
 kind!(Plugin, PluginStatus, manager::PLUGIN, controller::PLUGIN);
 kind!(
     ClusterPlugin,

@@ -13,6 +13,7 @@ pub mod delivery;
 pub mod drift;
 pub mod gitrepository;
 pub mod helmchart;
+pub mod helmrelease;
 pub mod helmrepository;
 pub mod index;
 pub mod indexes;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bulkhead_api::delivery::Delivery;
+use bulkhead_api::helmrelease::HelmRelease;
 use bulkhead_api::kustomize::Kustomization;
 use bulkhead_api::plugin::{ClusterPlugin, Plugin};
 use bulkhead_api::source::{GitRepository, HelmChart, HelmRepository, OCIRepository};
@@ -27,16 +28,23 @@ use crate::config::RunConfig;
 use crate::context::{Context, Settings, Shared};
 use crate::delivery::remote::{Remotes, Rules};
 use crate::delivery::{Renderer, TargetFacts, Transcripts};
+use crate::helmrelease::Records;
 use crate::leader::Elector;
 use crate::metrics::Metrics;
 use crate::plugin::{self, Foundation};
 use crate::report::{Outbox, Reporter};
 use crate::server::{self, Readiness, ServeError};
 use crate::watch::{self, Store, Target};
-use crate::{alert, backoff, gitrepository, helmchart, helmrepository, ocirepository, worker};
+use crate::{
+    alert, backoff, gitrepository, helmchart, helmrelease, helmrepository, ocirepository, worker,
+};
 
 /// How long running reconciliations may take to end when the process is told to stop.
 const GRACE: Duration = Duration::from_secs(20);
+
+/// HelmReleases that are worked on at once, for each object of another kind: Helm's actions wait for
+/// what they installed.
+const WAITING_RELEASES: usize = 4;
 
 /// Why a manager does not run.
 #[derive(Debug, thiserror::Error)]
@@ -131,7 +139,12 @@ fn built_in(config: &RunConfig) -> Vec<Arc<Installed>> {
     let plugin = config.kustomize.clone();
     let limits = config.render_limits.clone();
     let kustomize = Installed::built_in(applier::face::KUSTOMIZE, plugin, None, limits);
-    notifiers.chain([kustomize]).map(Arc::new).collect()
+    let helm = config.helm.clone().map(|plugin| {
+        let limits = config.render_limits.clone();
+        Installed::built_in(helmrelease::HELM, plugin, None, limits)
+    });
+    let all = notifiers.chain([kustomize]).chain(helm);
+    all.map(Arc::new).collect()
 }
 
 /// Asks the API server for its version until it answers; `None` when told to stop before.
@@ -237,6 +250,7 @@ impl Term {
             context.oci_repositories.store.wait_until_synced().await;
             context.helm_repositories.store.wait_until_synced().await;
             context.helm_charts.store.wait_until_synced().await;
+            context.helm_releases.store.wait_until_synced().await;
             context.kustomizations.wait_until_synced().await;
             context.deliveries.wait_until_synced().await;
             context.alerts.wait_until_synced().await;
@@ -263,6 +277,10 @@ impl Term {
         let queue = &context.helm_charts.queue;
         let reconcile = helmchart::reconcile;
         worker::start::<HelmChart, _, _, _>(&mut tasks, many, &context, queue, reconcile);
+        let queue = &context.helm_releases.queue;
+        let reconcile = helmrelease::reconcile;
+        let waiting = many * WAITING_RELEASES;
+        worker::start::<HelmRelease, _, _, _>(&mut tasks, waiting, &context, queue, reconcile);
         let queue = &queues.kustomizations;
         let reconcile =
             |context, key, class| applier::reconcile(context, Name::kustomization(key), class);
@@ -284,6 +302,7 @@ impl Term {
             context.oci_repositories.queue.close().await;
             context.helm_repositories.queue.close().await;
             context.helm_charts.queue.close().await;
+            context.helm_releases.queue.close().await;
             context.queues.kustomizations.close().await;
             context.queues.deliveries.close().await;
             context.plugins.namespaced_queue.close().await;
@@ -306,6 +325,9 @@ fn follow(tasks: &mut JoinSet<()>, config: &RunConfig, context: &Arc<Context>) {
         &context.helm_repositories.store
     });
     follow_kind(tasks, config, context, |context| &context.helm_charts.store);
+    follow_kind(tasks, config, context, |context| {
+        &context.helm_releases.store
+    });
     follow_kind(tasks, config, context, |context| &context.kustomizations);
     follow_kind(tasks, config, context, |context| &context.deliveries);
     follow_kind(tasks, config, context, |context| &context.alerts);
@@ -313,6 +335,9 @@ fn follow(tasks: &mut JoinSet<()>, config: &RunConfig, context: &Arc<Context>) {
     follow_kind(tasks, config, context, |context| {
         &context.plugins.namespaced
     });
+    let target = Records::target(config.namespace.as_deref());
+    let (known, client) = (context.clone(), context.clients.watching().clone());
+    tasks.spawn(async move { watch::follow(client, target, &known.releases.records).await });
     // Plugins of the cluster are everybody's: of a shard, and of an installation for one namespace.
     let target = Target::of::<ClusterPlugin>(None);
     let (context, client) = (context.clone(), context.clients.watching().clone());

@@ -56,6 +56,7 @@ mod digest;
 mod drift;
 mod encode;
 mod hooks;
+mod inventory;
 mod json;
 mod kinds;
 mod manifest;

@@ -86,7 +86,7 @@ impl Helm {
         judge: Judge,
         fails_fast: bool,
         timeout: Duration,
-        cancel: Option<Pin<&mut (dyn Future<Output = ()> + Send)>>,
+        cancel: Option<Pin<&mut (dyn Future<Output = ()> + Send + Sync)>>,
     ) -> Result<(), WaitError> {
         let work = self.wait_for(objects, judge, fails_fast, timeout);
         match cancel {

@@ -5,7 +5,7 @@
 //!
 //! `bulkhead-applier` is for the objects of Kustomizations. Those can be of any kind, also of kinds
 //! that are defined tomorrow, so it has every kind; but only the verbs that applying takes, where
-//! Flux binds cluster-admin. It lacks `update`, `deletecollection`, addresses outside the API
+//! Flux binds cluster-admin. It lacks `deletecollection`, addresses outside the API
 //! (`nonResourceURLs`), and verbs of admission such as `approve`, `sign` and `use`. Four verbs must
 //! come by name: `escalate` and `bind`, or no Role could be applied that grants more than this one,
 //! `impersonate`, for `spec.serviceAccountName`, and `attest`, for ClusterTrustBundles.
@@ -78,7 +78,10 @@ fn controller_rules() -> Value {
 }
 
 fn applier_rules() -> Value {
-    let verbs = ["get", "list", "watch", "create", "patch", "delete"];
+    // `update` is for Helm's records, and for releases that replace objects.
+    let verbs = [
+        "get", "list", "watch", "create", "update", "patch", "delete",
+    ];
     let people = ["groups", "serviceaccounts", "users"];
     let roles = ["clusterroles", "roles"];
     json!([

@@ -10,6 +10,7 @@ use bulkhead_api::kustomize::{Kustomization, KustomizationSpec, KustomizationSta
 use bulkhead_api::names::annotation;
 use bulkhead_api::{Advice, Retry, reason};
 use bulkhead_apply::yaml::{self, YamlError};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Map, Value};
 
 use crate::delivery::config;
@@ -193,6 +194,18 @@ fn for_kustomize(spec: &KustomizationSpec) -> Option<&'static str> {
     fields
         .into_iter()
         .find_map(|(used, field)| used.then_some(field))
+}
+
+/// Reads which transformers the annotations of an object name, and what each is told.
+///
+/// # Errors
+/// [`FaceError`] names the annotation.
+pub fn transformers_of(metadata: &ObjectMeta) -> Result<Vec<Transformer>, FaceError> {
+    let annotated = |name: &str| {
+        let all = metadata.annotations.as_ref()?;
+        all.get(name).map(String::as_str)
+    };
+    transformers(annotated(annotation::TRANSFORMERS), annotated)
 }
 
 fn transformers<'a>(

@@ -33,6 +33,7 @@ use crate::status::WriteError;
 use crate::watch::Change;
 
 pub use decide::RefuseError;
+pub use face::FaceError;
 pub use item::{Item, Raw};
 pub use name::{Face, Name};
 pub use outcome::{DeliverError, Outcome};

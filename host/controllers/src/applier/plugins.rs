@@ -120,7 +120,11 @@ pub fn resolve(
     })
 }
 
-fn stage(
+/// Finds one plugin in `namespace`, and checks what it is told.
+///
+/// # Errors
+/// [`PluginsError`] names the place.
+pub fn stage(
     catalogue: &Catalogue,
     namespace: &str,
     (place, reference, told): (String, &PluginReference, &Map<String, Value>),

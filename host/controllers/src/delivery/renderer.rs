@@ -223,6 +223,11 @@ impl Renderer {
         }
     }
 
+    /// Returns what renderers are told of the cluster.
+    pub fn told(&self) -> &TargetFacts {
+        &self.target
+    }
+
     pub(super) fn target(&self, request: &Request) -> Target {
         Target {
             name: request.name.clone(),

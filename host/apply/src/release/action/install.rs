@@ -26,7 +26,7 @@ impl Helm {
         target: &Target,
         content: Content,
         install: &Install,
-        cancel: impl Future<Output = ()> + Send,
+        cancel: impl Future<Output = ()> + Send + Sync,
     ) -> Done {
         let mut run = Run::new(self, target, &install.options, cancel);
         let result = run.install(content, install).await;

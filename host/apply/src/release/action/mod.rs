@@ -302,7 +302,7 @@ pub(super) struct Run<'a> {
     pub(super) helm: &'a Helm,
     pub(super) target: &'a Target,
     pub(super) options: &'a Options,
-    pub(super) cancel: Pin<Box<dyn Future<Output = ()> + Send + 'a>>,
+    pub(super) cancel: Pin<Box<dyn Future<Output = ()> + Send + Sync + 'a>>,
     oci_digests: BTreeMap<i64, String>,
     pub(super) done: Done,
 }
@@ -312,7 +312,7 @@ impl<'a> Run<'a> {
         helm: &'a Helm,
         target: &'a Target,
         options: &'a Options,
-        cancel: impl Future<Output = ()> + Send + 'a,
+        cancel: impl Future<Output = ()> + Send + Sync + 'a,
     ) -> Self {
         Self {
             helm,

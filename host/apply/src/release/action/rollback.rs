@@ -20,7 +20,7 @@ impl Helm {
         &self,
         target: &Target,
         rollback: &Rollback,
-        cancel: impl Future<Output = ()> + Send,
+        cancel: impl Future<Output = ()> + Send + Sync,
     ) -> Done {
         let mut run = Run::new(self, target, &rollback.options, cancel);
         let result = run.rollback(rollback).await;

@@ -23,7 +23,7 @@ impl Helm {
         target: &Target,
         content: Content,
         upgrade: &Upgrade,
-        cancel: impl Future<Output = ()> + Send,
+        cancel: impl Future<Output = ()> + Send + Sync,
     ) -> Done {
         let mut run = Run::new(self, target, &upgrade.options, cancel);
         let result = run.upgrade(content, upgrade).await;

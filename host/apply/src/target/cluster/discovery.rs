@@ -92,6 +92,27 @@ impl Discovery {
         Ok(served.find(group, kind, version))
     }
 
+    /// Returns what charts are told of the cluster: `apps/v1`, and `apps/v1/Deployment`, sorted.
+    ///
+    /// # Errors
+    /// As [`find`](Self::find).
+    pub async fn api_versions(&self) -> Result<Vec<String>, ApiError> {
+        let mut served = self.served.write().await;
+        if served.at.is_none() {
+            *served = ask(&self.client).await?;
+        }
+        let mut found = std::collections::BTreeSet::new();
+        for resource in served.kinds.values().flatten() {
+            let version = match resource.group.as_str() {
+                "" => resource.version.clone(),
+                group => format!("{group}/{}", resource.version),
+            };
+            found.insert(format!("{version}/{}", resource.kind));
+            found.insert(version);
+        }
+        Ok(found.into_iter().collect())
+    }
+
     /// Forgets what is known: the next look asks the server. For a new CustomResourceDefinition.
     pub async fn forget(&self) {
         self.served.write().await.at = None;

@@ -1,0 +1,35 @@
+//! The objects of a release, for `status.inventory`: those of its manifest and its CRDs, not its hooks.
+//!
+//! # Source
+//! `internal/inventory` of helm-controller 1.6.
+
+use bulkhead_api::ObjectId;
+
+use super::action::{ActionError, Crd, Helm};
+use super::model::Release;
+use super::objects::Unknown;
+
+impl Helm {
+    /// Names the objects of a release and its chart's CRDs, each with the version that it has in the
+    /// manifest, sorted.
+    ///
+    /// # Errors
+    /// A manifest that is none, or an API server that cannot be asked.
+    pub async fn inventory(
+        &self,
+        release: &Release,
+        crds: &[Crd],
+    ) -> Result<Vec<(ObjectId, String)>, ActionError> {
+        let manifest = self.objects(&release.manifest, &release.namespace, Unknown::Drop);
+        let mut objects = manifest.await?;
+        for crd in crds {
+            objects.extend(self.objects(&crd.text, "", Unknown::Drop).await?);
+        }
+        let named = objects.iter();
+        let named = named.map(|one| (one.id().clone(), one.object.version().to_owned()));
+        let mut found: Vec<_> = named.collect();
+        found.sort();
+        found.dedup();
+        Ok(found)
+    }
+}

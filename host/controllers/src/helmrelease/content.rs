@@ -1,0 +1,241 @@
+//! From a chart and values to what a release is made of: the guest renders, then post-renderers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bulkhead_api::helmrelease::{HelmRelease, KustomizePostRenderer, PostRenderStrategy};
+use bulkhead_apply::release::{
+    Chart as StoredChart, Content, Crd, Sorted, Source, Strategy, origin_labels, post_render,
+    set_metadata, shorten_name, sort,
+};
+use bulkhead_wasm::{
+    Document, Lookup, MemoryTree, RenderRequest, Rendered, Target, TransformRequest,
+};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::chart::ARCHIVE;
+use super::error::ContentError;
+use super::load::Observed;
+
+/// Name of the input with the values.
+const VALUES: &str = "values.yaml";
+/// Name of the attribute that names an input which holds a secret.
+const SECRET_INPUT: &str = "input.secret";
+/// Name of the file with the objects that kustomize patches.
+const OBJECTS: &str = "objects.yaml";
+
+/// What a render is for.
+pub(super) struct For<'a> {
+    pub(super) object: &'a HelmRelease,
+    pub(super) observed: &'a Observed,
+    /// Whether there is a version before.
+    pub(super) is_upgrade: bool,
+    /// Number of the new version.
+    pub(super) version: i64,
+    /// What is told of the cluster.
+    pub(super) kube_version: String,
+    pub(super) api_versions: Vec<String>,
+    /// Answers `lookup`.
+    pub(super) lookup: Arc<dyn Lookup>,
+}
+
+/// Renders.
+pub(super) async fn content(wanted: For<'_>) -> Result<Content, ContentError> {
+    let For {
+        object, observed, ..
+    } = &wanted;
+    let rendered = observed
+        .plugins
+        .helm
+        .plugin
+        .render(wanted.request())
+        .await?;
+    let documents = rendered.documents.iter().map(|document| {
+        let path = document.origin.as_ref().map_or("", |at| at.path.as_str());
+        Source::new(path, document.text.as_str())
+    });
+    let sources = wanted.post_render(documents.collect()).await?;
+    let Sorted {
+        manifest,
+        hooks,
+        skipped,
+    } = sort(&sources)?;
+    for path in skipped {
+        tracing::info!(path, "skipped a hook of an unknown event");
+    }
+    let name = object.metadata.name.as_deref().unwrap_or_default();
+    Ok(Content {
+        chart: Some(
+            StoredChart::from_json(attribute(&rendered, "helm.chart")?)
+                .map_err(ContentError::Output)?,
+        ),
+        config: observed.values.clone(),
+        manifest,
+        hooks,
+        notes: attribute(&rendered, "render.notes").unwrap_or_default(),
+        crds: crds(&attribute(&rendered, "helm.crds")?)?,
+        labels: BTreeMap::new(),
+        oci_digest: observed.wanted.oci_digest.clone(),
+        crd_labels: origin_labels(name, object.own_namespace()),
+    })
+}
+
+fn attribute(rendered: &Rendered, name: &'static str) -> Result<String, ContentError> {
+    let mut all = rendered.attributes.iter();
+    all.find(|(key, _)| key == name)
+        .map(|(_, value)| value.clone())
+        .ok_or(ContentError::Lacks(name))
+}
+
+fn crds(json: &str) -> Result<Vec<Crd>, ContentError> {
+    #[derive(Deserialize)]
+    struct File {
+        path: String,
+        text: String,
+    }
+    let files: Vec<File> = serde_json::from_str(json).map_err(ContentError::Output)?;
+    let files = files.into_iter();
+    Ok(files
+        .map(|File { path, text }| Crd { path, text })
+        .collect())
+}
+
+impl For<'_> {
+    fn target(&self) -> Target {
+        Target {
+            name: shorten_name(&self.object.release_name()),
+            namespace: self.object.release_namespace().to_owned(),
+            kube_version: self.kube_version.clone(),
+            api_versions: self.api_versions.clone(),
+        }
+    }
+
+    fn request(&self) -> RenderRequest {
+        let observed = self.observed;
+        let spec = &self.object.spec;
+        let target = self.target();
+        let skip_schema = match self.is_upgrade {
+            true => spec.upgrade().disable_schema_validation,
+            false => spec.install().disable_schema_validation,
+        };
+        let config = json!({
+            "releaseName": target.name,
+            "releaseNamespace": target.namespace,
+            "isUpgrade": self.is_upgrade,
+            "revision": self.version,
+            "valuesInputs": [VALUES],
+            "skipSchemaValidation": skip_schema,
+            "release": true,
+        });
+        let values = json!(observed.values).to_string();
+        let mut request = RenderRequest::new(observed.chart.tree.clone(), ARCHIVE);
+        request.config = config.to_string();
+        request.inputs = vec![(VALUES.to_owned(), values.into_bytes())];
+        if observed.has_secrets {
+            let secret = (SECRET_INPUT.to_owned(), VALUES.to_owned());
+            request.attributes.push(secret);
+        }
+        request.target = target;
+        request.limits = observed.plugins.helm.limits.clone();
+        request.lookup = Some(self.lookup.clone());
+        request.wall_clock = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or_default();
+        request
+    }
+
+    /// Runs what the spec names over the objects, then the common metadata, then the labels by which
+    /// a release's objects are known.
+    async fn post_render(&self, sources: Vec<Source>) -> Result<Vec<Source>, ContentError> {
+        let object = self.object;
+        let strategy = match object.spec.post_render_strategy() {
+            PostRenderStrategy::NoHooks => Strategy::NoHooks,
+            PostRenderStrategy::Separate => Strategy::Separate,
+            _ => Strategy::Combined,
+        };
+        let steps = object.spec.post_renderers.iter().flatten();
+        let steps: Vec<_> = steps.filter_map(|one| one.kustomize.as_ref()).collect();
+        let transformers = &self.observed.plugins.transformers;
+        let mut sources = sources;
+        if !steps.is_empty() || !transformers.is_empty() {
+            let steps = &steps;
+            let rendered = post_render(sources, strategy, |text| self.steps(text, steps)).await;
+            sources =
+                rendered.map_err(|error| ContentError::PostRender(bulkhead_api::chain(&error)))?;
+        }
+        if let Some(common) = &object.spec.common_metadata {
+            sources = set_metadata(sources, strategy, &common.labels, &common.annotations)?;
+        }
+        let name = object.metadata.name.as_deref().unwrap_or_default();
+        let labels = origin_labels(name, object.own_namespace());
+        Ok(set_metadata(sources, strategy, &labels, &BTreeMap::new())?)
+    }
+
+    async fn steps(
+        &self,
+        text: String,
+        steps: &[&KustomizePostRenderer],
+    ) -> Result<String, bulkhead_wasm::RenderError> {
+        let mut text = text;
+        for step in steps {
+            let kustomize = &self.observed.plugins.kustomize;
+            let mut request = RenderRequest::new(Arc::new(patching(text, step)), "");
+            request.target = self.target();
+            request.limits = kustomize.limits.clone();
+            text = joined(&kustomize.plugin.render(request).await?.documents);
+        }
+        for stage in &self.observed.plugins.transformers {
+            let request = TransformRequest {
+                config: stage.config.clone(),
+                target: self.target(),
+                limits: stage.plugin.limits.clone(),
+                ..TransformRequest::new(apart(&text))
+            };
+            text = joined(&stage.plugin.plugin.transform(request).await?.documents);
+        }
+        Ok(text)
+    }
+}
+
+/// Makes the folder in which kustomize patches.
+fn patching(text: String, step: &KustomizePostRenderer) -> MemoryTree {
+    let kustomization = json!({
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": [OBJECTS],
+        "patches": step.patches,
+        "images": step.images,
+    });
+    let files = [
+        (OBJECTS, text),
+        ("kustomization.yaml", kustomization.to_string()),
+    ];
+    // The names are good.
+    MemoryTree::from_files(files).unwrap_or_default()
+}
+
+fn joined(documents: &[Document]) -> String {
+    let texts: Vec<&str> = documents
+        .iter()
+        .map(|document| document.text.trim_end())
+        .collect();
+    texts.join("\n---\n") + "\n"
+}
+
+/// Takes a stream apart into documents: transformers are given one an object.
+fn apart(text: &str) -> Vec<Document> {
+    let mut documents = vec![String::new()];
+    for line in text.split_inclusive('\n') {
+        match line.trim_end() == "---" {
+            true => documents.push(String::new()),
+            false => {
+                if let Some(last) = documents.last_mut() {
+                    last.push_str(line);
+                }
+            }
+        }
+    }
+    let documents = documents.into_iter().filter(|text| !text.trim().is_empty());
+    documents
+        .map(|text| Document { text, origin: None })
+        .collect()
+}

@@ -1,0 +1,454 @@
+//! Gathers what a release needs: dependencies, the source, values, the chart, plugins.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bulkhead_api::duration::go_text;
+use bulkhead_api::helmrelease::{
+    ChartReferenceKind, HelmRelease, ValuesReference, WaitStrategyName,
+};
+use bulkhead_api::kustomize::ValuesKind;
+use bulkhead_api::meta::{Artifact, Condition};
+use bulkhead_api::names::condition::{READY, STALLED};
+use bulkhead_api::source::{HelmChart, OCIRepository};
+use bulkhead_api::{StatusFields as _, conditions};
+use bulkhead_apply::release::values_digest;
+use bulkhead_wasm::PluginKind;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Api;
+use serde_json::{Map, Value};
+
+use super::chart::{self, Chart};
+use super::digests;
+use super::error::ReleaseError;
+use super::state::Wanted;
+use super::values::{self, Part, ValuesError, ValuesProblem};
+use crate::applier::face;
+use crate::applier::plugins::{PluginsError, stage};
+use crate::catalogue::{Scope, User};
+use crate::client::is_not_found;
+use crate::context::Context;
+use crate::delivery::Stage;
+use crate::index::SourceId;
+use crate::queue::Key;
+use crate::sources::{ArtifactError, read_artifact};
+use crate::status::{self, WriteError};
+use crate::watch::key_of;
+
+/// Largest chart archive, in bytes.
+const ARCHIVE_MAX_BYTES: u64 = 64 << 20;
+/// Longest time for loading an archive from another controller.
+const ARCHIVE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Name of the plugin that renders charts.
+pub const HELM: &str = "helm";
+
+/// What there is.
+pub(super) struct Observed {
+    /// What is to be installed.
+    pub(super) wanted: Wanted,
+    /// The chart.
+    pub(super) chart: Arc<Chart>,
+    /// The values.
+    pub(super) values: Map<String, Value>,
+    /// Whether a Secret is among what the values come from.
+    pub(super) has_secrets: bool,
+    /// The plugins.
+    pub(super) plugins: Plugins,
+}
+
+/// The plugins that make a release of a chart.
+#[derive(Clone, Debug)]
+pub(super) struct Plugins {
+    /// Renders.
+    pub(super) helm: Arc<crate::catalogue::Installed>,
+    /// Patches.
+    pub(super) kustomize: Arc<crate::catalogue::Installed>,
+    /// Change the objects then.
+    pub(super) transformers: Vec<Stage>,
+}
+
+/// Returns the object, with the finalizer; `None` when there is none to reconcile.
+pub(super) async fn object(
+    context: &Context,
+    key: &Key,
+) -> Result<Option<Arc<HelmRelease>>, WriteError> {
+    let (client, store) = (context.clients.own(), &context.helm_releases.store);
+    match store.get(key) {
+        None => {
+            if let Some(broken) = store.broken(key) {
+                status::write_broken::<HelmRelease>(client, &broken).await?;
+            }
+            Ok(None)
+        }
+        Some(object) if object.metadata.deletion_timestamp.is_some() => Ok(Some(object)),
+        Some(object) => status::add_finalizer(client, store, &object)
+            .await
+            .map(Some),
+    }
+}
+
+/// Refuses what this version does not do, by the name of the field.
+pub(super) fn check(object: &HelmRelease) -> Result<(), ReleaseError> {
+    let spec = &object.spec;
+    let legacy = |strategy: &bulkhead_api::helmrelease::WaitStrategy| {
+        strategy.name != WaitStrategyName::Poller
+    };
+    let fields = [
+        (!spec.health_check_exprs.is_empty(), "spec.healthCheckExprs"),
+        (
+            spec.wait_strategy.as_ref().is_some_and(legacy),
+            "spec.waitStrategy.name: legacy",
+        ),
+        (spec.kube_config.is_some(), "spec.kubeConfig"),
+        (
+            spec.upgrade().preserve_values,
+            "spec.upgrade.preserveValues",
+        ),
+        (
+            spec.depends_on.iter().any(|one| one.ready_expr.is_some()),
+            "spec.dependsOn[].readyExpr",
+        ),
+    ];
+    if let Some((_, field)) = fields.into_iter().find(|(used, _)| *used) {
+        return Err(ReleaseError::Unsupported(field));
+    }
+    spec.interval()?;
+    spec.timeout()?;
+    let unreadable = object.status.unreadable();
+    let vital =
+        |field: &&String| ["status", "history", "storageNamespace"].contains(&field.as_str());
+    match unreadable.iter().find(vital) {
+        Some(field) => Err(ReleaseError::Status(field.clone())),
+        None => Ok(()),
+    }
+}
+
+/// Refuses references into other namespaces where they are forbidden.
+pub(super) fn allow(
+    object: &HelmRelease,
+    context: &Context,
+    kind: &str,
+    namespace: &str,
+    name: &str,
+) -> Result<(), ReleaseError> {
+    match context.settings.no_cross_namespace_refs && namespace != object.own_namespace() {
+        true => Err(ReleaseError::AccessDenied(format!(
+            "{kind} {namespace}/{name}"
+        ))),
+        false => Ok(()),
+    }
+}
+
+/// Names the source of an object, for who tells of its artifacts.
+pub fn source_id(object: &HelmRelease) -> Option<SourceId> {
+    let spec = &object.spec;
+    if let Some(reference) = &spec.chart_ref {
+        let namespace = reference
+            .namespace
+            .as_deref()
+            .unwrap_or(object.own_namespace());
+        let key = Key::new(namespace, &reference.name);
+        return match reference.kind {
+            ChartReferenceKind::OciRepository => Some(SourceId::new::<OCIRepository>(key)),
+            ChartReferenceKind::HelmChart => Some(SourceId::new::<HelmChart>(key)),
+            _ => None,
+        };
+    }
+    let (namespace, name) = object.chart_name()?;
+    Some(SourceId::new::<HelmChart>(Key::new(&namespace, &name)))
+}
+
+/// Reads what the object refers to, in the order of upstream: who is not ready first is told.
+pub(super) async fn observe(
+    object: &HelmRelease,
+    context: &Context,
+) -> Result<Observed, ReleaseError> {
+    dependencies(object, context)?;
+    let source = source(object, context)?;
+    let (values, has_secrets) = resolve(object, context).await?;
+    let chart = load(object, context, &source).await?;
+    let plugins = plugins(object, context)?;
+    Ok(Observed {
+        wanted: Wanted {
+            chart_name: chart.name.clone(),
+            chart_version: chart.version.clone(),
+            app_version: chart.app_version.clone(),
+            config_digest: values_digest(&values).to_string(),
+            oci_digest: match &source.is_tracked {
+                true => chart::digest_in(&source.artifact.revision).to_owned(),
+                false => String::new(),
+            },
+            post_renderers: digests::post_renderers(&object.spec),
+            common_metadata: digests::common_metadata(&object.spec),
+        },
+        chart,
+        values,
+        has_secrets,
+        plugins,
+    })
+}
+
+/// Looks for the first dependency that is not ready. Who waits is noted before it is looked at, so
+/// that no event in between is lost.
+fn dependencies(object: &HelmRelease, context: &Context) -> Result<(), ReleaseError> {
+    let own = key_of(object);
+    for one in &object.spec.depends_on {
+        let namespace = one.namespace.as_deref().unwrap_or(object.own_namespace());
+        let key = Key::new(namespace, &one.name);
+        context.releases.wait(&own, &key);
+        let Some(found) = context.helm_releases.store.get(&key) else {
+            let told = format!(
+                "unable to get '{key}' dependency: HelmRelease.helm.toolkit.fluxcd.io \"{}\" not found",
+                one.name
+            );
+            return Err(ReleaseError::Dependency(told));
+        };
+        let is_current = found.metadata.generation == Some(found.status.observed_generation);
+        if !is_current || !conditions::is_true(&found.status.conditions, READY) {
+            return Err(ReleaseError::Dependency(format!(
+                "dependency '{key}' is not ready"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The source, with an artifact.
+struct Source {
+    artifact: Artifact,
+    /// Whether the digest of the artifact becomes part of the chart's version.
+    is_tracked: bool,
+}
+
+fn source(object: &HelmRelease, context: &Context) -> Result<Source, ReleaseError> {
+    let (kind, key) = match (&object.spec.chart_ref, object.chart_name()) {
+        (Some(reference), _) => {
+            let namespace = reference
+                .namespace
+                .as_deref()
+                .unwrap_or(object.own_namespace());
+            (reference.kind.clone(), Key::new(namespace, &reference.name))
+        }
+        (None, Some((namespace, name))) => {
+            (ChartReferenceKind::HelmChart, Key::new(&namespace, &name))
+        }
+        (None, None) => {
+            let told = "neither spec.chart nor spec.chartRef is set";
+            return Err(ReleaseError::NoSource(told.to_owned()));
+        }
+    };
+    allow(object, context, kind.as_str(), &key.namespace, &key.name)?;
+    let told = |problem: &str| {
+        ReleaseError::SourceNotReady(format!("{kind} '{key}' is not ready: {problem}"))
+    };
+    let missing = || {
+        let resource = format!("{}s.source.toolkit.fluxcd.io", kind.as_str().to_lowercase());
+        ReleaseError::NoSource(format!("{resource} \"{}\" not found", key.name))
+    };
+    let is_tracked = kind == ChartReferenceKind::OciRepository;
+    let artifact = match kind {
+        ChartReferenceKind::HelmChart => {
+            let found = context.helm_charts.store.get(&key);
+            let Some(found) = found else {
+                // The one that was just made is not seen yet.
+                return Err(match object.spec.chart_ref {
+                    Some(_) => missing(),
+                    None => told("does not have an artifact"),
+                });
+            };
+            let status = &found.status;
+            let all = (status.conditions.as_slice(), status.observed_generation);
+            ready(&found.metadata, all, &status.artifact).map_err(|problem| told(&problem))?
+        }
+        ChartReferenceKind::OciRepository => {
+            let found = context
+                .oci_repositories
+                .store
+                .get(&key)
+                .ok_or_else(missing)?;
+            let status = &found.status;
+            let all = (status.conditions.as_slice(), status.observed_generation);
+            ready(&found.metadata, all, &status.artifact).map_err(|problem| told(&problem))?
+        }
+        ChartReferenceKind::ExternalArtifact => {
+            return Err(ReleaseError::FeatureGate(format!("{kind}/{key}")));
+        }
+        ChartReferenceKind::Other(_) => {
+            return Err(ReleaseError::Unsupported("spec.chartRef.kind"));
+        }
+    };
+    Ok(Source {
+        artifact,
+        is_tracked,
+    })
+}
+
+fn ready(
+    metadata: &ObjectMeta,
+    (all, observed): (&[Condition], i64),
+    artifact: &Option<Artifact>,
+) -> Result<Artifact, String> {
+    let message = |type_: &str, status: &str| {
+        let found = conditions::get(all, type_).filter(|one| one.status == status);
+        found.map(|one| one.message.clone())
+    };
+    if metadata.generation != Some(observed) {
+        let text = "latest generation of object has not been reconciled";
+        return Err(message(READY, "False").unwrap_or_else(|| text.to_owned()));
+    }
+    if let Some(text) = message(STALLED, "True") {
+        return Err(text);
+    }
+    let lacks = || "does not have an artifact".to_owned();
+    artifact.clone().ok_or_else(lacks)
+}
+
+/// What a ConfigMap or Secret holds.
+type Data = HashMap<String, Vec<u8>>;
+
+/// Puts the values together. Each ConfigMap and Secret is read once.
+async fn resolve(
+    object: &HelmRelease,
+    context: &Context,
+) -> Result<(Map<String, Value>, bool), ReleaseError> {
+    let namespace = object.own_namespace();
+    let mut read: HashMap<(&str, &str), Option<Data>> = HashMap::new();
+    let mut parts = Vec::new();
+    for reference in &object.spec.values_from {
+        let at = (reference.kind.as_str(), reference.name.as_str());
+        let wrong = |problem| ValuesError::new(reference, namespace, problem);
+        let data = match read.entry(at) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                let data = fetch(context, namespace, reference).await;
+                place.insert(data.map_err(wrong)?)
+            }
+        };
+        let text = data.as_ref().map(|data| data.get(reference.key()));
+        let problem = match text {
+            Some(Some(text)) => match String::from_utf8(text.clone()) {
+                Ok(data) => {
+                    parts.push(Part { reference, data });
+                    continue;
+                }
+                Err(_) => return Err(wrong(ValuesProblem::Read("it is not UTF-8".into())).into()),
+            },
+            Some(None) => ValuesProblem::Key,
+            None => {
+                let kind = reference.kind.as_str().to_lowercase();
+                ValuesProblem::NotFound(format!("{kind}s \"{}\"", reference.name))
+            }
+        };
+        let error = wrong(problem);
+        if !reference.optional {
+            return Err(error.into());
+        }
+        tracing::info!("{error}");
+    }
+    let has_secrets = parts
+        .iter()
+        .any(|part| part.reference.kind == ValuesKind::Secret);
+    let values = values::merge(object.spec.values(), &parts, namespace)?;
+    Ok((values, has_secrets))
+}
+
+async fn fetch(
+    context: &Context,
+    namespace: &str,
+    reference: &ValuesReference,
+) -> Result<Option<Data>, ValuesProblem> {
+    let client = context.clients.own().clone();
+    let found = match reference.kind {
+        ValuesKind::ConfigMap => {
+            let api: Api<ConfigMap> = Api::namespaced(client, namespace);
+            api.get(&reference.name).await.map(|found| {
+                let data = found.data.unwrap_or_default().into_iter();
+                data.map(|(key, value)| (key, value.into_bytes())).collect()
+            })
+        }
+        ValuesKind::Secret => {
+            let api: Api<Secret> = Api::namespaced(client, namespace);
+            api.get(&reference.name).await.map(|found| {
+                let data = found.data.unwrap_or_default().into_iter();
+                data.map(|(key, value)| (key, value.0)).collect()
+            })
+        }
+        ValuesKind::Other(_) => return Err(ValuesProblem::Kind),
+    };
+    match found {
+        Ok(data) => Ok(Some(data)),
+        Err(error) if is_not_found(&error) => Ok(None),
+        Err(error) => Err(ValuesProblem::Request(bulkhead_api::chain(&error))),
+    }
+}
+
+/// Loads the chart, or takes the one that was loaded: releases of one chart share it.
+async fn load(
+    object: &HelmRelease,
+    context: &Context,
+    source: &Source,
+) -> Result<Arc<Chart>, ReleaseError> {
+    let Source {
+        artifact,
+        is_tracked,
+    } = source;
+    let key = key_of(object);
+    let revision = is_tracked.then(|| artifact.revision.clone());
+    let identity = format!(
+        "{} {}",
+        artifact.digest,
+        revision.as_deref().unwrap_or_default()
+    );
+    if let Some(known) = context.releases.chart(&key, &identity) {
+        return Ok(known);
+    }
+    let read = read_artifact(
+        &context.archives,
+        artifact,
+        ARCHIVE_MAX_BYTES,
+        ARCHIVE_TIMEOUT,
+    );
+    let archive = read.await.map_err(|error| match error {
+        ArtifactError::NotFound { .. } | ArtifactError::Mismatch { .. } => {
+            ReleaseError::ArtifactGone(go_text(context.settings.requeue_dependency))
+        }
+        error => ReleaseError::from(error),
+    })?;
+    let read = tokio::task::spawn_blocking(move || Chart::read(archive, revision.as_deref()));
+    let lost = |error: tokio::task::JoinError| {
+        ReleaseError::from(chart::ChartError::Metadata(error.to_string()))
+    };
+    let chart = read.await.map_err(lost)?.map_err(ReleaseError::from)?;
+    Ok(context.releases.keep(&key, identity, chart))
+}
+
+fn plugins(object: &HelmRelease, context: &Context) -> Result<Plugins, ReleaseError> {
+    let catalogue = &context.catalogue;
+    let namespace = object.own_namespace();
+    let built_in = |name: &str| {
+        let found = catalogue.find_among(&[Scope::BuiltIn], namespace, name, PluginKind::Renderer);
+        found.map_err(PluginsError::from)
+    };
+    let wanted = face::transformers_of(&object.metadata)?;
+    let user = User::new(HelmRelease::KIND, &key_of(object));
+    catalogue.set_uses(&user, wanted.iter().map(|one| one.plugin.name.clone()));
+    let annotation = bulkhead_api::names::annotation::CONFIG;
+    let transformers = wanted.iter().map(|one| {
+        let place = format!("{annotation}.{}", one.plugin.name);
+        stage(
+            catalogue,
+            namespace,
+            (place, &one.plugin, &one.config),
+            PluginKind::Transformer,
+        )
+    });
+    Ok(Plugins {
+        helm: built_in(HELM)?,
+        kustomize: built_in(face::KUSTOMIZE)?,
+        transformers: transformers.collect::<Result<_, _>>()?,
+    })
+}
