@@ -12,23 +12,22 @@
     reason = "a program of its own: it runs the controllers, reads /proc and prints"
 )]
 
-use std::collections::BTreeMap;
-use std::process::{Child, Command, Stdio};
+mod measure;
+
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use bulkhead_testing::cluster::Cluster;
 use bulkhead_testing::git::{HttpServer, Repository};
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, DynamicObject, ListParams, PostParams};
 use kube::core::{ApiResource, GroupVersionKind};
-use serde_json::{Value, json};
+use serde_json::json;
+
+use self::measure::{Manager, Usage, counted, difference, install, report};
 
 const NAMESPACE: &str = "flux-system";
 /// Longest time for one case.
 const LIMIT: Duration = Duration::from_secs(180);
-/// Ticks of the processor clock a second, as Linux counts them in /proc.
-const TICKS: f64 = 100.0;
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -53,7 +52,7 @@ async fn main() -> Result<()> {
     let first = manager.usage()?;
     report(
         "first convergence",
-        count,
+        ("kustomizations", count),
         started,
         &first,
         &difference(&cluster, &requests).await?,
@@ -75,7 +74,7 @@ async fn main() -> Result<()> {
     };
     report(
         "commit that touches one",
-        count,
+        ("kustomizations", count),
         started,
         &used,
         &difference(&cluster, &requests).await?,
@@ -91,122 +90,12 @@ async fn main() -> Result<()> {
     };
     report(
         "idle for 20 s",
-        count,
+        ("kustomizations", count),
         started,
         &used,
         &difference(&cluster, &requests).await?,
     );
     Ok(())
-}
-
-/// The controllers, as a process of their own.
-struct Manager(Child);
-
-/// What the controllers used since they started.
-struct Usage {
-    cpu: f64,
-    peak_mib: f64,
-    resident_mib: f64,
-}
-
-impl Manager {
-    fn start(program: &str, cluster: &Cluster, storage: &std::path::Path) -> Result<Self> {
-        let child = Command::new(program)
-            .arg("run")
-            .arg(format!("--kubeconfig={}", cluster.kubeconfig().display()))
-            .arg(format!("--storage-path={}", storage.display()))
-            .args([
-                "--storage-addr=127.0.0.1:0",
-                "--health-addr=127.0.0.1:0",
-                "--metrics-addr=127.0.0.1:0",
-            ])
-            .arg("--log-level=error")
-            .stdout(Stdio::null())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .with_context(|| format!("failed to start {program}"))?;
-        Ok(Self(child))
-    }
-
-    fn usage(&self) -> Result<Usage> {
-        let of = |file: &str| {
-            let path = format!("/proc/{}/{file}", self.0.id());
-            std::fs::read_to_string(&path).with_context(|| format!("failed to read {path}"))
-        };
-        let stat = of("stat")?;
-        let fields: Vec<&str> = stat
-            .rsplit(')')
-            .next()
-            .unwrap_or("")
-            .split_whitespace()
-            .collect();
-        // utime, stime, and those of children that ended: the compile worker.
-        let ticks: f64 = (11..15)
-            .filter_map(|index| fields.get(index)?.parse::<f64>().ok())
-            .sum();
-        let status = of("status")?;
-        let kib = |name: &str| {
-            let line = status.lines().find(|line| line.starts_with(name))?;
-            line.split_whitespace().nth(1)?.parse::<f64>().ok()
-        };
-        Ok(Usage {
-            cpu: ticks / TICKS,
-            peak_mib: kib("VmHWM:").context("no VmHWM")? / 1024.0,
-            resident_mib: kib("VmRSS:").context("no VmRSS")? / 1024.0,
-        })
-    }
-}
-
-impl Drop for Manager {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn report(
-    case: &str,
-    count: usize,
-    started: Instant,
-    usage: &Usage,
-    requests: &BTreeMap<String, i64>,
-) {
-    let round = |value: f64| (value * 100.0).round() / 100.0;
-    println!(
-        "{}",
-        json!({
-            "case": case,
-            "kustomizations": count,
-            "seconds": round(started.elapsed().as_secs_f64()),
-            "cpu_seconds": round(usage.cpu),
-            "peak_mib": round(usage.peak_mib),
-            "resident_mib": round(usage.resident_mib),
-            "requests": requests,
-        })
-    );
-}
-
-async fn install(program: &str, cluster: &Cluster) -> Result<()> {
-    let output = Command::new(program)
-        .args(["install", "--export", "--output=json"])
-        .output()?;
-    ensure!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let mut definitions: Vec<CustomResourceDefinition> = Vec::new();
-    for line in output
-        .stdout
-        .split(|byte| *byte == b'\n')
-        .filter(|line| !line.is_empty())
-    {
-        let object: Value = serde_json::from_slice(line)?;
-        if object["kind"] == "CustomResourceDefinition" {
-            definitions.push(serde_json::from_value(object)?);
-        }
-    }
-    cluster.install_crds(&definitions).await
 }
 
 /// A base, and an overlay an application that changes it by a patch of its own.
@@ -314,7 +203,7 @@ async fn wait(
         if done == count {
             return Ok(());
         }
-        if let Some(status) = manager.0.try_wait()? {
+        if let Some(status) = manager.ended()? {
             bail!("the controllers ended: {status}");
         }
         ensure!(
@@ -333,53 +222,4 @@ fn is_at(object: &DynamicObject, revision: &str) -> bool {
             .any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
     });
     ready && status["lastAppliedRevision"] == revision
-}
-
-/// Reads the API server's own counts of requests, by verb.
-async fn counted(cluster: &Cluster) -> Result<BTreeMap<String, i64>> {
-    let request = http::Request::get("/metrics").body(Vec::new())?;
-    let text = cluster.client()?.request_text(request).await?;
-    let mut counts = BTreeMap::new();
-    for line in text
-        .lines()
-        .filter(|line| line.starts_with("apiserver_request_total{"))
-    {
-        let label = |name: &str| {
-            let start = line.find(&format!("{name}=\""))? + name.len() + 2;
-            Some(&line[start..start + line[start..].find('"')?])
-        };
-        let value: f64 = line
-            .rsplit(' ')
-            .next()
-            .unwrap_or("0")
-            .parse()
-            .unwrap_or(0.0);
-        let (Some(verb), Some(dry)) = (label("verb"), label("dry_run")) else {
-            continue;
-        };
-        let subresource = label("subresource").filter(|name| !name.is_empty());
-        let mut name = verb.to_owned();
-        if let Some(subresource) = subresource {
-            name.push_str(&format!(" {subresource}"));
-        }
-        if !dry.is_empty() {
-            name.push_str(" (dry run)");
-        }
-        *counts.entry(name).or_insert(0) += value as i64;
-    }
-    Ok(counts)
-}
-
-/// Returns what was asked since `before`. What the benchmark itself asked is among it: lists of
-/// Kustomizations, four a second.
-async fn difference(
-    cluster: &Cluster,
-    before: &BTreeMap<String, i64>,
-) -> Result<BTreeMap<String, i64>> {
-    let mut now = counted(cluster).await?;
-    for (name, count) in &mut now {
-        *count -= before.get(name).copied().unwrap_or(0);
-    }
-    now.retain(|_, count| *count != 0);
-    Ok(now)
 }

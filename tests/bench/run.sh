@@ -10,6 +10,17 @@ echo "== 300 Kustomizations of three objects"
 cargo build --release --locked --quiet -p bulkhead-tests --example kustomizations
 "$release/examples/kustomizations" "$release/bulkhead" "${KUSTOMIZATIONS:-300}"
 
+echo "== 100 HelmReleases of one chart of \`helm create\`"
+if command -v "${HELM:-helm}" >/dev/null 2>&1; then
+    cargo build --release --locked --quiet -p bulkhead-tests --example helmreleases
+    charts=$(mktemp -d)
+    (cd "$charts" && "${HELM:-helm}" create app >/dev/null)
+    "$release/examples/helmreleases" "$release/bulkhead" "$charts/app" "${HELMRELEASES:-100}"
+    rm -rf "$charts"
+else
+    echo "no \`helm\` on PATH: go install helm.sh/helm/v4/cmd/helm@v4.3.1" >&2
+fi
+
 echo "== The kustomize guest, one resource: 1,000 calls"
 cargo build --release --locked --quiet -p bulkhead-wasm --example guest
 kustomize=plugins/target/components/kustomize.wasm
