@@ -105,6 +105,8 @@ pub(super) fn text(wasm: &[u8]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may")]
+
     use super::*;
 
     #[test]
