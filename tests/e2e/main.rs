@@ -23,6 +23,7 @@ mod drift;
 mod examples;
 mod gate;
 mod guests;
+mod helm_release;
 mod helm_sources;
 mod hostile;
 mod manager;
