@@ -4,7 +4,10 @@
 //! In: a folder, and what goes wrong. Out: a URL, and each request that came. The folder is the
 //! test's own, and may change while it is served.
 
-#![allow(clippy::disallowed_methods, reason = "a test may read files of its own")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a test may read files of its own"
+)]
 
 use std::convert::Infallible;
 use std::io::Write as _;

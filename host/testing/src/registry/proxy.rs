@@ -218,7 +218,12 @@ pub(crate) fn spoil(
     hyper::Response::from_parts(head, answer)
 }
 
-pub(crate) fn page(status: u16, media_type: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Response {
+pub(crate) fn page(
+    status: u16,
+    media_type: &str,
+    headers: &[(&str, &str)],
+    body: Vec<u8>,
+) -> Response {
     let mut response = hyper::Response::builder()
         .status(status)
         .header(CONTENT_TYPE, media_type);
