@@ -28,8 +28,8 @@ static void add_body(text *to, const exports_bulkhead_notifier_notify_event_t *e
   }
   for (size_t i = 0; i < event->attributes.len; i++) {
     notifier_tuple2_string_string_t fact = event->attributes.ptr[i];
-    if (slice_is(in(fact.f0), "event.controller"))
-      continue;
+    if (slice_is(in(fact.f0), "event.controller") || slice_is(in(fact.f0), "revision"))
+      continue; // For programs, or told already.
     text_puts(to, "\n");
     text_add(to, in(fact.f0));
     text_puts(to, ": ");

@@ -215,7 +215,7 @@ async fn jsonnet_policy_and_ntfy_deliver_together() {
 fn deliver(user: &User, jsonnet: &Copied<'_>, policy: &Copied<'_>, ntfy: &Copied<'_>) {
     let repository = Repository::new().expect("a repository");
     let case = jsonnet.folder.join("tests/environments-share-a-library");
-    copy(&case.join("input"), repository.root());
+    copy(&case.join("input"), &repository.path());
     repository
         .commit("add the web application")
         .expect("a commit");
@@ -234,7 +234,7 @@ fn deliver(user: &User, jsonnet: &Copied<'_>, policy: &Copied<'_>, ntfy: &Copied
             "apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {{name: fleet, namespace: apps}}\nspec: {{interval: 1m, url: '{}', ref: {{branch: main}}}}\n---\n",
             repository.url()
         ),
-        DELIVERY.to_owned(),
+        KUSTOMIZATION.to_owned(),
         ALERT.replace("ADDRESS", &address),
     ];
     let home = user.home.path();
@@ -263,25 +263,28 @@ fn deliver(user: &User, jsonnet: &Copied<'_>, policy: &Copied<'_>, ntfy: &Copied
     assert_eq!(body["topic"], "fleet");
     assert_eq!(body["priority"], 3, "{body}");
     let title = body["title"].as_str().unwrap_or_default();
-    assert!(title.starts_with("Delivery apps/web: "), "{body}");
+    assert!(title.starts_with("Kustomization apps/web: "), "{body}");
 }
 
-const DELIVERY: &str = "
-apiVersion: bulkhead.dev/v1alpha1
-kind: Delivery
-metadata: {name: web, namespace: apps}
+/// Alerts choose among Flux's own kinds: so this is one, with a renderer of its own.
+const KUSTOMIZATION: &str = "
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata:
+  name: web
+  namespace: apps
+  annotations:
+    bulkhead.dev/renderer: jsonnet
+    bulkhead.dev/config: '{arguments: {environment: staging}}'
+    bulkhead.dev/transformers: policy
+    bulkhead.dev/config.policy: |
+      labels: {team: {value: shop}}
+      images:
+        requireDigest: true
+        digests: {'registry.example.com/web:1.4.2': 'sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'}
 spec:
   sourceRef: {kind: GitRepository, name: fleet}
   path: ./apps/web
-  plugin: {name: jsonnet}
-  config: {arguments: {environment: staging}}
-  transformers:
-    - plugin: {name: policy}
-      config:
-        labels: {team: {value: shop}}
-        images:
-          requireDigest: true
-          digests: {'registry.example.com/web:1.4.2': 'sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'}
   interval: 10m
   prune: true
 ---
@@ -304,7 +307,7 @@ metadata: {name: fleet, namespace: apps}
 spec:
   providerRef: {name: phone}
   eventSeverity: info
-  eventSources: [{kind: Delivery, name: '*'}]
+  eventSources: [{kind: Kustomization, name: '*'}]
 ";
 
 /// Finds a file below a folder by a part of its name, and returns its text.
