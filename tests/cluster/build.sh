@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds the programs that the tests' cluster is made of: etcd, kube-apiserver,
-# kube-controller-manager and kwok, once a version, into
+# kube-controller-manager and kwok, and the `helm` that ours is held against, once a version, into
 # ${BULKHEAD_CACHE:-$HOME/.cache/bulkhead}/cluster-<version>. A folder named by KUBEBUILDER_ASSETS
 # that has etcd and kube-apiserver is used as it is: then only what it lacks is built.
 set -eu
@@ -32,3 +32,5 @@ build etcd . ./etcd
 build kube-apiserver . k8s.io/kubernetes/cmd/kube-apiserver
 build kube-controller-manager . k8s.io/kubernetes/cmd/kube-controller-manager
 build kwok kwok sigs.k8s.io/kwok/cmd/kwok
+helm=$(sed -n 's|^[[:space:]]*helm.sh/helm/v4 \(v[0-9.]*\).*|\1|p' helm/go.mod | head -n 1)
+build "helm-$helm" helm helm.sh/helm/v4/cmd/helm

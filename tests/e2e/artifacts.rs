@@ -68,8 +68,7 @@ pub(crate) fn file_of(archive: &[u8], name: &str) -> Result<String> {
     Ok(String::from_utf8(read.stdout)?)
 }
 
-/// Packs a chart with these files beside `Chart.yaml`: by the `helm` command that the variable
-/// `BULKHEAD_HELM` names, else by `tar`.
+/// Packs a chart with these files beside `Chart.yaml`, by the real `helm`.
 pub(crate) fn chart(name: &str, version: &str, files: &[(&str, &str)]) -> Result<Vec<u8>> {
     let description = format!("apiVersion: v2\nname: {name}\nversion: {version}\n");
     let own = format!("{name}/Chart.yaml");
@@ -82,20 +81,9 @@ pub(crate) fn chart(name: &str, version: &str, files: &[(&str, &str)]) -> Result
         .into_iter()
         .chain(others)
         .collect();
-    match std::env::var_os("BULKHEAD_HELM") {
-        None => packed(&all),
-        Some(helm) => packed_by_helm(&helm, name, version, &all),
-    }
-}
-
-fn packed_by_helm(
-    helm: &std::ffi::OsStr,
-    name: &str,
-    version: &str,
-    files: &[(&str, &str)],
-) -> Result<Vec<u8>> {
+    let helm = bulkhead_testing::cluster::helm()?;
     let folder = tempfile::tempdir()?;
-    for (file, content) in files {
+    for (file, content) in all {
         let path = folder.path().join(file);
         std::fs::create_dir_all(path.parent().unwrap_or(Path::new("")))?;
         std::fs::write(path, content)?;

@@ -1,14 +1,13 @@
 //! The real `helm` beside us: what one does, the other reads and goes on with.
 //!
-//! `BULKHEAD_HELM` names the program, of version 4.3; without it there is nothing to compare with, and
-//! the vectors of tests/cases/release stand for it.
+//! `make cluster-programs` builds it.
 
 #![allow(
     clippy::disallowed_methods,
     reason = "a test runs the program and looks at its files"
 )]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use bulkhead_apply::release::{Rollback, Status, Test, Uninstall, release_digest};
@@ -18,14 +17,14 @@ use super::{Scene, content, error, hook, map};
 
 /// Runs `helm` in the namespace of the scene; returns what it printed.
 struct Program<'a> {
-    path: String,
+    path: PathBuf,
     scene: &'a Scene,
 }
 
 impl<'a> Program<'a> {
-    fn of(scene: &'a Scene) -> Option<Self> {
-        let path = std::env::var("BULKHEAD_HELM").ok()?;
-        Some(Self { path, scene })
+    fn of(scene: &'a Scene) -> Self {
+        let path = bulkhead_testing::cluster::helm().unwrap();
+        Self { path, scene }
     }
 
     fn run(&self, arguments: &[&str]) -> Result<String, String> {
@@ -80,9 +79,7 @@ fn chart(folder: &Path) {
 #[ignore = "needs kube-apiserver"]
 async fn helm_reads_and_changes_what_we_made() {
     let scene = Scene::new("ours").await;
-    let Some(helm) = Program::of(&scene) else {
-        return;
-    };
+    let helm = Program::of(&scene);
     let (a, b) = (map("a", "1"), map("b", "1"));
     let probe = hook("probe", "test", "before-hook-creation");
     let all = [
@@ -130,9 +127,7 @@ async fn helm_reads_and_changes_what_we_made() {
 #[ignore = "needs kube-apiserver"]
 async fn we_read_and_change_what_helm_made() {
     let scene = Scene::new("theirs").await;
-    let Some(helm) = Program::of(&scene) else {
-        return;
-    };
+    let helm = Program::of(&scene);
     let folder = tempfile::tempdir().unwrap();
     chart(folder.path());
     let path = folder.path().to_str().unwrap();

@@ -25,6 +25,7 @@ use tokio::time::{Instant, sleep};
 pub use audit::{AuditEvent, AuditUser};
 use process::Process;
 use programs::Programs;
+pub use programs::helm;
 
 /// How long the API server may take until it is ready.
 const START_LIMIT: Duration = Duration::from_secs(60);

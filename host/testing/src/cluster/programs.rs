@@ -10,6 +10,19 @@ use super::{ADMIN_TOKEN, Options};
 
 /// The Kubernetes version of tests/cluster/go.mod; a test compares them.
 pub(super) const VERSION: &str = "v1.36.3";
+/// The Helm version of tests/cluster/helm/go.mod; a test compares them.
+const HELM_VERSION: &str = "v4.3.1";
+
+/// Returns the path of the real `helm`, which tests/cluster/build.sh builds.
+///
+/// # Errors
+/// It is not there; the error says what builds it.
+pub fn helm() -> Result<PathBuf> {
+    Programs {
+        folders: Programs::folders(),
+    }
+    .path(&format!("helm-{HELM_VERSION}"))
+}
 
 /// Everything that happens, without bodies.
 const AUDIT_POLICY: &str = "apiVersion: audit.k8s.io/v1
@@ -26,11 +39,20 @@ pub(super) struct Programs {
 
 impl Programs {
     /// Looks into `KUBEBUILDER_ASSETS`, then into the cache that tests/cluster/build.sh fills.
+    pub(super) fn find() -> Result<Self> {
+        let programs = Self {
+            folders: Self::folders(),
+        };
+        programs.path("etcd")?;
+        programs.path("kube-apiserver")?;
+        Ok(programs)
+    }
+
     #[allow(
         clippy::disallowed_methods,
         reason = "the environment says where test programs are"
     )]
-    pub(super) fn find() -> Result<Self> {
+    fn folders() -> Vec<PathBuf> {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let cache = match (variable("BULKHEAD_CACHE"), variable("HOME")) {
             (Some(cache), _) => Some(PathBuf::from(cache)),
@@ -39,12 +61,7 @@ impl Programs {
         };
         let assets = variable("KUBEBUILDER_ASSETS").map(PathBuf::from);
         let cache = cache.map(|cache| cache.join(format!("cluster-{VERSION}")));
-        let programs = Self {
-            folders: assets.into_iter().chain(cache).collect(),
-        };
-        programs.path("etcd")?;
-        programs.path("kube-apiserver")?;
-        Ok(programs)
+        assets.into_iter().chain(cache).collect()
     }
 
     fn path(&self, name: &str) -> Result<PathBuf> {
@@ -55,7 +72,7 @@ impl Programs {
             .find(|path| path.is_file());
         let Some(path) = found else {
             bail!(
-                "`{name}` {VERSION} is in none of {:?}: run `make cluster-programs`, or name a \
+                "`{name}` is in none of {:?}: run `make cluster-programs`, or name a \
                  folder that has it in KUBEBUILDER_ASSETS",
                 self.folders
             );
@@ -179,14 +196,20 @@ fn flag_path(flag: &str, path: &Path) -> OsString {
 
 #[cfg(test)]
 mod tests {
-    use super::VERSION;
+    use super::{HELM_VERSION, VERSION};
 
     #[test]
-    fn the_version_is_the_one_of_the_go_module() {
+    fn the_versions_are_those_of_the_go_modules() {
         let module = include_str!("../../../../tests/cluster/go.mod");
         let pinned = module
             .lines()
             .find_map(|line| line.trim().strip_prefix("k8s.io/kubernetes "));
         assert_eq!(pinned, Some(VERSION));
+        let module = include_str!("../../../../tests/cluster/helm/go.mod");
+        let pinned = module
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("helm.sh/helm/v4 "));
+        let pinned = pinned.and_then(|version| version.split_whitespace().next());
+        assert_eq!(pinned, Some(HELM_VERSION));
     }
 }

@@ -1,6 +1,6 @@
 //! The `helm` program reads what is packed here, and what it packs and pushes is read here.
 //!
-//! Ignored unless asked for: `HELM=/path/to/helm cargo test -p bulkhead-source -- --ignored program`.
+//! Ignored unless asked for: `make cluster-programs` builds it.
 
 use std::path::Path;
 use std::process::Command;
@@ -18,7 +18,7 @@ use crate::oci;
 
 /// Runs `helm` in `home`, and returns what it printed.
 fn helm(home: &Path, arguments: &[&str]) -> String {
-    let program = std::env::var("HELM").expect("HELM names the helm program");
+    let program = bulkhead_testing::cluster::helm().unwrap();
     let output = Command::new(program)
         .args(arguments)
         .current_dir(home)
