@@ -90,11 +90,13 @@ impl Decode for ReplacementField {
     fn decode(value: &Value, at: &Decoder) -> Outcome<Self> {
         let mut entry = Self::default();
         at.fields(value, |name, value, at| {
+            // Go embeds the replacement in the entry, and with it all that is below.
+            let below = at.embedded();
             match name {
                 "path" => entry.path = Decode::decode(value, at)?,
-                "source" => entry.inline.source = Decode::decode(value, at)?,
-                "targets" => entry.inline.targets = Decode::decode(value, at)?,
-                "sourceValue" => entry.inline.source_value = Decode::decode(value, at)?,
+                "source" => entry.inline.source = Decode::decode(value, &below)?,
+                "targets" => entry.inline.targets = Decode::decode(value, &below)?,
+                "sourceValue" => entry.inline.source_value = Decode::decode(value, &below)?,
                 _ => return Ok(false),
             }
             Ok(true)
