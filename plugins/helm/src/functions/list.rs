@@ -256,6 +256,10 @@ fn lists(items: Vec<Value>) -> Value {
 }
 
 fn sort_alpha(_: &mut Run<'_>, args: &[Value]) -> Answer {
+    // Sprig sorts a `[]string` in place: one that is nil stays so.
+    if matches!(&args[0], Value::List(list) if list.is_nil && list.element == "string") {
+        return Ok(args[0].clone());
+    }
     if elements(&args[0]).is_none() {
         return Ok(Value::strings([strval(&args[0])]));
     }
