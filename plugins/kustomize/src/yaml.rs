@@ -43,6 +43,7 @@ fn adopt(tree: &mut Tree, node: Parsed, first_line: u32) -> Id {
         tree,
         anchors: HashMap::new(),
         first_line,
+        flow_depth: 0,
     }
     .node(node)
 }
@@ -51,6 +52,8 @@ struct Adopter<'a> {
     tree: &'a mut Tree,
     anchors: HashMap<u32, Id>,
     first_line: u32,
+    /// Collections in braces or brackets around the node.
+    flow_depth: u32,
 }
 
 impl Adopter<'_> {
@@ -66,10 +69,18 @@ impl Adopter<'_> {
             })
         });
         let is_alias = parsed.kind == bulkhead_yaml::Kind::Alias;
+        let mut style = parsed.style.0;
+        let tag = Tag::from_text(&parsed.tag);
+        // In braces nothing at all cannot be written plain: Go's writer quotes it, so that kustomize
+        // prints an empty text (go-yaml v3, emitterc.go, yaml_emitter_select_scalar_style).
+        if self.flow_depth > 0 && tag == Tag::Null && parsed.value.is_empty() {
+            style |= style::SINGLE;
+        }
+        let is_flow = Style(style).has(Style::FLOW);
         let id = self.tree.add(Node {
             kind: kind_of(parsed.kind),
-            style: parsed.style.0,
-            tag: Tag::from_text(&parsed.tag),
+            style,
+            tag,
             value: parsed.value.into(),
             notes,
             anchor: (!parsed.anchor.is_empty()).then(|| Rc::from(parsed.anchor)),
@@ -85,11 +96,13 @@ impl Adopter<'_> {
         if parsed.anchor_id > 0 && !is_alias {
             self.anchors.insert(parsed.anchor_id, id);
         }
+        self.flow_depth += u32::from(is_flow);
         let content: Vec<Id> = parsed
             .content
             .into_iter()
             .map(|child| self.node(child))
             .collect();
+        self.flow_depth -= u32::from(is_flow);
         self.tree[id].content = content;
         id
     }
