@@ -108,6 +108,16 @@ fn joined(path: &[String]) -> String {
     keys.join(".")
 }
 
+/// Tells whether it is left out of a table: nil, lists and maps that are nil included (toml 1.6,
+/// encode.go, isNil).
+fn is_nil(value: &Value) -> bool {
+    match value {
+        Value::List(list) => list.is_nil,
+        Value::Map(map) => map.is_nil,
+        other => other.is_nil(),
+    }
+}
+
 /// Writes a table's values, then the tables inside it.
 fn table(out: &mut String, path: &[String], entries: &Fields) -> Result<(), String> {
     if path.len() > MAX_DEPTH {
@@ -117,7 +127,7 @@ fn table(out: &mut String, path: &[String], entries: &Fields) -> Result<(), Stri
     let (mut direct, mut tables) = (Vec::new(), Vec::new());
     for (name, value) in entries.iter() {
         let value = plain(value);
-        if value.is_nil() {
+        if is_nil(&value) {
             continue;
         }
         if is_table(&value) {
@@ -174,7 +184,7 @@ fn element(out: &mut String, value: &Value) -> Result<(), String> {
         Value::List(list) => {
             out.push('[');
             for (index, item) in list.items.iter().enumerate() {
-                if item.is_nil() {
+                if is_nil(item) {
                     return Err("toml: cannot encode array with nil element".to_owned());
                 }
                 if index > 0 {
@@ -187,7 +197,7 @@ fn element(out: &mut String, value: &Value) -> Result<(), String> {
         value if fields(&value).is_some() => {
             out.push('{');
             let mut entries = fields(&value).unwrap_or_default();
-            entries.retain(|(_, item)| !item.is_nil());
+            entries.retain(|(_, item)| !is_nil(item));
             entries.sort_by_key(|(_, item)| is_table(&plain(item)));
             for (index, (name, item)) in entries.iter().enumerate() {
                 if index > 0 {
