@@ -52,7 +52,7 @@ pub struct YamlError {
 /// ```
 /// let documents = bulkhead_api::yaml::read("a: 1\n---\n# nothing\n---\nb: on\n")?;
 /// assert_eq!(documents[1].value, serde_json::json!({ "b": true }));
-/// # Ok::<(), bulkhead_apply::yaml::YamlError>(())
+/// # Ok::<(), bulkhead_api::yaml::YamlError>(())
 /// ```
 pub fn read(text: &str) -> Result<Vec<Document>, YamlError> {
     let mut documents = Vec::new();

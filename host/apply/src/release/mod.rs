@@ -16,7 +16,7 @@
 //! // 2. Hooks and manifest, in the order of installation.
 //! let Sorted { manifest, hooks, .. } = sort(&sources)?;
 //! let content = Content {
-//!     chart: Chart::from_json(chart)?,
+//!     chart: Some(Chart::from_json(chart)?),
 //!     config: values,
 //!     manifest,
 //!     hooks,
@@ -24,7 +24,11 @@
 //! };
 //! // 3. The action, with what is recorded on the way.
 //! let helm = Helm::new(cluster.clone(), Storage::new(cluster, "apps").with_max_history(5));
-//! let target = Target { name: "app".into(), namespace: "apps".into() };
+//! let target = Target {
+//!     name: "app".into(),
+//!     namespace: "apps".into(),
+//!     oci_digests: Default::default(),
+//! };
 //! let done = helm.install(&target, content, &Install::default(), std::future::pending()).await;
 //! for snapshot in &done.snapshots {
 //!     println!("{} is {}", snapshot.full_name(), snapshot.status);

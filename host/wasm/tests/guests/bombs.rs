@@ -200,6 +200,7 @@ async fn what_is_compiled_never_waits_for_bombs() {
     let hello = renderer(HELLO);
     let compiling = Host::new(HostConfig {
         cache: Some(open()),
+        compiler: worker(),
         ..HostConfig::default()
     });
     drop(compiling.unwrap().load(id(), &hello).await.unwrap());

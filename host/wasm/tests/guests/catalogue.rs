@@ -184,14 +184,14 @@ const ROWS: [Row; 34] = [
                     "any_text_passes_unread",
                 ],
             ),
-            ("apply/src/yaml/mod.rs", &["mistakes_name_line_and_column"]),
+            ("api/src/yaml/mod.rs", &["mistakes_name_line_and_column"]),
         ],
     ),
     (
         17,
         "returns bombs of YAML",
         &[(
-            "apply/src/yaml/mod.rs",
+            "api/src/yaml/mod.rs",
             &["a_billion_laughs_are_refused", "nesting_is_limited"],
         )],
     ),

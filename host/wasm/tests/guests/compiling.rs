@@ -28,9 +28,11 @@ fn without_compiler(folder: &tempfile::TempDir) -> Host {
     .unwrap()
 }
 
+/// A host that compiles in a child: only such hosts share what they compiled.
 fn with_cache(folder: &tempfile::TempDir) -> Host {
     Host::new(HostConfig {
         cache: Some(open(folder)),
+        compiler: worker(),
         ..HostConfig::default()
     })
     .unwrap()
