@@ -9,6 +9,7 @@ mod constraint;
 mod error;
 mod fetch;
 pub mod helm;
+mod http;
 pub mod ignore;
 mod layer;
 mod limits;

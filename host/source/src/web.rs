@@ -7,12 +7,12 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use reqwest::header::LOCATION;
 use reqwest::{Client, Response};
 use url::{Host, Url};
 
+use crate::http::{has_same_origin, is_redirect, redirect_target};
 use crate::location::Kind;
-use crate::transport::http::{USER_AGENT, has_same_origin, is_redirect, problem_of};
+use crate::transport::http::{USER_AGENT, problem_of};
 use crate::transport::tls;
 use crate::{FetchError, GitRequest, Limits, Location, Secret};
 
@@ -138,24 +138,10 @@ async fn resolve(
 }
 
 fn next(request: &FileRequest, from: &Url, response: &Response) -> Result<Url, FetchError> {
-    let refuse = |problem: &str| FetchError::Redirect {
+    redirect_target(from, response).map_err(|problem| FetchError::Redirect {
         location: request.location.clone(),
         problem: problem.to_owned(),
-    };
-    let target = response.headers().get(LOCATION);
-    let target = target
-        .and_then(|value| from.join(value.to_str().ok()?).ok())
-        .ok_or_else(|| refuse("it leads nowhere"))?;
-    if !matches!(target.scheme(), "http" | "https") {
-        return Err(refuse("it leads to no web address"));
-    }
-    if from.scheme() == "https" && target.scheme() == "http" {
-        return Err(refuse("it leads from https to http"));
-    }
-    if !target.username().is_empty() || target.password().is_some() {
-        return Err(refuse("it holds a login"));
-    }
-    Ok(target)
+    })
 }
 
 async fn body(request: &FileRequest, mut response: Response) -> Result<Vec<u8>, FetchError> {

@@ -8,19 +8,15 @@ use std::error::Error as _;
 use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
 use base64::Engine as _;
-use reqwest::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HeaderName, HeaderValue, LOCATION,
-    RETRY_AFTER,
-};
+use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HeaderValue};
 use reqwest::{Client, Response, StatusCode};
 use url::{Host, Url};
 
 use super::body::{Body, Page, Received, TooLarge};
 use super::{HelmError, Limits, RepositoryConfig};
-use crate::transport::http::{has_same_origin, is_redirect};
+use crate::http::{has_same_origin, header, is_redirect, is_tls, redirect_target, retry_after};
 use crate::transport::tls;
 use crate::{ClientCertificate, Credentials, Secret};
 
@@ -242,10 +238,6 @@ fn judge(place: &str, response: Response, had_login: bool) -> Result<Response, H
     }
 }
 
-fn header<'a>(response: &'a Response, name: &HeaderName) -> Option<&'a str> {
-    response.headers().get(name)?.to_str().ok()
-}
-
 fn encoding<'a>(response: &'a Response, wanted: &Wanted) -> &'a str {
     let encoding = header(response, &CONTENT_ENCODING);
     encoding
@@ -254,36 +246,11 @@ fn encoding<'a>(response: &'a Response, wanted: &Wanted) -> &'a str {
         .trim()
 }
 
-fn retry_after(response: &Response) -> Option<Duration> {
-    let text = header(response, &RETRY_AFTER)?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = jiff::fmt::rfc2822::DateTimeParser::new()
-        .parse_timestamp(text)
-        .ok()?;
-    let seconds = date.as_second() - jiff::Timestamp::now().as_second();
-    Some(Duration::from_secs(seconds.max(0).unsigned_abs()))
-}
-
 fn target(from: &Url, response: &Response) -> Result<Url, HelmError> {
-    let refuse = |problem: &str| HelmError::Redirect {
+    redirect_target(from, response).map_err(|problem| HelmError::Redirect {
         place: shown(from),
         problem: problem.to_owned(),
-    };
-    let target = header(response, &LOCATION)
-        .and_then(|text| from.join(text).ok())
-        .ok_or_else(|| refuse("it leads nowhere"))?;
-    if !matches!(target.scheme(), "http" | "https") {
-        return Err(refuse("it leads to no web address"));
-    }
-    if from.scheme() == "https" && target.scheme() == "http" {
-        return Err(refuse("it leads from https to http"));
-    }
-    if !target.username().is_empty() || target.password().is_some() {
-        return Err(refuse("it holds a login"));
-    }
-    Ok(target)
+    })
 }
 
 fn login(own: &Url, config: &RepositoryConfig) -> Result<Option<HeaderValue>, HelmError> {
@@ -395,18 +362,4 @@ fn refused(error: &reqwest::Error) -> Option<IpAddr> {
         next = error.source();
     }
     None
-}
-
-/// Tells whether TLS failed; an IO error hides what it was made of from `source`.
-fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let inner = error.downcast_ref::<std::io::Error>();
-        let inner = inner.and_then(std::io::Error::get_ref);
-        if error.is::<rustls::Error>() || inner.is_some_and(|inner| is_tls(inner)) {
-            return true;
-        }
-        next = error.source();
-    }
-    false
 }

@@ -1,14 +1,13 @@
 //! What an answer means, and how much of it is read.
 
-use std::time::Duration;
-
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderName};
 use reqwest::{Response, StatusCode};
 use serde::Deserialize;
 
 use super::Registry;
 use super::send::{Call, broken};
+use crate::http::{header, retry_after};
 use crate::oci::{OciError, media};
 
 /// So much of a refusal is read for its reason.
@@ -124,24 +123,6 @@ pub(super) async fn read(
 /// Returns the type of an answer, without parameters.
 pub(super) fn content_type(response: &Response) -> String {
     media::essence(header(response, &CONTENT_TYPE).unwrap_or_default())
-}
-
-/// Returns a header that is text.
-pub(super) fn header<'a>(response: &'a Response, name: &HeaderName) -> Option<&'a str> {
-    response.headers().get(name)?.to_str().ok()
-}
-
-/// Reads seconds or a date.
-fn retry_after(response: &Response) -> Option<Duration> {
-    let text = header(response, &RETRY_AFTER)?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = jiff::fmt::rfc2822::DateTimeParser::new()
-        .parse_timestamp(text)
-        .ok()?;
-    let seconds = date.as_second() - jiff::Timestamp::now().as_second();
-    Some(Duration::from_secs(seconds.max(0).unsigned_abs()))
 }
 
 /// Returns the registry's code and a text for people; pages for browsers are not shown.

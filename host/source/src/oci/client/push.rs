@@ -5,10 +5,10 @@ use bytes::Bytes;
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
 
-use super::answer::header;
 use super::read::referrers_tag;
 use super::send::{Access, Call};
 use super::{Registry, Repository};
+use crate::http::header;
 use crate::oci::manifest::{Descriptor, Index, Manifest};
 use crate::oci::{OciError, Reference, media};
 

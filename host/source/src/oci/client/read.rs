@@ -9,9 +9,10 @@ use reqwest::header::{ACCEPT, HeaderName, HeaderValue, LINK};
 use serde::Deserialize;
 use url::Url;
 
-use super::answer::{self, content_type, header};
+use super::answer::{self, content_type};
 use super::send::Call;
 use super::{Registry, Resolved};
+use crate::http::header;
 use crate::oci::manifest::{Descriptor, Document};
 use crate::oci::{OciError, Reference, Repository, manifest, media};
 

@@ -10,6 +10,7 @@ use url::Url;
 use super::answer;
 use super::challenge::Challenge;
 use super::{Registry, Repository};
+use crate::http::{is_redirect, is_tls};
 use crate::oci::{Limits, OciError};
 
 /// What a login must allow.
@@ -128,10 +129,6 @@ impl Registry {
     }
 }
 
-fn is_redirect(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
-}
-
 fn next(call: &Call, from: &Url, response: &Response) -> Result<Url, OciError> {
     let refuse = |problem: String| OciError::Redirect {
         place: call.place.clone(),
@@ -191,20 +188,6 @@ pub(super) fn broken(place: &str, registry: &Registry, error: reqwest::Error) ->
         return OciError::Certificate { place, source };
     }
     OciError::Unreachable { place, source }
-}
-
-/// Tells whether TLS failed; an IO error hides what it was made of from `source`.
-fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let inner = error.downcast_ref::<std::io::Error>();
-        let inner = inner.and_then(std::io::Error::get_ref);
-        if error.is::<rustls::Error>() || inner.is_some_and(|inner| is_tls(inner)) {
-            return true;
-        }
-        next = error.source();
-    }
-    false
 }
 
 #[cfg(test)]

@@ -21,8 +21,8 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 use self::exchange::{Body, Call, Exchange, Headers, PostBody};
+pub(crate) use self::send::problem_of;
 use self::send::{SUFFIX, Sender};
-pub(crate) use self::send::{has_same_origin, is_redirect, problem_of};
 use super::{Meter, tls};
 use crate::{Credentials, FetchError, GitRequest, Secret};
 

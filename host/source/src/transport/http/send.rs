@@ -11,6 +11,7 @@ use reqwest::{Method, Response, StatusCode};
 use url::Url;
 
 use super::exchange::Call;
+use crate::http::{has_same_origin, is_redirect};
 use crate::transport::Meter;
 use crate::{FetchError, Location};
 
@@ -182,16 +183,6 @@ pub(crate) fn problem_of(location: &Location, error: reqwest::Error) -> FetchErr
         return FetchError::Certificate { location, source };
     }
     FetchError::Unreachable { location, source }
-}
-
-pub(crate) fn is_redirect(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
-}
-
-pub(crate) fn has_same_origin(one: &Url, other: &Url) -> bool {
-    one.scheme() == other.scheme()
-        && one.host_str() == other.host_str()
-        && one.port_or_known_default() == other.port_or_known_default()
 }
 
 fn certificate_problem(error: &(dyn std::error::Error + 'static)) -> bool {
