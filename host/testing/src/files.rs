@@ -12,13 +12,10 @@
 use std::convert::Infallible;
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use anyhow::Result;
-use base64::Engine as _;
 use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
@@ -26,6 +23,7 @@ use crate::git::{Authority, Login};
 use crate::registry::fault::{self, Rule};
 use crate::registry::proxy::{Response, instead, page, spoil};
 use crate::registry::{Fault, Seen};
+use crate::serve::{accept, acceptor, is_allowed, lock};
 
 /// Settings of [`FileServer::start_with`]; the default lets everyone in, without TLS.
 #[derive(Default)]
@@ -71,12 +69,7 @@ impl FileServer {
     /// No port could be had, or the certificates cannot be read.
     pub async fn start_with(folder: impl Into<PathBuf>, options: FileOptions) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let tls = match (&options.authority, options.asks_for_certificate) {
-            (None, _) => None,
-            (Some(authority), false) => Some(authority.server_config()?),
-            (Some(authority), true) => Some(authority.server_config_with_clients()?),
-        };
-        let tls = tls.map(|config| tokio_rustls::TlsAcceptor::from(Arc::new(config)));
+        let tls = acceptor(options.authority.as_deref(), options.asks_for_certificate)?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         let url = format!("{scheme}://{}", listener.local_addr()?);
         let state = Arc::new(State {
@@ -85,7 +78,7 @@ impl FileServer {
             log: Mutex::default(),
             faults: Mutex::default(),
         });
-        let task = tokio::spawn(accept(listener, tls, state.clone())).abort_handle();
+        let task = tokio::spawn(accept(listener, tls, state.clone(), answer)).abort_handle();
         Ok(Self { url, state, task })
     }
 
@@ -117,32 +110,6 @@ impl FileServer {
 impl Drop for FileServer {
     fn drop(&mut self) {
         self.task.abort();
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-async fn accept(listener: TcpListener, tls: Option<tokio_rustls::TlsAcceptor>, state: Arc<State>) {
-    let mut connections = tokio::task::JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
-        let (state, tls) = (state.clone(), tls.clone());
-        connections.spawn(async move {
-            let service = service_fn(move |request| answer(state.clone(), request));
-            let server = hyper::server::conn::http1::Builder::new();
-            match tls {
-                Some(tls) => {
-                    if let Ok(stream) = tls.accept(stream).await {
-                        let _ = server.serve_connection(TokioIo::new(stream), service).await;
-                    }
-                }
-                None => {
-                    let _ = server.serve_connection(TokioIo::new(stream), service).await;
-                }
-            }
-        });
-        while connections.try_join_next().is_some() {}
     }
 }
 
@@ -192,16 +159,4 @@ fn gzip(content: &[u8]) -> Vec<u8> {
     // Writing to memory never fails.
     let _ = encoder.write_all(content);
     encoder.finish().unwrap_or_default()
-}
-
-fn is_allowed(login: &Login, authorization: Option<&str>) -> bool {
-    match login {
-        Login::Anyone => true,
-        Login::Basic(name, password) => {
-            let text =
-                base64::engine::general_purpose::STANDARD.encode(format!("{name}:{password}"));
-            authorization == Some(&format!("Basic {text}"))
-        }
-        Login::Bearer(token) => authorization == Some(&format!("Bearer {token}")),
-    }
 }

@@ -2,20 +2,18 @@
 
 use std::convert::Infallible;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use anyhow::Result;
-use base64::Engine as _;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
 use super::backend;
 use super::{Authority, Repository};
+use crate::serve::{accept, acceptor, is_allowed, lock};
 
 /// Who may read the repository.
 #[derive(Clone, Debug, Default)]
@@ -124,19 +122,14 @@ impl HttpServer {
             "http"
         };
         let url = format!("{scheme}://{}/repo", listener.local_addr()?);
-        let tls = match &options.authority {
-            Some(authority) => Some(tokio_rustls::TlsAcceptor::from(Arc::new(
-                authority.server_config()?,
-            ))),
-            None => None,
-        };
+        let tls = acceptor(options.authority.as_deref(), false)?;
         let state = Arc::new(State {
             root: repository.root().to_owned(),
             options,
             log: Mutex::default(),
             fault: Mutex::default(),
         });
-        let task = tokio::spawn(accept(listener, tls, state.clone())).abort_handle();
+        let task = tokio::spawn(accept(listener, tls, state.clone(), answer)).abort_handle();
         Ok(Self { url, state, task })
     }
 
@@ -164,33 +157,6 @@ impl HttpServer {
 impl Drop for HttpServer {
     fn drop(&mut self) {
         self.task.abort();
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-async fn accept(listener: TcpListener, tls: Option<tokio_rustls::TlsAcceptor>, state: Arc<State>) {
-    let mut connections = tokio::task::JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
-        let state = state.clone();
-        let tls = tls.clone();
-        connections.spawn(async move {
-            let service = service_fn(move |request| answer(state.clone(), request));
-            let server = hyper::server::conn::http1::Builder::new();
-            match tls {
-                Some(tls) => {
-                    if let Ok(stream) = tls.accept(stream).await {
-                        let _ = server.serve_connection(TokioIo::new(stream), service).await;
-                    }
-                }
-                None => {
-                    let _ = server.serve_connection(TokioIo::new(stream), service).await;
-                }
-            }
-        });
-        while connections.try_join_next().is_some() {}
     }
 }
 
@@ -278,18 +244,6 @@ async fn failing(fault: &Option<Fault>, request: &Request) -> Option<Response> {
             "moved",
         )),
         _ => None,
-    }
-}
-
-fn is_allowed(login: &Login, authorization: Option<&str>) -> bool {
-    match login {
-        Login::Anyone => true,
-        Login::Basic(name, password) => {
-            let text =
-                base64::engine::general_purpose::STANDARD.encode(format!("{name}:{password}"));
-            authorization == Some(&format!("Basic {text}"))
-        }
-        Login::Bearer(token) => authorization == Some(&format!("Bearer {token}")),
     }
 }
 

@@ -16,13 +16,14 @@ pub(crate) mod proxy;
 mod referrers;
 mod token;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use anyhow::Result;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
 use crate::git::Authority;
+use crate::serve::{accept, acceptor, lock};
 
 pub use fault::Fault;
 
@@ -114,12 +115,7 @@ impl RegistryServer {
             Access::Anyone | Access::Basic => None,
         };
         let program = program::start(options.access, tokens.as_ref()).await?;
-        let tls = match (&options.authority, options.asks_for_certificate) {
-            (None, _) => None,
-            (Some(authority), false) => Some(authority.server_config()?),
-            (Some(authority), true) => Some(authority.server_config_with_clients()?),
-        };
-        let tls = tls.map(|config| tokio_rustls::TlsAcceptor::from(Arc::new(config)));
+        let tls = acceptor(options.authority.as_deref(), options.asks_for_certificate)?;
         let state = Arc::new(State {
             program,
             options,
@@ -128,7 +124,7 @@ impl RegistryServer {
             faults: Mutex::default(),
             referrers: Mutex::default(),
         });
-        let task = tokio::spawn(proxy::accept(listener, tls, state.clone())).abort_handle();
+        let task = tokio::spawn(accept(listener, tls, state.clone(), proxy::answer)).abort_handle();
         Ok(Self { host, state, task })
     }
 
@@ -161,8 +157,4 @@ impl Drop for RegistryServer {
     fn drop(&mut self) {
         self.task.abort();
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -8,43 +8,17 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, TRANSFER_ENCODING};
-use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 use super::body::{Answer, End};
 use super::fault::{self, Fault};
-use super::{Seen, State, lock, referrers};
+use super::{Seen, State, referrers};
+use crate::serve::lock;
 
 pub(crate) type Response = hyper::Response<Answer>;
 
-pub(super) async fn accept(
-    listener: TcpListener,
-    tls: Option<tokio_rustls::TlsAcceptor>,
-    state: Arc<State>,
-) {
-    let mut connections = tokio::task::JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
-        let (state, tls) = (state.clone(), tls.clone());
-        connections.spawn(async move {
-            let service = service_fn(move |request| answer(state.clone(), request));
-            let server = hyper::server::conn::http1::Builder::new();
-            match tls {
-                Some(tls) => {
-                    if let Ok(stream) = tls.accept(stream).await {
-                        let _ = server.serve_connection(TokioIo::new(stream), service).await;
-                    }
-                }
-                None => {
-                    let _ = server.serve_connection(TokioIo::new(stream), service).await;
-                }
-            }
-        });
-        while connections.try_join_next().is_some() {}
-    }
-}
-
-async fn answer(
+pub(super) async fn answer(
     state: Arc<State>,
     request: hyper::Request<Incoming>,
 ) -> Result<Response, Infallible> {
