@@ -2,16 +2,13 @@
 
 use std::sync::Arc;
 
-use bulkhead_api::meta::LocalObjectReference;
 use bulkhead_api::source::GitRepository;
-use k8s_openapi::api::core::v1::Secret;
-use kube::Api;
 
-use super::request::{Data, SecretError, Secrets};
-use crate::client::is_not_found;
+use super::request::Secrets;
 use crate::context::Context;
 use crate::index::SourceId;
 use crate::queue::Key;
+use crate::sources::secrets;
 use crate::status::{self, WriteError};
 use crate::trees::Loaded;
 
@@ -57,34 +54,14 @@ pub(super) async fn observe(
     }
     Observed {
         secrets: Secrets {
-            credentials: secret(context, key, repository.spec.secret_ref.as_ref()).await,
-            proxy: secret(context, key, repository.spec.proxy_secret_ref.as_ref()).await,
+            credentials: secrets::read(context, key, repository.spec.secret_ref.as_ref()).await,
+            proxy: secrets::read(context, key, repository.spec.proxy_secret_ref.as_ref()).await,
         },
         has_archive: has_archive(repository, context).await,
         loaded: context
             .trees
             .get(&SourceId::new::<GitRepository>(key.clone())),
     }
-}
-
-async fn secret(
-    context: &Context,
-    key: &Key,
-    reference: Option<&LocalObjectReference>,
-) -> Option<Result<Data, SecretError>> {
-    let reference = reference?;
-    let api: Api<Secret> = Api::namespaced(context.clients.own().clone(), &key.namespace);
-    let name = format!("{}/{}", key.namespace, reference.name);
-    Some(match api.get(&reference.name).await {
-        Ok(secret) => Ok(secret
-            .data
-            .unwrap_or_default()
-            .into_iter()
-            .map(|(k, v)| (k, v.0))
-            .collect()),
-        Err(error) if is_not_found(&error) => Err(SecretError::Missing(name)),
-        Err(error) => Err(SecretError::Request(name, bulkhead_api::chain(&error))),
-    })
 }
 
 async fn has_archive(repository: &GitRepository, context: &Arc<Context>) -> bool {
