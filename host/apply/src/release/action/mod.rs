@@ -2,6 +2,7 @@
 //!
 //! Each action returns a [`Done`], with what it recorded on the way whether it failed or not.
 
+mod change;
 mod crds;
 mod error;
 mod install;

@@ -2,15 +2,13 @@
 
 use std::future::Future;
 
-use bulkhead_api::chain;
-
+use super::change::Change;
 use super::install::check_name;
 use super::{ActionError, Content, Done, Helm, Run, Target, Upgrade, now};
-use crate::release::model::{ApplyMethod, Event, Info, Release};
+use crate::release::model::{Event, Info, Release};
 use crate::release::objects::{Placed, Unknown};
 use crate::release::status::Status;
 use crate::release::storage::Record;
-use crate::release::update::Way;
 
 impl Helm {
     /// Upgrades a release. `cancel` ends the wait for its objects.
@@ -61,7 +59,7 @@ impl Run<'_> {
         let crd_labels = content.crd_labels.clone();
         let mut labels = base.last.labels.clone();
         labels.extend(content.labels);
-        let mut release = Release {
+        let release = Release {
             name: target.name.clone(),
             info: Info {
                 first_deployed: base.current().info.first_deployed,
@@ -91,28 +89,18 @@ impl Run<'_> {
             let owner = (target.name.as_str(), release.namespace.as_str());
             helm.check_ownership(&new, owner, "update").await?;
         }
-        let Base {
-            records,
-            earlier: mut deployed,
-            ..
-        } = base;
-        deployed.retain(|release| release.info.status == Status::Deployed);
-        self.create(&release, &records).await?;
-        let replaces = upgrade.force && release.apply_method == Some(ApplyMethod::ClientSide);
-        let way = if replaces { Way::Replace } else { Way::Apply };
-        let result = match self.replace(&mut release, &objects, &earlier, way).await {
-            Ok(()) => self.supersede(&records, deployed).await,
-            Err((error, created)) => {
-                let told = format!("Upgrade \"{}\" failed: {}", target.name, chain(&error));
-                self.fail(&mut release, told).await;
-                Err(match upgrade.cleanup_on_fail {
-                    true => helm.clean_up(created, error).await,
-                    false => error,
-                })
-            }
+        let change = Change {
+            name: "Upgrade",
+            before: Event::PRE_UPGRADE,
+            after: Event::POST_UPGRADE,
+            complete: "Upgrade complete".to_owned(),
+            force: upgrade.force,
+            cleanup_on_fail: upgrade.cleanup_on_fail,
+            cleans_up_late: true,
         };
-        self.done.release = Some(release);
-        result
+        let from = (base.records.as_slice(), base.earlier);
+        self.change(release, (&objects, &earlier), from, change)
+            .await
     }
 
     /// Finds what an upgrade starts from.
@@ -124,84 +112,16 @@ impl Run<'_> {
         if last.status.is_pending() {
             return Err(ActionError::Pending);
         }
-        let deployed = records
-            .iter()
-            .rposition(|one| one.status == Status::Deployed);
-        if deployed.is_none() && !matches!(last.status, Status::Failed | Status::Superseded) {
+        let is_deployed = records.iter().any(|one| one.status == Status::Deployed);
+        if !is_deployed && !matches!(last.status, Status::Failed | Status::Superseded) {
             return Err(none());
         }
-        // Without a deployed version, any of them may have left something.
-        let since = &records[deployed.unwrap_or_default()..];
-        let mut earlier = Vec::new();
-        for Record { version, .. } in since {
-            earlier.extend(helm.storage.get(name, *version).await?);
-        }
+        let earlier = self.since_deployed(&records).await?;
         let last = earlier.last().cloned().ok_or_else(none)?;
         Ok(Base {
             records,
             last,
             earlier,
         })
-    }
-
-    async fn replace<'p>(
-        &mut self,
-        release: &mut Release,
-        objects: &'p [Placed],
-        earlier: &[Placed],
-        way: Way,
-    ) -> Result<(), (ActionError, Vec<&'p Placed>)> {
-        let (helm, options) = (self.helm, self.options);
-        let plain = |error: ActionError| (error, Vec::new());
-        if options.hooks {
-            let hooks = self.hooks(release, Event::PRE_UPGRADE, options.timeout, |_| true);
-            hooks.await.map_err(plain)?;
-        }
-        let applied = helm.apply(objects, way, self.judge()).await;
-        let created = applied.created;
-        if !applied.errors.is_empty() {
-            return Err((ActionError::Objects(applied.errors), created));
-        }
-        let namespace = release.namespace.clone();
-        match helm
-            .prune(earlier, objects, (&release.name, &namespace))
-            .await
-        {
-            Ok(kept) => self.done.kept.extend(kept),
-            Err(errors) => return Err((ActionError::Objects(errors), created)),
-        }
-        if let Err(error) = self.wait_for(&applied.pending).await {
-            return Err((error, created));
-        }
-        if options.hooks {
-            let hooks = self.hooks(release, Event::POST_UPGRADE, options.timeout, |_| true);
-            if let Err(error) = hooks.await {
-                return Err((error, created));
-            }
-        }
-        // The new version first: were the process to end in between, two deployed versions are told
-        // apart by their numbers, and a pending one would look broken off.
-        release.set_status(Status::Deployed, "Upgrade complete");
-        self.update(release)
-            .await
-            .map_err(|error| plain(error.into()))
-    }
-}
-
-impl Helm {
-    /// Reads the objects of earlier versions, each once.
-    pub(super) async fn earlier(&self, releases: &[Release]) -> Result<Vec<Placed>, ActionError> {
-        let mut found: Vec<Placed> = Vec::new();
-        for release in releases.iter().rev() {
-            let objects = self
-                .objects(&release.manifest, &release.namespace, Unknown::Drop)
-                .await?;
-            for placed in objects {
-                if !found.iter().any(|known| known.id() == placed.id()) {
-                    found.push(placed);
-                }
-            }
-        }
-        Ok(found)
     }
 }
