@@ -15,6 +15,7 @@ pub mod gitrepository;
 pub mod helmchart;
 pub mod helmrelease;
 pub mod helmrepository;
+pub mod holder;
 pub mod index;
 pub mod indexes;
 pub mod kind;

@@ -8,7 +8,6 @@ use super::request::Secrets;
 use crate::context::Context;
 use crate::index::SourceId;
 use crate::queue::Key;
-use crate::sources::secrets;
 use crate::status::{self, WriteError};
 use crate::trees::Loaded;
 
@@ -53,10 +52,7 @@ pub(super) async fn observe(
         return Observed::default();
     }
     Observed {
-        secrets: Secrets {
-            credentials: secrets::read(context, key, repository.spec.secret_ref.as_ref()).await,
-            proxy: secrets::read(context, key, repository.spec.proxy_secret_ref.as_ref()).await,
-        },
+        secrets: Secrets::read(context.clients.own(), key, &repository.spec).await,
         has_archive: has_archive(repository, context).await,
         loaded: context
             .trees

@@ -1,6 +1,5 @@
-//! From a specification and its Secrets to what the source crate is asked for. Pure.
-
-use std::collections::BTreeMap;
+//! From a specification and its Secrets to what the source crate is asked for. Pure but for reading
+//! those.
 
 use bulkhead_api::source::{GitProvider, GitRepositoryRef, GitRepositorySpec};
 use bulkhead_api::{Advice, Retry, SpecError, reason};
@@ -8,8 +7,12 @@ use bulkhead_source::{
     ClientCertificate, Credentials, GitRequest, Location, LocationError, Proxy, Reference, Secret,
 };
 
+use crate::holder::Holder;
+use crate::queue::Key;
+use crate::sources::secrets;
+
 /// The data of a Secret.
-pub type Data = BTreeMap<String, Vec<u8>>;
+pub use crate::holder::Data;
 
 /// Why a Secret could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +35,16 @@ pub struct Secrets {
     pub credentials: Option<Result<Data, SecretError>>,
     /// What `proxySecretRef` names.
     pub proxy: Option<Result<Data, SecretError>>,
+}
+
+impl Secrets {
+    /// Reads the Secrets of the repository `key`.
+    pub async fn read(holder: &impl Holder, key: &Key, spec: &GitRepositorySpec) -> Self {
+        Self {
+            credentials: secrets::read(holder, key, spec.secret_ref.as_ref()).await,
+            proxy: secrets::read(holder, key, spec.proxy_secret_ref.as_ref()).await,
+        }
+    }
 }
 
 /// Where a repository may be.

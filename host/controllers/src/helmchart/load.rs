@@ -67,7 +67,7 @@ pub(super) async fn observe(object: &HelmChart, key: &Key, context: &Arc<Context
     let source = source(object, key, context);
     let secrets = match &source {
         Source::Index(repository, _) | Source::Registry(repository) => {
-            Secrets::read(context, key, &repository.spec).await
+            Secrets::read(context.clients.own(), key, &repository.spec).await
         }
         _ => Secrets::default(),
     };
@@ -76,7 +76,7 @@ pub(super) async fn observe(object: &HelmChart, key: &Key, context: &Arc<Context
     Observed {
         source,
         secrets,
-        keys: secrets::read(context, key, reference).await,
+        keys: secrets::read(context.clients.own(), key, reference).await,
         has_artifact: sources::is_held(context, object).await,
     }
 }

@@ -34,7 +34,8 @@ impl Repositories for OfNamespace<'_> {
             None => (anonymous(url), Secrets::default(), None),
             Some(repository) => {
                 let key = key_of(&**repository);
-                let secrets = Secrets::read(self.context, &key, &repository.spec).await;
+                let secrets =
+                    Secrets::read(self.context.clients.own(), &key, &repository.spec).await;
                 (repository.spec.clone(), secrets, Some(key))
             }
         };

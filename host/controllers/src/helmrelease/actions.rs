@@ -19,7 +19,7 @@ use super::remediation::Remediation;
 use super::state::Stored;
 use super::{history, options};
 use crate::catalogue::ClusterLookup;
-use crate::status;
+use crate::{clock, status};
 
 impl Act {
     /// Does it. The inner error is of an action that stored nothing.
@@ -59,12 +59,13 @@ impl Act {
             let facts = context.renderer.told();
             let wanted = For {
                 object: &object,
-                observed: &seen,
+                parts: &seen.parts,
                 is_upgrade: action == Action::Upgrade,
                 version,
                 kube_version: facts.kube_version.clone(),
                 api_versions: context.discovery.api_versions().await.unwrap_or_default(),
-                lookup: Arc::new(lookup),
+                lookup: Some(Arc::new(lookup)),
+                now: clock::now(),
             };
             let content = content(wanted).await?;
             let crds = content.crds.clone();

@@ -1,37 +1,32 @@
 //! The chart of a release: an archive of which the metadata are read here, and the rest by the guest.
 //! Pure.
 
-use std::io::{self, Read};
 use std::sync::Arc;
 
 use bulkhead_api::{Advice, Retry, SourceTree, reason};
-use bulkhead_apply::yaml;
+use bulkhead_source::helm::chart::{self, inspect};
+use bulkhead_source::helm::{HelmError, Limits, version};
 use bulkhead_wasm::MemoryTree;
-use flate2::Compression;
-use flate2::read::GzDecoder;
-use flate2::write::GzEncoder;
-use semver::{BuildMetadata, Version};
-use serde_json::Value;
 
 /// The archive in the tree that the guest reads.
 pub(super) const ARCHIVE: &str = "chart.tgz";
-/// Largest chart when unpacked, in bytes; as Helm's.
-const UNPACKED_MAX_BYTES: u64 = 100 << 20;
-/// Largest `Chart.yaml`, in bytes; as Helm's for one file.
-const METADATA_MAX_BYTES: u64 = 5 << 20;
+/// Largest chart archive, in bytes.
+pub const ARCHIVE_MAX_BYTES: u64 = 64 << 20;
 /// Digits of a digest that become part of a version.
 const DIGEST_DIGITS: usize = 12;
+/// What errors call the archive.
+const PLACE: &str = "the chart archive";
 
 /// A chart that is ready to be rendered.
 #[derive(Clone)]
-pub(super) struct Chart {
+pub struct Chart {
     /// Its name.
-    pub(super) name: String,
+    pub name: String,
     /// Its version, with the digest of an OCI artifact.
-    pub(super) version: String,
+    pub version: String,
     /// The version of what it installs; may be empty.
-    pub(super) app_version: String,
-    /// A tree with [`ARCHIVE`].
+    pub app_version: String,
+    /// A tree with the archive `chart.tgz`.
     pub(super) tree: Arc<dyn SourceTree>,
 }
 
@@ -41,24 +36,30 @@ impl std::fmt::Debug for Chart {
     }
 }
 
-/// Why an archive is no chart.
+/// Why an archive is no chart. Where upstream documents a text, it is upstream's.
 #[derive(Debug, thiserror::Error)]
 pub enum ChartError {
-    /// It cannot be unpacked.
-    #[error("failed to unpack the chart archive")]
-    Archive(#[source] io::Error),
     /// It has no `Chart.yaml` in a folder at its top.
     #[error("Chart.yaml file is missing")]
     NoMetadata,
-    /// Its `Chart.yaml` is no map.
-    #[error("cannot load Chart.yaml: {0}")]
-    Metadata(String),
-    /// A field that every chart has is missing.
-    #[error("validation: chart.metadata.{0} is required")]
-    Required(&'static str),
+    /// It cannot be unpacked, or is no valid chart.
+    #[error(transparent)]
+    Archive(HelmError),
     /// The artifact's revision and the chart's version do not fit.
     #[error("{0}")]
     Revision(String),
+    /// Reading it was broken off.
+    #[error("failed to read the chart: {0}")]
+    Lost(String),
+}
+
+impl From<HelmError> for ChartError {
+    fn from(error: HelmError) -> Self {
+        match error {
+            HelmError::NoMetadata { .. } => Self::NoMetadata,
+            error => Self::Archive(error),
+        }
+    }
 }
 
 impl ChartError {
@@ -79,38 +80,30 @@ impl Chart {
     ///
     /// # Errors
     /// [`ChartError`].
-    pub(super) fn read(archive: Vec<u8>, revision: Option<&str>) -> Result<Self, ChartError> {
-        let metadata = metadata(&archive)?;
-        let text = |field: &str| metadata[field].as_str().unwrap_or_default().to_owned();
-        let (name, mut version) = (text("name"), text("version"));
-        if name.is_empty() {
-            return Err(ChartError::Required("name"));
-        }
-        if version.is_empty() {
-            return Err(ChartError::Required("version"));
-        }
-        let mut archive = archive;
+    pub fn read(archive: Vec<u8>, revision: Option<&str>) -> Result<Self, ChartError> {
+        let limits = Limits {
+            chart_bytes: ARCHIVE_MAX_BYTES,
+            ..Limits::default()
+        };
+        let metadata = inspect(PLACE, archive.as_slice(), &limits)?;
+        let (mut version, mut archive) = (metadata.version, archive);
         if let Some(revision) = revision {
             version = tracked(&version, revision)?;
-            archive = with_version(&archive, metadata.clone(), &version)?;
+            archive = with_version(&archive, &version, &limits)?;
         }
         let tree = MemoryTree::from_files([(ARCHIVE, archive)])
-            .map_err(|error| ChartError::Metadata(bulkhead_api::chain(&error)))?;
+            .map_err(|error| ChartError::Lost(bulkhead_api::chain(&error)))?;
         Ok(Self {
-            name,
+            name: metadata.name,
             version,
-            app_version: match &metadata["appVersion"] {
-                Value::String(text) => text.clone(),
-                Value::Null => String::new(),
-                other => other.to_string(),
-            },
+            app_version: metadata.app_version,
             tree: Arc::new(tree),
         })
     }
 }
 
 /// Returns the digest in the revision of an artifact: `sha256:1f0c` of `1.2.3@sha256:1f0c`.
-pub(super) fn digest_in(revision: &str) -> &str {
+pub fn digest_in(revision: &str) -> &str {
     match revision.split_once('@') {
         Some((tag, digest)) if version_of(tag).is_some() => digest,
         _ => revision,
@@ -137,86 +130,28 @@ fn tracked(version: &str, revision: &str) -> Result<String, ChartError> {
         Some((_, hex)) if !hex.contains(':') => hex.get(..DIGEST_DIGITS),
         _ => None,
     };
-    let build = BuildMetadata::new(hex.ok_or_else(wrong)?).map_err(|_| wrong())?;
-    Ok(Version { build, ..own }.to_string())
+    let digits = hex.ok_or_else(wrong)?;
+    version::with_metadata(version, digits).map_err(|_| wrong())
 }
 
 /// Reads a tag as a version: registries have `_` for `+`, people write `v` and leave numbers out.
-fn version_of(tag: &str) -> Option<Version> {
-    let text = tag.replace('_', "+");
-    let text = text.strip_prefix('v').unwrap_or(&text);
-    let end = text.find(['-', '+']).unwrap_or(text.len());
-    let (numbers, rest) = text.split_at(end);
-    let missing = 2usize.saturating_sub(numbers.matches('.').count());
-    Version::parse(&format!("{numbers}{}{rest}", ".0".repeat(missing))).ok()
-}
-
-fn entries(archive: &[u8]) -> tar::Archive<io::Take<GzDecoder<&[u8]>>> {
-    tar::Archive::new(GzDecoder::new(archive).take(UNPACKED_MAX_BYTES))
-}
-
-fn is_metadata<R: Read>(entry: &tar::Entry<'_, R>) -> bool {
-    let path = entry.path_bytes();
-    let path = String::from_utf8_lossy(&path);
-    let path = path.trim_start_matches("./");
-    matches!(path.split_once('/'), Some((_, "Chart.yaml")))
-}
-
-fn metadata(archive: &[u8]) -> Result<Value, ChartError> {
-    let mut archive = entries(archive);
-    for entry in archive.entries().map_err(ChartError::Archive)? {
-        let entry = entry.map_err(ChartError::Archive)?;
-        if !is_metadata(&entry) {
-            continue;
-        }
-        let mut text = String::new();
-        let mut entry = entry.take(METADATA_MAX_BYTES);
-        entry
-            .read_to_string(&mut text)
-            .map_err(ChartError::Archive)?;
-        let wrong = |error: &yaml::YamlError| ChartError::Metadata(bulkhead_api::chain(error));
-        let documents = yaml::read(&text).map_err(|error| wrong(&error))?;
-        let first = documents.into_iter().next().map(|document| document.value);
-        return match first {
-            Some(value @ Value::Object(_)) => Ok(value),
-            _ => Err(ChartError::Metadata("it is no map".to_owned())),
-        };
-    }
-    Err(ChartError::NoMetadata)
+fn version_of(tag: &str) -> Option<semver::Version> {
+    version::parse(&tag.replace('_', "+"))
 }
 
 /// Packs a chart again with another version: what its templates see and its release stores.
-fn with_version(archive: &[u8], metadata: Value, version: &str) -> Result<Vec<u8>, ChartError> {
-    let mut metadata = metadata;
-    metadata["version"] = version.into();
-    let text = yaml::write(&metadata);
-    let packed = GzEncoder::new(Vec::new(), Compression::fast());
-    let mut packed = tar::Builder::new(packed);
-    let mut archive = entries(archive);
-    let copy = |entry: tar::Entry<'_, _>, packed: &mut tar::Builder<_>| -> io::Result<()> {
-        let mut header = entry.header().clone();
-        let path = entry.path()?.into_owned();
-        if is_metadata(&entry) {
-            header.set_size(text.len() as u64);
-            return packed.append_data(&mut header, path, text.as_bytes());
-        }
-        if entry.header().entry_type().is_file() {
-            header.set_size(entry.size());
-            packed.append_data(&mut header, path, entry)?;
-        }
-        Ok(())
-    };
-    for entry in archive.entries().map_err(ChartError::Archive)? {
-        let entry = entry.map_err(ChartError::Archive)?;
-        copy(entry, &mut packed).map_err(ChartError::Archive)?;
-    }
-    let packed = packed.into_inner().and_then(GzEncoder::finish);
-    packed.map_err(ChartError::Archive)
+fn with_version(archive: &[u8], version: &str, limits: &Limits) -> Result<Vec<u8>, ChartError> {
+    let mut chart = chart::Chart::unpack(PLACE, archive, limits)?;
+    version.clone_into(&mut chart.metadata.version);
+    Ok(chart.package(limits)?)
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may")]
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
 
     use super::*;
 
@@ -236,10 +171,13 @@ mod tests {
     #[test]
     fn metadata_are_read_from_the_top() {
         let files = [
-            ("web/charts/db/Chart.yaml", "name: db\nversion: 9.9.9\n"),
+            (
+                "web/charts/db/Chart.yaml",
+                "apiVersion: v2\nname: db\nversion: 9.9.9\n",
+            ),
             (
                 "web/Chart.yaml",
-                "name: web\nversion: 1.2.3\nappVersion: 7\n",
+                "apiVersion: v2\nname: web\nversion: 1.2.3\nappVersion: 7\n",
             ),
             ("web/templates/a.yaml", "kind: A\n"),
         ];
@@ -283,7 +221,10 @@ mod tests {
         );
         assert_eq!(digest_in(&format!("1.2.3@{digest}")), digest);
         let chart = packed(&[
-            ("web/Chart.yaml", "name: web\nversion: 1.2.3\n"),
+            (
+                "web/Chart.yaml",
+                "apiVersion: v2\nname: web\nversion: 1.2.3\n",
+            ),
             ("web/a", "x"),
         ]);
         let chart = Chart::read(chart, Some(digest)).unwrap();

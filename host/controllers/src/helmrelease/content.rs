@@ -14,9 +14,10 @@ use bulkhead_wasm::{
 use serde::Deserialize;
 use serde_json::json;
 
-use super::chart::ARCHIVE;
+use super::chart::{ARCHIVE, Chart};
 use super::error::ContentError;
-use super::load::Observed;
+use super::plugins::Plugins;
+use super::values::Values;
 
 /// Name of the input with the values.
 const VALUES: &str = "values.yaml";
@@ -25,32 +26,46 @@ const SECRET_INPUT: &str = "input.secret";
 /// Name of the file with the objects that kustomize patches.
 const OBJECTS: &str = "objects.yaml";
 
-/// What a render is for.
-pub(super) struct For<'a> {
-    pub(super) object: &'a HelmRelease,
-    pub(super) observed: &'a Observed,
-    /// Whether there is a version before.
-    pub(super) is_upgrade: bool,
-    /// Number of the new version.
-    pub(super) version: i64,
-    /// What is told of the cluster.
-    pub(super) kube_version: String,
-    pub(super) api_versions: Vec<String>,
-    /// Answers `lookup`.
-    pub(super) lookup: Arc<dyn Lookup>,
+/// What a release is made of.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// The chart.
+    pub chart: Arc<Chart>,
+    /// The values.
+    pub values: Values,
+    /// The plugins.
+    pub plugins: Plugins,
+    /// Digest of the OCI artifact that the chart is; empty for others.
+    pub oci_digest: String,
 }
 
-/// Renders.
-pub(super) async fn content(wanted: For<'_>) -> Result<Content, ContentError> {
-    let For {
-        object, observed, ..
-    } = &wanted;
-    let rendered = observed
-        .plugins
-        .helm
-        .plugin
-        .render(wanted.request())
-        .await?;
+/// What a render is for.
+pub struct For<'a> {
+    /// The release.
+    pub object: &'a HelmRelease,
+    /// What it is made of.
+    pub parts: &'a Parts,
+    /// Whether there is a version before.
+    pub is_upgrade: bool,
+    /// Number of the new version.
+    pub version: i64,
+    /// Version of Kubernetes that is told; empty for what Helm tells without a cluster.
+    pub kube_version: String,
+    /// What the cluster serves.
+    pub api_versions: Vec<String>,
+    /// Answers `lookup`; without it every answer is empty.
+    pub lookup: Option<Arc<dyn Lookup>>,
+    /// The time that templates are told.
+    pub now: jiff::Timestamp,
+}
+
+/// Renders, and post-renders.
+///
+/// # Errors
+/// [`ContentError`].
+pub async fn content(wanted: For<'_>) -> Result<Content, ContentError> {
+    let For { object, parts, .. } = &wanted;
+    let rendered = parts.plugins.helm.plugin.render(wanted.request()).await?;
     let documents = rendered.documents.iter().map(|document| {
         let path = document.origin.as_ref().map_or("", |at| at.path.as_str());
         Source::new(path, document.text.as_str())
@@ -70,13 +85,13 @@ pub(super) async fn content(wanted: For<'_>) -> Result<Content, ContentError> {
             StoredChart::from_json(attribute(&rendered, "helm.chart")?)
                 .map_err(ContentError::Output)?,
         ),
-        config: observed.values.clone(),
+        config: parts.values.merged.clone(),
         manifest,
         hooks,
         notes: attribute(&rendered, "render.notes").unwrap_or_default(),
         crds: crds(&attribute(&rendered, "helm.crds")?)?,
         labels: BTreeMap::new(),
-        oci_digest: observed.wanted.oci_digest.clone(),
+        oci_digest: parts.oci_digest.clone(),
         crd_labels: origin_labels(name, object.own_namespace()),
     })
 }
@@ -112,7 +127,7 @@ impl For<'_> {
     }
 
     fn request(&self) -> RenderRequest {
-        let observed = self.observed;
+        let parts = self.parts;
         let spec = &self.object.spec;
         let target = self.target();
         let skip_schema = match self.is_upgrade {
@@ -128,18 +143,18 @@ impl For<'_> {
             "skipSchemaValidation": skip_schema,
             "release": true,
         });
-        let values = json!(observed.values).to_string();
-        let mut request = RenderRequest::new(observed.chart.tree.clone(), ARCHIVE);
+        let values = json!(parts.values.merged).to_string();
+        let mut request = RenderRequest::new(parts.chart.tree.clone(), ARCHIVE);
         request.config = config.to_string();
         request.inputs = vec![(VALUES.to_owned(), values.into_bytes())];
-        if observed.has_secrets {
+        if parts.values.has_secrets {
             let secret = (SECRET_INPUT.to_owned(), VALUES.to_owned());
             request.attributes.push(secret);
         }
         request.target = target;
-        request.limits = observed.plugins.helm.limits.clone();
-        request.lookup = Some(self.lookup.clone());
-        request.wall_clock = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or_default();
+        request.limits = parts.plugins.helm.limits.clone();
+        request.lookup = self.lookup.clone();
+        request.wall_clock = u64::try_from(self.now.as_second()).unwrap_or_default();
         request
     }
 
@@ -154,7 +169,7 @@ impl For<'_> {
         };
         let steps = object.spec.post_renderers.iter().flatten();
         let steps: Vec<_> = steps.filter_map(|one| one.kustomize.as_ref()).collect();
-        let transformers = &self.observed.plugins.transformers;
+        let transformers = &self.parts.plugins.transformers;
         let mut sources = sources;
         if !steps.is_empty() || !transformers.is_empty() {
             let steps = &steps;
@@ -177,13 +192,13 @@ impl For<'_> {
     ) -> Result<String, bulkhead_wasm::RenderError> {
         let mut text = text;
         for step in steps {
-            let kustomize = &self.observed.plugins.kustomize;
+            let kustomize = &self.parts.plugins.kustomize;
             let mut request = RenderRequest::new(Arc::new(patching(text, step)), "");
             request.target = self.target();
             request.limits = kustomize.limits.clone();
             text = joined(&kustomize.plugin.render(request).await?.documents);
         }
-        for stage in &self.observed.plugins.transformers {
+        for stage in &self.parts.plugins.transformers {
             let request = TransformRequest {
                 config: stage.config.clone(),
                 target: self.target(),

@@ -1,74 +1,41 @@
 //! Gathers what a release needs: dependencies, the source, values, the chart, plugins.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bulkhead_api::duration::go_text;
-use bulkhead_api::helmrelease::{
-    ChartReferenceKind, HelmRelease, ValuesReference, WaitStrategyName,
-};
-use bulkhead_api::kustomize::ValuesKind;
+use bulkhead_api::helmrelease::{ChartReferenceKind, HelmRelease, WaitStrategyName};
 use bulkhead_api::meta::{Artifact, Condition};
 use bulkhead_api::names::condition::{READY, STALLED};
 use bulkhead_api::source::{HelmChart, OCIRepository};
 use bulkhead_api::{StatusFields as _, conditions};
 use bulkhead_apply::release::values_digest;
-use bulkhead_wasm::PluginKind;
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::Api;
-use serde_json::{Map, Value};
 
-use super::chart::{self, Chart};
+use super::chart::{self, ARCHIVE_MAX_BYTES, Chart};
+use super::content::Parts;
 use super::digests;
 use super::error::ReleaseError;
+use super::plugins::Plugins;
 use super::state::Wanted;
-use super::values::{self, Part, ValuesError, ValuesProblem};
-use crate::applier::face;
-use crate::applier::plugins::{PluginsError, stage};
-use crate::catalogue::{Scope, User};
-use crate::client::is_not_found;
+use super::values;
+use crate::catalogue::User;
 use crate::context::Context;
-use crate::delivery::Stage;
 use crate::index::SourceId;
 use crate::queue::Key;
 use crate::sources::{ArtifactError, read_artifact};
 use crate::status::{self, WriteError};
 use crate::watch::key_of;
 
-/// Largest chart archive, in bytes.
-const ARCHIVE_MAX_BYTES: u64 = 64 << 20;
 /// Longest time for loading an archive from another controller.
 const ARCHIVE_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Name of the plugin that renders charts.
-pub const HELM: &str = "helm";
 
 /// What there is.
 pub(super) struct Observed {
     /// What is to be installed.
     pub(super) wanted: Wanted,
-    /// The chart.
-    pub(super) chart: Arc<Chart>,
-    /// The values.
-    pub(super) values: Map<String, Value>,
-    /// Whether a Secret is among what the values come from.
-    pub(super) has_secrets: bool,
-    /// The plugins.
-    pub(super) plugins: Plugins,
-}
-
-/// The plugins that make a release of a chart.
-#[derive(Clone, Debug)]
-pub(super) struct Plugins {
-    /// Renders.
-    pub(super) helm: Arc<crate::catalogue::Installed>,
-    /// Patches.
-    pub(super) kustomize: Arc<crate::catalogue::Installed>,
-    /// Change the objects then.
-    pub(super) transformers: Vec<Stage>,
+    /// What it is made of.
+    pub(super) parts: Parts,
 }
 
 /// Returns the object, with the finalizer; `None` when there is none to reconcile.
@@ -169,26 +136,30 @@ pub(super) async fn observe(
 ) -> Result<Observed, ReleaseError> {
     dependencies(object, context)?;
     let source = source(object, context)?;
-    let (values, has_secrets) = resolve(object, context).await?;
+    let values = values::resolve(object, context.clients.own()).await?;
     let chart = load(object, context, &source).await?;
-    let plugins = plugins(object, context)?;
+    let user = User::new(HelmRelease::KIND, &key_of(object));
+    let plugins = Plugins::find(object, &context.catalogue, Some(&user))?;
+    let oci_digest = match &source.is_tracked {
+        true => chart::digest_in(&source.artifact.revision).to_owned(),
+        false => String::new(),
+    };
     Ok(Observed {
         wanted: Wanted {
             chart_name: chart.name.clone(),
             chart_version: chart.version.clone(),
             app_version: chart.app_version.clone(),
-            config_digest: values_digest(&values).to_string(),
-            oci_digest: match &source.is_tracked {
-                true => chart::digest_in(&source.artifact.revision).to_owned(),
-                false => String::new(),
-            },
+            config_digest: values_digest(&values.merged).to_string(),
+            oci_digest: oci_digest.clone(),
             post_renderers: digests::post_renderers(&object.spec),
             common_metadata: digests::common_metadata(&object.spec),
         },
-        chart,
-        values,
-        has_secrets,
-        plugins,
+        parts: Parts {
+            chart,
+            values,
+            plugins,
+            oci_digest,
+        },
     })
 }
 
@@ -307,85 +278,6 @@ fn ready(
     artifact.clone().ok_or_else(lacks)
 }
 
-/// What a ConfigMap or Secret holds.
-type Data = HashMap<String, Vec<u8>>;
-
-/// Puts the values together. Each ConfigMap and Secret is read once.
-async fn resolve(
-    object: &HelmRelease,
-    context: &Context,
-) -> Result<(Map<String, Value>, bool), ReleaseError> {
-    let namespace = object.own_namespace();
-    let mut read: HashMap<(&str, &str), Option<Data>> = HashMap::new();
-    let mut parts = Vec::new();
-    for reference in &object.spec.values_from {
-        let at = (reference.kind.as_str(), reference.name.as_str());
-        let wrong = |problem| ValuesError::new(reference, namespace, problem);
-        let data = match read.entry(at) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(place) => {
-                let data = fetch(context, namespace, reference).await;
-                place.insert(data.map_err(wrong)?)
-            }
-        };
-        let text = data.as_ref().map(|data| data.get(reference.key()));
-        let problem = match text {
-            Some(Some(text)) => match String::from_utf8(text.clone()) {
-                Ok(data) => {
-                    parts.push(Part { reference, data });
-                    continue;
-                }
-                Err(_) => return Err(wrong(ValuesProblem::Read("it is not UTF-8".into())).into()),
-            },
-            Some(None) => ValuesProblem::Key,
-            None => {
-                let kind = reference.kind.as_str().to_lowercase();
-                ValuesProblem::NotFound(format!("{kind}s \"{}\"", reference.name))
-            }
-        };
-        let error = wrong(problem);
-        if !reference.optional {
-            return Err(error.into());
-        }
-        tracing::info!("{error}");
-    }
-    let has_secrets = parts
-        .iter()
-        .any(|part| part.reference.kind == ValuesKind::Secret);
-    let values = values::merge(object.spec.values(), &parts, namespace)?;
-    Ok((values, has_secrets))
-}
-
-async fn fetch(
-    context: &Context,
-    namespace: &str,
-    reference: &ValuesReference,
-) -> Result<Option<Data>, ValuesProblem> {
-    let client = context.clients.own().clone();
-    let found = match reference.kind {
-        ValuesKind::ConfigMap => {
-            let api: Api<ConfigMap> = Api::namespaced(client, namespace);
-            api.get(&reference.name).await.map(|found| {
-                let data = found.data.unwrap_or_default().into_iter();
-                data.map(|(key, value)| (key, value.into_bytes())).collect()
-            })
-        }
-        ValuesKind::Secret => {
-            let api: Api<Secret> = Api::namespaced(client, namespace);
-            api.get(&reference.name).await.map(|found| {
-                let data = found.data.unwrap_or_default().into_iter();
-                data.map(|(key, value)| (key, value.0)).collect()
-            })
-        }
-        ValuesKind::Other(_) => return Err(ValuesProblem::Kind),
-    };
-    match found {
-        Ok(data) => Ok(Some(data)),
-        Err(error) if is_not_found(&error) => Ok(None),
-        Err(error) => Err(ValuesProblem::Request(bulkhead_api::chain(&error))),
-    }
-}
-
 /// Loads the chart, or takes the one that was loaded: releases of one chart share it.
 async fn load(
     object: &HelmRelease,
@@ -420,35 +312,8 @@ async fn load(
     })?;
     let read = tokio::task::spawn_blocking(move || Chart::read(archive, revision.as_deref()));
     let lost = |error: tokio::task::JoinError| {
-        ReleaseError::from(chart::ChartError::Metadata(error.to_string()))
+        ReleaseError::from(chart::ChartError::Lost(error.to_string()))
     };
     let chart = read.await.map_err(lost)?.map_err(ReleaseError::from)?;
     Ok(context.releases.keep(&key, identity, chart))
-}
-
-fn plugins(object: &HelmRelease, context: &Context) -> Result<Plugins, ReleaseError> {
-    let catalogue = &context.catalogue;
-    let namespace = object.own_namespace();
-    let built_in = |name: &str| {
-        let found = catalogue.find_among(&[Scope::BuiltIn], namespace, name, PluginKind::Renderer);
-        found.map_err(PluginsError::from)
-    };
-    let wanted = face::transformers_of(&object.metadata)?;
-    let user = User::new(HelmRelease::KIND, &key_of(object));
-    catalogue.set_uses(&user, wanted.iter().map(|one| one.plugin.name.clone()));
-    let annotation = bulkhead_api::names::annotation::CONFIG;
-    let transformers = wanted.iter().map(|one| {
-        let place = format!("{annotation}.{}", one.plugin.name);
-        stage(
-            catalogue,
-            namespace,
-            (place, &one.plugin, &one.config),
-            PluginKind::Transformer,
-        )
-    });
-    Ok(Plugins {
-        helm: built_in(HELM)?,
-        kustomize: built_in(face::KUSTOMIZE)?,
-        transformers: transformers.collect::<Result<_, _>>()?,
-    })
 }

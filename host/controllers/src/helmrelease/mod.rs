@@ -17,6 +17,7 @@ mod load;
 mod memory;
 mod message;
 mod options;
+mod plugins;
 mod record;
 mod records;
 mod remediation;
@@ -35,9 +36,12 @@ use crate::context::Context;
 use crate::queue::{Again, Class, Key};
 use crate::status::WriteError;
 
+pub use chart::{ARCHIVE_MAX_BYTES, Chart, ChartError, digest_in};
+pub use content::{For, Parts, content};
 pub use error::{ContentError, ReleaseError};
-pub use load::{HELM, source_id};
+pub use load::source_id;
 pub use memory::Releases;
+pub use plugins::{HELM, Plugins};
 pub use records::Records;
 pub use selector::SelectorError;
 

@@ -28,7 +28,7 @@ pub(super) async fn observe(
         return Observed::default();
     }
     Observed {
-        secrets: Secrets::read(context, key, &object.spec).await,
+        secrets: Secrets::read(context.clients.own(), key, &object.spec).await,
         has_artifact: sources::is_held(context, object).await,
     }
 }

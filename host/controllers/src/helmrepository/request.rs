@@ -9,7 +9,7 @@ use bulkhead_source::helm::RepositoryConfig;
 use bulkhead_source::oci::RegistryConfig;
 use bulkhead_source::{Credentials, Secret};
 
-use crate::context::Context;
+use crate::holder::Holder;
 use crate::queue::Key;
 use crate::sources::registry::{self, AccessError};
 use crate::sources::secrets;
@@ -25,10 +25,10 @@ pub(crate) struct Secrets {
 
 impl Secrets {
     /// Reads them.
-    pub(crate) async fn read(context: &Context, key: &Key, spec: &HelmRepositorySpec) -> Self {
+    pub(crate) async fn read(holder: &impl Holder, key: &Key, spec: &HelmRepositorySpec) -> Self {
         Self {
-            login: secrets::read(context, key, spec.secret_ref.as_ref()).await,
-            certificate: secrets::read(context, key, spec.cert_secret_ref.as_ref()).await,
+            login: secrets::read(holder, key, spec.secret_ref.as_ref()).await,
+            certificate: secrets::read(holder, key, spec.cert_secret_ref.as_ref()).await,
         }
     }
 }

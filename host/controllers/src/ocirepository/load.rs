@@ -35,11 +35,12 @@ pub(super) async fn observe(object: &OCIRepository, key: &Key, context: &Arc<Con
         return Observed::default();
     }
     let verify = spec.verify.as_ref();
-    let of = async |reference| secrets::read(context, key, reference).await;
+    let holder = context.clients.own();
+    let of = async |reference| secrets::read(holder, key, reference).await;
     // With another provider the account stands for the workload, and that is refused.
     let account = match (&spec.service_account_name, spec.provider()) {
         (Some(name), RegistryProvider::Generic) => {
-            Some(secrets::of_account(context, key, Some(name)).await)
+            Some(secrets::of_account(holder, key, Some(name)).await)
         }
         _ => None,
     };

@@ -1,12 +1,9 @@
 //! Reads the Secrets that a source names.
 
 use bulkhead_api::meta::LocalObjectReference;
-use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
-use kube::Api;
 
-use crate::client::is_not_found;
-use crate::context::Context;
 use crate::gitrepository::request::{Data, SecretError};
+use crate::holder::Holder;
 use crate::queue::Key;
 
 /// A Secret that an object names: its data, or why there is none.
@@ -14,52 +11,37 @@ pub(crate) type Read = Result<Data, SecretError>;
 
 /// Reads the Secret `reference` of an object; `None` when it names none.
 pub(crate) async fn read(
-    context: &Context,
+    holder: &impl Holder,
     key: &Key,
     reference: Option<&LocalObjectReference>,
 ) -> Option<Read> {
-    Some(named(context, key, &reference?.name).await)
+    Some(named(holder, key, &reference?.name).await)
 }
 
 /// Reads the pull secrets of a ServiceAccount.
 pub(crate) async fn of_account(
-    context: &Context,
+    holder: &impl Holder,
     key: &Key,
     account: Option<&str>,
 ) -> Result<Vec<Data>, SecretError> {
     let Some(account) = account else {
         return Ok(Vec::new());
     };
-    let api: Api<ServiceAccount> = Api::namespaced(context.clients.own().clone(), &key.namespace);
-    let found = api.get(account).await.map_err(|error| {
-        let name = format!("{}/{account}", key.namespace);
-        SecretError::Account(name, problem(&error))
-    })?;
+    let account = Key::new(&key.namespace, account);
+    let wrong = |problem| SecretError::Account(account.to_string(), problem);
+    let names = holder.pull_secrets(&account).await.map_err(wrong)?;
     let mut secrets = Vec::new();
-    for reference in found.image_pull_secrets.unwrap_or_default() {
-        secrets.push(named(context, key, &reference.name).await?);
+    for name in names.ok_or_else(|| wrong("it does not exist".to_owned()))? {
+        secrets.push(named(holder, key, &name).await?);
     }
     Ok(secrets)
 }
 
-async fn named(context: &Context, key: &Key, name: &str) -> Read {
-    let api: Api<Secret> = Api::namespaced(context.clients.own().clone(), &key.namespace);
-    let path = format!("{}/{name}", key.namespace);
-    match api.get(name).await {
-        Ok(secret) => Ok(secret
-            .data
-            .unwrap_or_default()
-            .into_iter()
-            .map(|(k, v)| (k, v.0))
-            .collect()),
-        Err(error) if is_not_found(&error) => Err(SecretError::Missing(path)),
-        Err(error) => Err(SecretError::Request(path, problem(&error))),
-    }
-}
-
-fn problem(error: &kube::Error) -> String {
-    match is_not_found(error) {
-        true => "it does not exist".to_owned(),
-        false => bulkhead_api::chain(error),
+async fn named(holder: &impl Holder, key: &Key, name: &str) -> Read {
+    let key = Key::new(&key.namespace, name);
+    match holder.secret(&key).await {
+        Ok(Some(data)) => Ok(data),
+        Ok(None) => Err(SecretError::Missing(key.to_string())),
+        Err(problem) => Err(SecretError::Request(key.to_string(), problem)),
     }
 }

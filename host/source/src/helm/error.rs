@@ -229,6 +229,12 @@ pub enum HelmError {
         #[source]
         source: YamlError,
     },
+    /// There is no `Chart.yaml` in a folder at the top.
+    #[error("{place} is not a valid chart: it has no `Chart.yaml`")]
+    NoMetadata {
+        /// The chart.
+        place: String,
+    },
     /// `Chart.yaml` says what no chart may say.
     #[error("{place} is not a valid chart: {problem}")]
     Invalid {
@@ -344,7 +350,11 @@ impl HelmError {
                 .hint("an alias (`@name`) is known to the `helm` command of one machine alone: write the URL"),
             Self::Lock { .. } => Advice::new(Stage::Dependencies.reason(), Retry::OnChange)
                 .hint("run `helm dependency update` and commit the lock file"),
-            Self::Archive { .. } | Self::File { .. } | Self::Yaml { .. } | Self::Invalid { .. } => {
+            Self::Archive { .. }
+            | Self::File { .. }
+            | Self::Yaml { .. }
+            | Self::NoMetadata { .. }
+            | Self::Invalid { .. } => {
                 Advice::new(Stage::Package.reason(), Retry::OnChange)
                     .hint("check the chart with `helm lint`")
             }

@@ -1,9 +1,10 @@
 //! The values of a release: what ConfigMaps and Secrets hold, what the spec says, one over the other.
-//! Pure.
+//! Pure but for `resolve`, which reads.
 //!
 //! # Source
 //! `ChartValuesFromReferences` of fluxcd/pkg `chartutil`.
 
+mod resolve;
 mod strvals;
 mod tree;
 
@@ -14,6 +15,8 @@ use bulkhead_apply::yaml;
 use serde_json::{Map, Number, Value};
 
 use self::tree::Node;
+
+pub use resolve::{Values, resolve};
 
 /// Whole numbers up to this one are exact in the floating-point numbers that Helm reads values as.
 const EXACT: u64 = 1 << 53;

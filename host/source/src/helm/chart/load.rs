@@ -108,7 +108,9 @@ fn subchart(
 pub(super) fn metadata(place: &str, files: &[ChartFile]) -> Result<Metadata, HelmError> {
     let find = |name: &str| files.iter().rev().find(|file| file.name == name);
     let Some(file) = find("Chart.yaml") else {
-        return Err(HelmError::invalid(place, "it has no `Chart.yaml`"));
+        return Err(HelmError::NoMetadata {
+            place: place.to_owned(),
+        });
     };
     let value = read_yaml(place, &file.name, &file.content)?;
     let mut metadata = Metadata::read(&value, Format::Yaml)
