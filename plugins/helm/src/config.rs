@@ -33,6 +33,7 @@ pub(crate) struct Config {
     values_files: Vec<String>,
     values_inputs: Vec<String>,
     values: Option<serde_json::Value>,
+    default_values: Option<String>,
     set: Vec<ConfigSet>,
     kube_version: Option<String>,
     api_versions: Vec<String>,
@@ -100,6 +101,7 @@ impl Config {
         let mut options = Options {
             namespace: given(&self.release_namespace, namespace, "default"),
             values: self.all_values(source, request)?,
+            default_values: self.default_values(request)?,
             kube_version: self.kube_version.clone().or(kube),
             api_versions: [request.target.api_versions.as_slice(), &self.api_versions].concat(),
             is_stored: self.release,
@@ -149,6 +151,16 @@ impl Config {
             });
         }
         Ok(values)
+    }
+
+    fn default_values(&self, request: &Request) -> Result<Option<Values>, Error> {
+        let Some(name) = &self.default_values else {
+            return Ok(None);
+        };
+        Ok(Some(Values {
+            name: name.clone(),
+            text: input(request, name)?,
+        }))
     }
 
     fn add_set(

@@ -34,6 +34,8 @@ pub struct Options {
     pub namespace: String,
     /// Values, the later over the earlier.
     pub values: Vec<Values>,
+    /// What stands in place of the chart's own values.yaml; subcharts keep theirs.
+    pub default_values: Option<Values>,
     /// Single values over those, in Helm's order of kinds.
     pub sets: Vec<Set>,
     /// Version of Kubernetes to render for; without one, Helm's own.
@@ -70,6 +72,7 @@ impl Default for Options {
             name: "release-name".to_owned(),
             namespace: "default".to_owned(),
             values: Vec::new(),
+            default_values: None,
             sets: Vec::new(),
             kube_version: None,
             api_versions: Vec::new(),
@@ -98,15 +101,7 @@ impl Options {
         }
         let mut values = Entries::new();
         for one in &self.values {
-            let is_secret = self.secret_values.contains(&one.name);
-            let read = load_values(&one.text).map_err(|error| {
-                let error = if is_secret { hidden(&error) } else { error };
-                format!("failed to parse {}: {error}", one.name)
-            })?;
-            if is_secret {
-                read.values().for_each(|value| secrets.learn(value));
-            }
-            values = merge_maps(values, read);
+            values = merge_maps(values, self.read_values(one, secrets)?);
         }
         let read = |name: &str| self.set_file(name);
         for kind in [
@@ -121,6 +116,19 @@ impl Options {
             }
         }
         Ok(values)
+    }
+
+    /// Reads values, and learns them where they are secret.
+    pub(crate) fn read_values(&self, one: &Values, secrets: &Secrets) -> Result<Entries, String> {
+        let is_secret = self.secret_values.contains(&one.name);
+        let read = load_values(&one.text).map_err(|error| {
+            let error = if is_secret { hidden(&error) } else { error };
+            format!("failed to parse {}: {error}", one.name)
+        })?;
+        if is_secret {
+            read.values().for_each(|value| secrets.learn(value));
+        }
+        Ok(read)
     }
 
     fn set_file(&self, name: &str) -> Result<String, String> {

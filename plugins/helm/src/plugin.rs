@@ -166,6 +166,20 @@ mod tests {
     }
 
     #[test]
+    fn default_values_take_the_place_of_the_chart_s() -> Tested {
+        let mut request = request(r#"{"defaultValues": "old", "release": true}"#);
+        request.inputs = vec![("old".to_owned(), br#"{"replicas": 7}"#.to_vec())];
+        let output = Helm::render(&chart(), &request).map_err(|error| format!("{error:?}"))?;
+        assert!(output.documents[0].text.contains("n: 7\n"));
+        let mut attributes = output.attributes.iter();
+        let stored = attributes.find(|(name, _)| name == "helm.chart");
+        assert!(stored.is_some_and(|(_, json)| json.contains(r#""values":{"replicas":7}"#)));
+        request.inputs.clear();
+        assert!(Helm::render(&chart(), &request).is_err());
+        Ok(())
+    }
+
+    #[test]
     fn a_mistake_names_the_file_and_the_line() {
         let files = chart().with("web/templates/b.yaml", "a: 1\nb: {{ .Values.x.y }}\n");
         let Err(Error::Invalid(diagnostics)) = Helm::render(&files, &request("{}")) else {

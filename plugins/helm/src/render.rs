@@ -133,6 +133,10 @@ fn texts(
         .map_err(|error| format!("invalid kube version '{kube}': {error}"))?;
     let user = new_map(options.merged_values(secrets)?);
     let mut chart = load::load(files, path, warnings)?;
+    if let Some(defaults) = &options.default_values {
+        chart.values = options.read_values(defaults, secrets)?;
+        chart.has_values = true;
+    }
     check_installable(&chart, warnings)?;
     dependencies::check(&chart)?;
     release::check_name(&options.name)?;

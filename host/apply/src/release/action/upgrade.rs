@@ -8,7 +8,7 @@ use super::{ActionError, Content, Done, Helm, Run, Target, Upgrade, now};
 use crate::release::model::{Event, Info, Release};
 use crate::release::objects::{Placed, Unknown};
 use crate::release::status::Status;
-use crate::release::storage::Record;
+use crate::release::storage::{Record, StorageError};
 
 impl Helm {
     /// Upgrades a release. `cancel` ends the wait for its objects.
@@ -26,6 +26,22 @@ impl Helm {
         let mut run = Run::new(self, target, &upgrade.options, cancel);
         let result = run.upgrade(content, upgrade).await;
         run.end(result)
+    }
+}
+
+impl Helm {
+    /// Finds the version that an upgrade would start from: the deployed one, or the newest.
+    ///
+    /// # Errors
+    /// [`StorageError`]: records that cannot be read.
+    pub async fn current(&self, name: &str) -> Result<Option<Release>, StorageError> {
+        let records = self.storage.records(name).await?;
+        let mut newest = records.iter().rev();
+        let deployed = newest.find(|one| one.status == Status::Deployed);
+        match deployed.or(records.last()) {
+            Some(record) => self.storage.get(name, record.version).await,
+            None => Ok(None),
+        }
     }
 }
 
