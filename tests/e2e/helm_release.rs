@@ -27,7 +27,7 @@ const NEVER: &str = "{{- if .Values.broken }}\napiVersion: apps/v1\nkind: Deploy
                      image: example.com/never:1\n{{- end }}\n";
 
 /// A namespace with a HelmRepository `charts` of the chart `web`, in two versions.
-async fn stage(prefix: &str) -> Result<(Space, Shelf)> {
+pub(crate) async fn stage(prefix: &str) -> Result<(Space, Shelf)> {
     let world = world().await?;
     let space = Space::new(world.cluster, prefix).await?;
     let shelf = Shelf::open().await?;
@@ -46,7 +46,7 @@ async fn stage(prefix: &str) -> Result<(Space, Shelf)> {
 }
 
 /// Creates the HelmRelease `web` of version 1.0.0 of the chart, with these fields more.
-async fn release(space: &Space, fields: Value) -> Result<()> {
+pub(crate) async fn release(space: &Space, fields: Value) -> Result<()> {
     let mut spec = json!({
         "interval": "1h",
         "chart": { "spec": {
@@ -68,7 +68,7 @@ async fn release(space: &Space, fields: Value) -> Result<()> {
 }
 
 /// Waits until the release is Ready at a version, for its generation.
-async fn deployed(space: &Space, version: i64) -> Result<HelmRelease> {
+pub(crate) async fn deployed(space: &Space, version: i64) -> Result<HelmRelease> {
     let is_so = |found: &HelmRelease| {
         is_ready(&found.status.conditions)
             && found.metadata.generation == Some(found.status.observed_generation)
@@ -84,7 +84,7 @@ async fn deployed(space: &Space, version: i64) -> Result<HelmRelease> {
 }
 
 /// Waits until Ready has this reason; returns its message.
-async fn told(space: &Space, reason: &str) -> Result<(HelmRelease, String)> {
+pub(crate) async fn told(space: &Space, reason: &str) -> Result<(HelmRelease, String)> {
     let is_so = |found: &HelmRelease| {
         ready(&found.status.conditions).is_some_and(|ready| ready.reason == reason)
     };
@@ -93,7 +93,7 @@ async fn told(space: &Space, reason: &str) -> Result<(HelmRelease, String)> {
     Ok((found, message))
 }
 
-async fn records(space: &Space) -> Result<Vec<String>> {
+pub(crate) async fn records(space: &Space) -> Result<Vec<String>> {
     let secrets = space.api::<Secret>();
     let list = ListParams::default().labels("owner=helm,name=web");
     let mut found: Vec<String> = secrets

@@ -47,6 +47,9 @@ pub(crate) async fn run(arguments: RunArguments) -> Result<(), CliError> {
     config.concurrency = arguments.concurrent.max(1);
     config.no_cross_namespace_refs = arguments.no_cross_namespace_refs;
     config.default_service_account = arguments.default_service_account.clone();
+    config.default_kubeconfig_service_account =
+        arguments.default_kubeconfig_service_account.clone();
+    config.insecure_kubeconfig_tls = arguments.insecure_kubeconfig_tls;
     config.requeue_dependency = arguments.requeue_dependency;
     config.allow_private_networks = arguments.allow_private_networks;
     config.remote_bases = arguments.remote.allowed();

@@ -54,10 +54,7 @@ impl Clients {
     /// # Errors
     /// [`ClientError::Build`] if the settings are wrong; nothing is sent.
     pub fn new(mut config: Config, metrics: Metrics) -> Result<Self, ClientError> {
-        let agent = concat!("bulkhead/", env!("CARGO_PKG_VERSION"));
-        config
-            .headers
-            .push((http::header::USER_AGENT, HeaderValue::from_static(agent)));
+        config.headers.push(agent());
         config.read_timeout = None;
         let watching = build(config.clone(), &metrics)?;
         config.read_timeout = Some(ANSWER);
@@ -87,27 +84,55 @@ impl Clients {
     /// # Errors
     /// [`ClientError::BlankAccount`] rather than a client with the engine's own rights.
     pub fn acting_as(&self, namespace: &str, name: &str) -> Result<Client, ClientError> {
-        if name.trim().is_empty() || namespace.trim().is_empty() {
-            return Err(ClientError::BlankAccount);
-        }
-        let user = format!("system:serviceaccount:{namespace}:{name}");
+        let user = service_account(namespace, name)?;
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = accounts.get(&user) {
             return Ok(client.clone());
         }
-        let value =
-            HeaderValue::from_str(&user).map_err(|_| ClientError::Account(name.to_owned()))?;
-        let mut config = self.config.clone();
-        config
-            .headers
-            .push((HeaderName::from_static("impersonate-user"), value));
-        let client = build(config, &self.metrics)?;
+        let client = impersonating(self.config.clone(), &user, &self.metrics)?;
         if accounts.len() >= MAX_ACCOUNTS {
             accounts.clear();
         }
         accounts.insert(user, client.clone());
         Ok(client)
     }
+
+    /// Builds a client of another API server; `user` is impersonated.
+    ///
+    /// # Errors
+    /// [`ClientError::Build`] if the settings are wrong; nothing is sent.
+    pub fn elsewhere(&self, mut config: Config, user: Option<&str>) -> Result<Client, ClientError> {
+        config.headers.push(agent());
+        config.read_timeout = Some(ANSWER);
+        config.reset_reader_on_write = true;
+        match user {
+            Some(user) => impersonating(config, user, &self.metrics),
+            None => build(config, &self.metrics),
+        }
+    }
+}
+
+fn agent() -> (HeaderName, HeaderValue) {
+    let agent = concat!("bulkhead/", env!("CARGO_PKG_VERSION"));
+    (http::header::USER_AGENT, HeaderValue::from_static(agent))
+}
+
+/// Returns the user that the service account `name` of `namespace` is.
+///
+/// # Errors
+/// [`ClientError::BlankAccount`] for a blank name: nobody falls back to greater rights.
+pub fn service_account(namespace: &str, name: &str) -> Result<String, ClientError> {
+    if name.trim().is_empty() || namespace.trim().is_empty() {
+        return Err(ClientError::BlankAccount);
+    }
+    Ok(format!("system:serviceaccount:{namespace}:{name}"))
+}
+
+fn impersonating(mut config: Config, user: &str, metrics: &Metrics) -> Result<Client, ClientError> {
+    let value = HeaderValue::from_str(user).map_err(|_| ClientError::Account(user.to_owned()))?;
+    let header = (HeaderName::from_static("impersonate-user"), value);
+    config.headers.push(header);
+    build(config, metrics)
 }
 
 fn build(config: Config, metrics: &Metrics) -> Result<Client, ClientError> {

@@ -43,6 +43,11 @@ pub struct RunConfig {
     pub no_cross_namespace_refs: bool,
     /// Account that Kustomizations without `serviceAccountName` act as; the engine's own when absent.
     pub default_service_account: Option<String>,
+    /// Account whose token reaches the clusters of ConfigMaps that name none; this process's when
+    /// absent.
+    pub default_kubeconfig_service_account: Option<String>,
+    /// Lets kubeconfigs in Secrets leave the server unverified.
+    pub insecure_kubeconfig_tls: bool,
     /// Pause before a dependency or a source is looked at again when no event came.
     pub requeue_dependency: Duration,
     /// Part of an interval that it is moved by at random: 0.05 for 5 %.
@@ -109,6 +114,8 @@ impl RunConfig {
             concurrency: Self::CONCURRENCY,
             no_cross_namespace_refs: false,
             default_service_account: None,
+            default_kubeconfig_service_account: None,
+            insecure_kubeconfig_tls: false,
             requeue_dependency: Self::REQUEUE_DEPENDENCY,
             interval_jitter: Self::INTERVAL_JITTER,
             sweep: Self::SWEEP,

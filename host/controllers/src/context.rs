@@ -24,6 +24,8 @@ use crate::index::{Awaited, Consumers, Index, SourceId};
 use crate::indexes::Indexes;
 use crate::kind::Kind;
 use crate::metrics::Metrics;
+use crate::place::Remotes;
+use crate::place::kubeconfig::Allowed;
 use crate::plugin::{Foundation, Plugins};
 use crate::queue::{Class, Key, Queue};
 use crate::report::Reporter;
@@ -68,6 +70,10 @@ pub struct Settings {
     pub no_cross_namespace_refs: bool,
     /// See [`RunConfig::default_service_account`].
     pub default_service_account: Option<String>,
+    /// See [`RunConfig::default_kubeconfig_service_account`].
+    pub default_kubeconfig_service_account: Option<String>,
+    /// See [`RunConfig::insecure_kubeconfig_tls`].
+    pub kubeconfigs: Allowed,
     /// See [`RunConfig::requeue_dependency`].
     pub requeue_dependency: Duration,
     /// See [`RunConfig::interval_jitter`].
@@ -85,6 +91,10 @@ impl Settings {
             own_namespace: config.own_namespace.clone(),
             no_cross_namespace_refs: config.no_cross_namespace_refs,
             default_service_account: config.default_service_account.clone(),
+            default_kubeconfig_service_account: config.default_kubeconfig_service_account.clone(),
+            kubeconfigs: Allowed {
+                insecure_tls: config.insecure_kubeconfig_tls,
+            },
             requeue_dependency: config.requeue_dependency,
             interval_jitter: config.interval_jitter,
             sweep: config.sweep,
@@ -130,6 +140,8 @@ pub struct Context {
     pub renderer: Arc<Renderer>,
     /// What the API server serves.
     pub discovery: Discovery,
+    /// Other clusters.
+    pub remotes: Remotes,
     /// What the operator chose.
     pub settings: Arc<Settings>,
     /// Takes reports.
@@ -207,6 +219,7 @@ impl Context {
             source: shared.source.clone(),
             renderer: shared.renderer.clone(),
             discovery: shared.discovery.clone(),
+            remotes: Remotes::default(),
             settings: shared.settings.clone(),
             reporter,
             repositories: repositories(shared, &queues, &wakers),

@@ -23,6 +23,7 @@ pub mod leader;
 pub mod log;
 pub mod metrics;
 pub mod ocirepository;
+pub mod place;
 pub mod plugin;
 pub mod queue;
 pub mod report;

@@ -60,13 +60,10 @@ impl Plugin {
             target: request.target,
             attributes: request.attributes,
         });
-        let guests = self.inner.guests.clone();
         let answer = self.inner.call(given, move |store| {
             let (pre, wit_request) = (pre.clone(), Arc::clone(&wit_request));
-            let guests = guests.clone();
             Box::pin(async move {
                 let guest = pre.instantiate_async(&mut *store).await?;
-                guests.end_phase();
                 let tree = store.data_mut().push(Handle::default())?;
                 guest
                     .bulkhead_renderer_render()
@@ -74,9 +71,7 @@ impl Plugin {
                     .await
             })
         });
-        let answer = answer.await;
-        self.inner.guests.end_phase();
-        concealed.rendered(self.rendered(answer, &limits))
+        concealed.rendered(self.rendered(answer.await, &limits))
     }
 
     /// Transforms: documents in, documents out.

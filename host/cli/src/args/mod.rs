@@ -179,6 +179,12 @@ pub(crate) struct RunArguments {
     /// Service account to apply as where a Kustomization names none
     #[arg(long, value_name = "NAME")]
     pub default_service_account: Option<String>,
+    /// Service account whose token reaches the cluster of a `configMapRef` that names none
+    #[arg(long, value_name = "NAME")]
+    pub default_kubeconfig_service_account: Option<String>,
+    /// Let kubeconfigs in Secrets turn off the verification of the server, or name one without TLS
+    #[arg(long)]
+    pub insecure_kubeconfig_tls: bool,
     /// Pause before an unready dependency is looked at again; a change wakes it at once
     #[arg(long, value_parser = duration, default_value = "30s")]
     pub requeue_dependency: Duration,

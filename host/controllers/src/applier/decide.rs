@@ -243,7 +243,6 @@ fn check(object: &Item, settings: &Settings) -> Result<(), RefuseError> {
         );
     }
     let unsupported = [
-        (spec.kube_config.is_some(), "spec.kubeConfig"),
         (!spec.health_check_exprs.is_empty(), "spec.healthCheckExprs"),
         (!spec.ignore.is_empty(), "spec.ignore"),
         (
@@ -302,6 +301,8 @@ mod tests {
         Settings {
             own_namespace: "flux-system".into(),
             no_cross_namespace_refs: true,
+            default_kubeconfig_service_account: None,
+            kubeconfigs: Default::default(),
             default_service_account: None,
             requeue_dependency: Duration::from_secs(30),
             interval_jitter: 0.0,

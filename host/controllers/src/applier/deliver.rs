@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use bulkhead_api::meta::requested_at;
 use bulkhead_api::{ObjectId, message};
-use bulkhead_apply::target::cluster::{Check, Cluster, Request};
+use bulkhead_apply::drift::Records;
+use bulkhead_apply::target::cluster::{Check, Request};
 use bulkhead_apply::{CommonMetadata, Inventory, Settings};
 use tokio::time::Instant;
 
@@ -23,6 +24,7 @@ use crate::catalogue::ClusterLookup;
 use crate::context::Context;
 use crate::delivery::{self, Delivered};
 use crate::drift;
+use crate::place::Place;
 
 /// One run that may send something.
 pub(super) struct Run<'a> {
@@ -61,9 +63,13 @@ impl Run<'_> {
             inputs,
         } = deliver.values.clone();
         let mut request = rendering(&object, &deliver.plugins, (substitution, inputs), source);
+        let place = self.place(&object).await?;
+        if place.is_remote() {
+            let told = &self.context.renderer.told().kube_version;
+            request.kube_version = Some(place.kube_version(told).await?);
+        }
         if request.renderer.plugin.permissions.lookup {
-            let discovery = self.context.discovery.clone();
-            let lookup = ClusterLookup::new(self.client(&object)?, discovery);
+            let lookup = ClusterLookup::new(place.client.clone(), place.discovery.clone());
             request.lookup = Some(Arc::new(lookup));
         }
         let delivered = self.context.renderer.deliver(&request).await?;
@@ -82,9 +88,10 @@ impl Run<'_> {
         }
         self.progress
             .at(message::Step::DetectingDrift, &artifact.revision);
-        self.apply(&object, &delivered, deliver.compare, attempted)
+        self.apply(&object, &place, (&delivered, deliver.compare), attempted)
             .await?;
-        self.check_health(&object, &delivered, attempted).await
+        self.check_health(&object, &place, &delivered, attempted)
+            .await
     }
 
     /// Tells whether exactly this was applied for this generation, and nobody changed it since.
@@ -101,11 +108,11 @@ impl Run<'_> {
     async fn apply(
         &self,
         object: &Arc<Item>,
-        delivered: &Delivered,
-        compare: bool,
+        place: &Place,
+        (delivered, compare): (&Delivered, bool),
         attempted: &mut Attempted,
     ) -> Result<(), DeliverError> {
-        let cluster = self.cluster(object)?;
+        let cluster = place.cluster();
         let inventory = inventory_of(object)?;
         let owner = self.name.owner();
         let common = common_metadata(object);
@@ -119,7 +126,11 @@ impl Run<'_> {
             target_namespace: object.spec.target_namespace.as_deref().unwrap_or_default(),
             settings: self.plan_settings(object),
             force: object.spec.force,
-            check: if compare { Check::Live } else { Check::Records },
+            // Nobody watches another cluster.
+            check: match compare || place.is_remote() {
+                true => Check::Live,
+                false => Check::Records,
+            },
             accepted: object.status.history.iter().any(|one| one.digest == digest),
         };
         let applied = cluster
@@ -131,9 +142,15 @@ impl Run<'_> {
                 .drifted("healed", suspects.len() as u64);
         }
         note(attempted, &applied);
-        self.context
-            .drift
-            .watch(self.context, self.name.face, applied.inventory.iter());
+        match place.is_remote() {
+            // What is here under the same names is not what was applied.
+            true => records = Records::default(),
+            false => {
+                self.context
+                    .drift
+                    .watch(self.context, self.name.face, applied.inventory.iter())
+            }
+        }
         let result = applied.error.map_or(Ok(()), |error| Err(error.into()));
         let mut remembered = lock(&self.seen.memory);
         let suspects = remembered.end(self.name, records);
@@ -160,22 +177,20 @@ impl Run<'_> {
         write.await.map_err(|error| bulkhead_api::chain(&error))
     }
 
-    pub(super) fn cluster(&self, object: &Item) -> Result<Cluster, DeliverError> {
-        let discovery = self.context.discovery.clone();
-        Ok(Cluster::new(self.client(object)?, discovery))
+    /// Finds the cluster that the object is for, as its account sees it.
+    pub(super) async fn place(&self, object: &Item) -> Result<Place, DeliverError> {
+        let namespace = &self.name.key.namespace;
+        let reference = object.spec.kube_config.as_ref();
+        let place = self
+            .context
+            .place(namespace, reference, self.account(object));
+        Ok(place.await?)
     }
 
-    /// Returns a client that acts as the object's account.
-    fn client(&self, object: &Item) -> Result<kube::Client, DeliverError> {
-        let account = object.spec.service_account_name.as_deref();
+    /// Returns the account to act as; `None` for the engine's own.
+    pub(super) fn account<'o>(&'o self, object: &'o Item) -> Option<&'o str> {
         let default = self.context.settings.default_service_account.as_deref();
-        let clients = &self.context.clients;
-        match account.or(default) {
-            None => Ok(clients.own().clone()),
-            Some(name) => clients
-                .acting_as(&self.name.key.namespace, name)
-                .map_err(DeliverError::Client),
-        }
+        object.spec.service_account_name.as_deref().or(default)
     }
 
     pub(super) fn plan_settings(&self, object: &Item) -> Settings {
@@ -193,6 +208,7 @@ impl Run<'_> {
     async fn check_health(
         &self,
         object: &Arc<Item>,
+        place: &Place,
         delivered: &Delivered,
         attempted: &mut Attempted,
     ) -> Result<Done, DeliverError> {
@@ -208,7 +224,7 @@ impl Run<'_> {
             revision: attempted.revision.clone(),
             requested: requested_at(object.metadata()).map(str::to_owned),
         };
-        let cluster = self.cluster(object)?;
+        let cluster = place.cluster();
         let started = Instant::now();
         if health::are_healthy(&cluster, &awaited, &attempted.healthy).await {
             lock(&self.seen.memory).note_health();

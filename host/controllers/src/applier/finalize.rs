@@ -12,6 +12,7 @@ use super::deliver::Run;
 use super::item::Item;
 use super::memory::lock;
 use super::outcome::{Attempted, DeliverError, Done, inventory_of, note};
+use crate::place::Place;
 
 impl Run<'_> {
     /// Deletes them, if `delete`; with `wait` until they are gone.
@@ -57,12 +58,13 @@ impl Run<'_> {
         if inventory.is_empty() {
             return Ok(());
         }
-        if !self.account_exists(object).await {
+        let place = self.place(object).await?;
+        if !self.account_exists(object, &place).await {
             let names: Vec<_> = inventory.iter().map(|(id, _)| id.subject()).collect();
             attempted.pruned = format!("unable to prune objects: \n{}", names.join("\n"));
             return Ok(());
         }
-        let cluster = self.cluster(object)?;
+        let cluster = place.cluster();
         let owner = self.name.owner();
         let mut records = std::mem::take(&mut lock(&self.seen.memory).records);
         let request = Request {
@@ -103,13 +105,12 @@ impl Run<'_> {
 
     /// Tells whether the account to act as exists. When it is gone, its objects are let go, as in
     /// Flux: without it nobody may delete them.
-    async fn account_exists(&self, object: &Item) -> bool {
-        let default = self.context.settings.default_service_account.as_deref();
-        let Some(name) = object.spec.service_account_name.as_deref().or(default) else {
+    async fn account_exists(&self, object: &Item, place: &Place) -> bool {
+        let Some(name) = self.account(object) else {
             return true;
         };
-        let api: Api<ServiceAccount> =
-            Api::namespaced(self.context.clients.own().clone(), &self.name.key.namespace);
+        let client = place.base(&self.context.clients).clone();
+        let api: Api<ServiceAccount> = Api::namespaced(client, &self.name.key.namespace);
         !matches!(api.get_metadata_opt(name).await, Ok(None))
     }
 }

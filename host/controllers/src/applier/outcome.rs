@@ -13,8 +13,8 @@ use bulkhead_apply::{Action, Applied, ApplyError, Change, Inventory};
 
 use super::decide::{RefuseError, Wait};
 use super::item::Item;
-use crate::client::ClientError;
 use crate::delivery::DeliveryError;
+use crate::place::PlaceError;
 
 /// Why an object is not as it should be.
 #[derive(Debug, thiserror::Error)]
@@ -24,7 +24,7 @@ pub enum DeliverError {
     Refused(#[from] RefuseError),
     /// The account to act as cannot be used.
     #[error("failed to build kube client")]
-    Client(#[source] ClientError),
+    Client(#[source] Box<PlaceError>),
     /// Nothing could be rendered.
     #[error(transparent)]
     Delivery(Box<DeliveryError>),
@@ -95,13 +95,18 @@ impl From<DeliveryError> for DeliverError {
     }
 }
 
+impl From<PlaceError> for DeliverError {
+    fn from(error: PlaceError) -> Self {
+        Self::Client(Box::new(error))
+    }
+}
+
 impl DeliverError {
     /// Names the reason, when to try again, and what the user can do.
     pub fn advice(&self) -> Advice {
         match self {
             Self::Refused(error) => error.advice(),
-            Self::Client(_) => Advice::new(reason::RECONCILIATION_FAILED, Retry::OnChange)
-                .hint("name a service account in `spec.serviceAccountName`"),
+            Self::Client(error) => error.advice(reason::RECONCILIATION_FAILED),
             Self::Delivery(error) => error.advice(),
             Self::Emptied { .. } => Advice::new(reason::BUILD_FAILED, Retry::Backoff).hint(
                 "correct the plugin's files or configuration; to remove everything, delete this \

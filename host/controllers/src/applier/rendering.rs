@@ -31,6 +31,7 @@ pub fn rendering(
         inputs,
         secret_inputs: secret(object),
         lookup: None,
+        kube_version: None,
         transformers: plugins.transformers.clone(),
         target_namespace: target_namespace.filter(|_| !is_told),
         source,

@@ -50,6 +50,8 @@ pub struct Request {
     pub secret_inputs: Vec<String>,
     /// Answers the renderer's questions about the cluster, where it was granted that.
     pub lookup: Option<Arc<dyn Lookup>>,
+    /// Version of the cluster, where it is not the one that all are told of.
+    pub kube_version: Option<String>,
     /// What changes the objects then, one after another.
     pub transformers: Vec<Stage>,
     /// Namespace that every object is put into, where the renderer was not told of it.

@@ -232,7 +232,10 @@ impl Renderer {
         Target {
             name: request.name.clone(),
             namespace: request.namespace.clone(),
-            kube_version: self.target.kube_version.clone(),
+            kube_version: match &request.kube_version {
+                Some(version) => version.clone(),
+                None => self.target.kube_version.clone(),
+            },
             api_versions: self.target.api_versions.clone(),
         }
     }

@@ -14,7 +14,8 @@ use bulkhead_api::helmrelease::{HelmRelease, HelmReleaseStatus, ReleaseSnapshot}
 use bulkhead_api::names::condition::{READY, RECONCILING, STALLED};
 use bulkhead_api::{StatusFields as _, reason};
 use bulkhead_apply::release::{Drift, Helm, Snapshot, Storage, Target, shorten_name};
-use bulkhead_apply::target::cluster::Cluster;
+
+use tokio::sync::OnceCell;
 
 use super::decide::{self, Action, Halt, Kind, RollbackTarget};
 use super::error::ReleaseError;
@@ -22,11 +23,12 @@ use super::load::Observed;
 use super::memory::Known;
 use super::record::Record;
 use super::remediation::{self, Remediation};
-use super::state::{self, State, Stored};
+use super::state::{self, State, Stored, Wanted};
 use super::summary::summarize;
 use super::{history, message, options, target};
 use crate::clock;
 use crate::context::Context;
+use crate::place::Place;
 use crate::queue::Key;
 use crate::report::{Audience, Report};
 use crate::status::{self, WriteError};
@@ -66,6 +68,7 @@ pub(super) struct Act {
     pub(super) made: Option<Snapshot>,
     /// What the last comparison found.
     pub(super) drift: Option<Arc<Drift>>,
+    place: OnceCell<Place>,
 }
 
 impl Act {
@@ -78,6 +81,7 @@ impl Act {
             trusts_watch: false,
             made: None,
             drift: None,
+            place: OnceCell::new(),
         }
     }
 
@@ -233,12 +237,15 @@ impl Act {
     /// Returns the state of the release.
     async fn state(&mut self, observed: &Observed) -> Result<State, ReleaseError> {
         let stored = self.stored().await?;
-        let state = state::state(
-            &self.object,
-            &self.status,
-            stored.as_ref(),
-            &observed.wanted,
-        );
+        let reused = self.reused_digest(stored.as_ref(), observed).await?;
+        let wanted = match reused {
+            Some(config_digest) => &Wanted {
+                config_digest,
+                ..observed.wanted.clone()
+            },
+            None => &observed.wanted,
+        };
+        let state = state::state(&self.object, &self.status, stored.as_ref(), wanted);
         match state == State::InSync && self.object.spec.detects_drift() {
             true => self.drifted().await,
             false => Ok(state),
@@ -247,9 +254,11 @@ impl Act {
 
     /// Reads the newest record; one that was read already is known by its resource version.
     pub(super) async fn stored(&mut self) -> Result<Option<Stored>, ReleaseError> {
-        let storage = self.storage()?;
+        let storage = self.storage().await?;
         let name = self.name();
-        if std::mem::take(&mut self.trusts_watch)
+        // Nobody watches another cluster.
+        let is_watched = std::mem::take(&mut self.trusts_watch) && !self.place().await?.is_remote();
+        if is_watched
             && let Some(record) = self
                 .context
                 .releases
@@ -303,7 +312,7 @@ impl Act {
         let Some(previous) = history::previous(&self.status.history, ignore) else {
             return Ok(RollbackTarget::Missing);
         };
-        let storage = self.storage()?;
+        let storage = self.storage().await?;
         let release = storage.get(&previous.name, previous.version).await;
         let Some(release) = release.map_err(ReleaseError::from)? else {
             return Ok(RollbackTarget::Altered);
@@ -359,31 +368,29 @@ impl Act {
         self.object.spec.service_account_name.as_deref().or(default)
     }
 
-    pub(super) fn client(&self) -> Result<kube::Client, ReleaseError> {
-        match self.account() {
-            None => Ok(self.context.clients.own().clone()),
-            Some(name) => self
-                .context
-                .clients
-                .acting_as(&self.key.namespace, name)
-                .map_err(ReleaseError::from),
-        }
-    }
-
-    pub(super) fn cluster(&self) -> Result<Cluster, ReleaseError> {
-        Ok(Cluster::new(self.client()?, self.context.discovery.clone()))
+    /// Finds the cluster that the release is for, as its account sees it; once a run.
+    pub(super) async fn place(&self) -> Result<&Place, ReleaseError> {
+        let namespace = &self.key.namespace;
+        let reference = self.object.spec.kube_config.as_ref();
+        let found = self.place.get_or_try_init(|| {
+            let context = &self.context;
+            context.place(namespace, reference, self.account())
+        });
+        found.await.map_err(ReleaseError::from)
     }
 
     /// The records: where the last release was made, until it is another.
-    pub(super) fn storage(&self) -> Result<Storage, ReleaseError> {
+    pub(super) async fn storage(&self) -> Result<Storage, ReleaseError> {
         let namespace = self.status.storage_namespace.as_deref();
         let namespace = namespace.unwrap_or(self.object.storage_namespace());
         let many = usize::try_from(self.object.spec.max_history()).unwrap_or(usize::MAX);
-        Ok(Storage::new(self.cluster()?, namespace).with_max_history(many))
+        let cluster = self.place().await?.cluster();
+        Ok(Storage::new(cluster, namespace).with_max_history(many))
     }
 
-    pub(super) fn helm(&self) -> Result<Helm, ReleaseError> {
-        Ok(Helm::new(self.cluster()?, self.storage()?))
+    pub(super) async fn helm(&self) -> Result<Helm, ReleaseError> {
+        let storage = self.storage().await?;
+        Ok(Helm::new(self.place().await?.cluster(), storage))
     }
 
     /// Runs `work`; when it takes long, says so in the status, once.

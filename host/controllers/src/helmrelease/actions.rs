@@ -44,26 +44,33 @@ impl Act {
         action: Action,
         observed: &Arc<Observed>,
     ) -> Result<Result<(), String>, ReleaseError> {
-        let (helm, target) = (self.helm()?, self.target());
+        let (helm, target) = (self.helm().await?, self.target());
         let install = options::install(&self.object.spec)?;
         let upgrade = options::upgrade(&self.object.spec)?;
-        let lookup = ClusterLookup::new(self.client()?, self.context.discovery.clone());
+        let reused = match action {
+            Action::Upgrade => self.reused(&helm, &target.name, observed).await?,
+            _ => None,
+        };
+        let place = self.place().await?.clone();
+        let lookup = ClusterLookup::new(place.client.clone(), place.discovery.clone());
+        let local = &self.context.renderer.told().kube_version;
+        let kube_version = place.kube_version(local).await?;
         let records = helm.storage().records(&target.name).await;
         let records = records.map_err(ReleaseError::from)?;
         let version = records.last().map_or(0, |record| record.version) + 1;
         self.record().begin(action);
         let started = Instant::now();
-        let (object, context) = (self.object.clone(), self.context.clone());
+        let object = self.object.clone();
         let seen = observed.clone();
         let work = async move {
-            let facts = context.renderer.told();
             let wanted = For {
                 object: &object,
                 parts: &seen.parts,
                 is_upgrade: action == Action::Upgrade,
+                reused,
                 version,
-                kube_version: facts.kube_version.clone(),
-                api_versions: context.discovery.api_versions().await.unwrap_or_default(),
+                kube_version,
+                api_versions: place.discovery.api_versions().await.unwrap_or_default(),
                 lookup: Some(Arc::new(lookup)),
                 now: clock::now(),
             };
@@ -106,7 +113,7 @@ impl Act {
     }
 
     async fn test(&mut self) -> Result<Result<(), String>, ReleaseError> {
-        let (helm, target) = (self.helm()?, self.target());
+        let (helm, target) = (self.helm().await?, self.target());
         let test = options::test(&self.object.spec)?;
         let started = Instant::now();
         let filters = test.filters.clone();
@@ -123,7 +130,7 @@ impl Act {
     }
 
     async fn unlock(&mut self) -> Result<Result<(), String>, ReleaseError> {
-        let (helm, target) = (self.helm()?, self.target());
+        let (helm, target) = (self.helm().await?, self.target());
         let Some(Stored { snapshot }) = self.stored().await? else {
             return Ok(Ok(()));
         };
@@ -142,7 +149,7 @@ impl Act {
         let Some(Stored { snapshot }) = self.stored().await? else {
             return Ok(Ok(()));
         };
-        let helm = self.helm()?;
+        let helm = self.helm().await?;
         let uninstall = options::uninstall(&self.object.spec)?;
         let target = Target {
             name: snapshot.name.clone(),
@@ -168,7 +175,7 @@ impl Act {
         let ignore = Remediation::of_upgrade(spec).ignores_tests(spec);
         let previous = history::previous(&self.status.history, ignore).cloned();
         let previous = previous.ok_or(Halt::MissingTarget)?;
-        let (helm, target) = (self.helm()?, self.target());
+        let (helm, target) = (self.helm().await?, self.target());
         let rollback = options::rollback(spec, previous.version)?;
         let started = Instant::now();
         let work = async move {
@@ -196,7 +203,7 @@ impl Act {
         let Some(latest) = history::latest(&self.status.history).cloned() else {
             return Ok(Err("no latest release: required to uninstall".to_owned()));
         };
-        let helm = self.helm()?;
+        let helm = self.helm().await?;
         let uninstall = options::uninstall(&self.object.spec)?;
         let target = self.target_of(&latest);
         let started = Instant::now();
@@ -215,7 +222,7 @@ impl Act {
         let Some(latest) = history::latest(&self.status.history).cloned() else {
             return Ok(());
         };
-        let helm = self.helm()?;
+        let helm = self.helm().await?;
         let uninstall = options::uninstall(&self.object.spec)?;
         let target = self.target_of(&latest);
         let keeps = uninstall.keep_history;

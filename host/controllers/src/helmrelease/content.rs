@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use bulkhead_api::helmrelease::{HelmRelease, KustomizePostRenderer, PostRenderStrategy};
 use bulkhead_apply::release::{
-    Chart as StoredChart, Content, Crd, Sorted, Source, Strategy, origin_labels, post_render,
-    set_metadata, shorten_name, sort,
+    Chart as StoredChart, Content, Crd, Reused, Sorted, Source, Strategy, origin_labels,
+    post_render, set_metadata, shorten_name, sort,
 };
 use bulkhead_wasm::{
     Document, Lookup, MemoryTree, RenderRequest, Rendered, Target, TransformRequest,
 };
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::chart::{ARCHIVE, Chart};
 use super::error::ContentError;
@@ -21,6 +21,8 @@ use super::values::Values;
 
 /// Name of the input with the values.
 const VALUES: &str = "values.yaml";
+/// Name of the input with what takes the place of the chart's own values.
+const DEFAULTS: &str = "default-values.yaml";
 /// Name of the attribute that names an input which holds a secret.
 const SECRET_INPUT: &str = "input.secret";
 /// Name of the file with the objects that kustomize patches.
@@ -47,6 +49,8 @@ pub struct For<'a> {
     pub parts: &'a Parts,
     /// Whether there is a version before.
     pub is_upgrade: bool,
+    /// What is kept of the values of the version before, where the spec asks for that.
+    pub reused: Option<Reused>,
     /// Number of the new version.
     pub version: i64,
     /// Version of Kubernetes that is told; empty for what Helm tells without a cluster.
@@ -85,7 +89,7 @@ pub async fn content(wanted: For<'_>) -> Result<Content, ContentError> {
             StoredChart::from_json(attribute(&rendered, "helm.chart")?)
                 .map_err(ContentError::Output)?,
         ),
-        config: parts.values.merged.clone(),
+        config: wanted.config().clone(),
         manifest,
         hooks,
         notes: attribute(&rendered, "render.notes").unwrap_or_default(),
@@ -126,6 +130,14 @@ impl For<'_> {
         }
     }
 
+    /// The values that the release stores.
+    fn config(&self) -> &Map<String, Value> {
+        match &self.reused {
+            Some(reused) => &reused.config,
+            None => &self.parts.values.merged,
+        }
+    }
+
     fn request(&self) -> RenderRequest {
         let parts = self.parts;
         let spec = &self.object.spec;
@@ -134,7 +146,7 @@ impl For<'_> {
             true => spec.upgrade().disable_schema_validation,
             false => spec.install().disable_schema_validation,
         };
-        let config = json!({
+        let mut config = json!({
             "releaseName": target.name,
             "releaseNamespace": target.namespace,
             "isUpgrade": self.is_upgrade,
@@ -143,14 +155,21 @@ impl For<'_> {
             "skipSchemaValidation": skip_schema,
             "release": true,
         });
-        let values = json!(parts.values.merged).to_string();
+        let mut inputs = vec![(VALUES.to_owned(), json!(self.config()).to_string())];
+        if let Some(reused) = &self.reused {
+            config["defaultValues"] = json!(DEFAULTS);
+            inputs.push((DEFAULTS.to_owned(), json!(reused.defaults).to_string()));
+        }
         let mut request = RenderRequest::new(parts.chart.tree.clone(), ARCHIVE);
         request.config = config.to_string();
-        request.inputs = vec![(VALUES.to_owned(), values.into_bytes())];
-        if parts.values.has_secrets {
-            let secret = (SECRET_INPUT.to_owned(), VALUES.to_owned());
-            request.attributes.push(secret);
+        // What the version before was made of may come from a Secret that is no longer named.
+        if parts.values.has_secrets || self.reused.is_some() {
+            let names = inputs.iter().map(|(name, _)| name.clone());
+            let secrets = names.map(|name| (SECRET_INPUT.to_owned(), name));
+            request.attributes.extend(secrets);
         }
+        let bytes = |(name, text): (String, String)| (name, text.into_bytes());
+        request.inputs = inputs.into_iter().map(bytes).collect();
         request.target = target;
         request.limits = parts.plugins.helm.limits.clone();
         request.lookup = self.lookup.clone();

@@ -19,7 +19,7 @@ impl Act {
     /// What could not be compared is an error only where nothing else was found, as in Flux.
     pub(super) async fn drifted(&mut self) -> Result<State, ReleaseError> {
         let rules = Rules::read(self.object.spec.drift_ignore())?;
-        let helm = self.helm()?;
+        let helm = self.helm().await?;
         let latest = history::latest(&self.status.history);
         let (name, version) = latest.map_or_else(Default::default, |entry| {
             (entry.name.clone(), entry.version)
@@ -55,7 +55,7 @@ impl Act {
         let Some(drift) = self.drift.take() else {
             return Ok(Ok(()));
         };
-        let helm = self.helm()?;
+        let helm = self.helm().await?;
         let corrected = helm.correct(&drift).await;
         let entry = history::latest(&self.status.history).cloned();
         let report = match corrected {

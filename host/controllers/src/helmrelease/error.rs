@@ -9,7 +9,7 @@ use super::selector::SelectorError;
 use super::values::ValuesError;
 use crate::applier::FaceError;
 use crate::applier::plugins::PluginsError;
-use crate::client::ClientError;
+use crate::place::PlaceError;
 use crate::sources::ArtifactError;
 
 /// Why a release is not as it should be.
@@ -60,12 +60,17 @@ pub enum ReleaseError {
     /// The artifact is no chart.
     #[error("Could not load chart")]
     Chart(#[source] Box<ChartError>),
-    /// The account to act as cannot be used.
-    #[error("failed to build a client for `spec.serviceAccountName`")]
-    Client(#[source] Box<ClientError>),
+    /// The cluster, or the account to act as, cannot be used.
+    #[error(transparent)]
+    Place(Box<PlaceError>),
     /// Helm's records cannot be read.
     #[error("Could not determine release state")]
     State(#[source] Box<StorageError>),
+    /// The chart of the version before has values that cannot be kept.
+    #[error(
+        "failed to read the values of the version before, which `spec.upgrade.preserveValues` keeps"
+    )]
+    Reuse(#[source] serde_json::Error),
     /// A rule of what to ignore cannot be used.
     #[error(transparent)]
     Selector(Box<SelectorError>),
@@ -102,7 +107,7 @@ boxed!(
     Values(ValuesError),
     Artifact(ArtifactError),
     Chart(ChartError),
-    Client(ClientError),
+    Place(PlaceError),
     State(StorageError),
     Selector(SelectorError),
     HelmChart(kube::Error),
@@ -134,12 +139,14 @@ impl ReleaseError {
             Self::ArtifactGone(_) => Advice::new(reason::ARTIFACT_FAILED, Retry::OnDependency),
             Self::Artifact(error) => error.advice(),
             Self::Chart(error) => error.advice(),
-            Self::Client(_) => Advice::new(reason::helm::REST_CLIENT_ERROR, Retry::OnChange)
-                .hint("name a service account in `spec.serviceAccountName`"),
+            Self::Place(error) => error.advice(reason::helm::REST_CLIENT_ERROR),
             Self::State(error) => Advice {
                 reason: reason::helm::STATE_ERROR,
                 ..error.advice()
             },
+            Self::Reuse(_) => {
+                stalled(reason::helm::STATE_ERROR).hint("remove `spec.upgrade.preserveValues`")
+            }
             Self::Selector(error) => error.advice(),
             Self::Drift(_) => Advice::new(reason::helm::STATE_ERROR, Retry::Backoff),
             Self::Halt(error) => error.advice(),

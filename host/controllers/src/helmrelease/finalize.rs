@@ -28,10 +28,7 @@ impl Act {
             tracing::info!("skipping Helm release uninstallation: no storage namespace configured");
             return Ok(());
         }
-        if self.object.spec.kube_config.is_some() {
-            return Err(ReleaseError::Unsupported("spec.kubeConfig"));
-        }
-        if !self.account_exists().await {
+        if !self.account_exists().await? {
             tracing::error!("skipping Helm release uninstallation: the service account is gone");
             return Ok(());
         }
@@ -44,12 +41,12 @@ impl Act {
 
     /// Tells whether the account to act as exists. When it is gone, as with its namespace, the release
     /// is let go, as in Flux: without it nobody may remove it.
-    async fn account_exists(&self) -> bool {
+    async fn account_exists(&self) -> Result<bool, ReleaseError> {
         let Some(name) = self.account() else {
-            return true;
+            return Ok(true);
         };
-        let client = self.context.clients.own().clone();
+        let client = self.place().await?.base(&self.context.clients).clone();
         let api: Api<ServiceAccount> = Api::namespaced(client, &self.key.namespace);
-        !matches!(api.get_metadata_opt(name).await, Ok(None))
+        Ok(!matches!(api.get_metadata_opt(name).await, Ok(None)))
     }
 }

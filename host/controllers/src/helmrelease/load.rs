@@ -70,11 +70,6 @@ pub(super) fn check(object: &HelmRelease) -> Result<(), ReleaseError> {
             spec.wait_strategy.as_ref().is_some_and(legacy),
             "spec.waitStrategy.name: legacy",
         ),
-        (spec.kube_config.is_some(), "spec.kubeConfig"),
-        (
-            spec.upgrade().preserve_values,
-            "spec.upgrade.preserveValues",
-        ),
         (
             spec.depends_on.iter().any(|one| one.ready_expr.is_some()),
             "spec.dependsOn[].readyExpr",
