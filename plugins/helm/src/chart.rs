@@ -47,6 +47,8 @@ pub(crate) struct Metadata {
     pub(crate) annotations: Entries,
     pub(crate) kube_version: String,
     pub(crate) dependencies: Vec<Dependency>,
+    /// There is a list of dependencies, be it empty.
+    pub(crate) lists_dependencies: bool,
     pub(crate) kind: String,
 }
 

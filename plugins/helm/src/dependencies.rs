@@ -40,7 +40,8 @@ fn enable(
     path: &str,
     warnings: &mut Vec<String>,
 ) -> Result<(), String> {
-    if chart.metadata.dependencies.is_empty() {
+    // An empty list is not no list (Helm 4.3, chart/v2/util/dependencies.go): values are checked.
+    if !chart.metadata.lists_dependencies {
         return Ok(());
     }
     name_dependencies(chart);

@@ -47,6 +47,7 @@ pub(crate) fn read(text: &str, metadata: &mut Metadata) -> Result<(), String> {
     }
     if let Some(dependencies) = dependencies(&entries)? {
         metadata.dependencies = dependencies;
+        metadata.lists_dependencies = true;
     }
     Ok(())
 }

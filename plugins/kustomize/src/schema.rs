@@ -39,8 +39,19 @@ pub(crate) struct Given {
 #[derive(Debug, Default)]
 struct Document {
     definitions: serde_json::Map<String, Value>,
-    /// Whether the built-in definitions count too.
-    with_built_in: bool,
+    built_in: BuiltIn,
+}
+
+/// What the built-in schema is beside one that is given (kyaml, openapi.go, `initSchema`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum BuiltIn {
+    /// Nothing: it was not needed before the other was given.
+    #[default]
+    Unused,
+    /// An unknown kind was looked up before: read after the other, it wins.
+    Wanted,
+    /// Objects were merged by it before: the other wins.
+    Used,
 }
 
 /// All that is known of kinds in one render.
@@ -48,8 +59,7 @@ struct Document {
 pub(crate) struct Schemas {
     given: Option<GivenKinds>,
     version_set: bool,
-    /// An unknown kind was looked up before a schema was given: the built-in one counts then too.
-    asked_early: Cell<bool>,
+    built_in: Cell<BuiltIn>,
 }
 
 #[derive(Debug)]
@@ -62,7 +72,7 @@ struct GivenKinds {
 impl Schemas {
     /// Uses the built-in schema beside any that is given, as Flux does.
     pub(crate) fn preload(&mut self) {
-        self.asked_early.set(true);
+        self.built_in.set(BuiltIn::Used);
     }
 
     /// Takes a kustomization's `openapi` field. `text` is the content of its `path`, as JSON.
@@ -86,7 +96,7 @@ impl Schemas {
                 ));
             }
             self.version_set = true;
-            self.given = Some(read_document(document, self.asked_early.get())?);
+            self.given = Some(read_document(document, self.built_in.get())?);
             return Ok(());
         }
         match version {
@@ -105,8 +115,14 @@ impl Schemas {
     /// What is known of a kind.
     pub(crate) fn for_kind(&self, api_version: &str, kind: &str) -> Option<Schema> {
         let Some(given) = &self.given else {
+            self.built_in.set(BuiltIn::Used);
             return tables::kind_shape(api_version, kind).map(Schema::BuiltIn);
         };
+        if given.root.built_in == BuiltIn::Wanted
+            && let Some(shape) = tables::kind_shape(api_version, kind)
+        {
+            return Some(Schema::BuiltIn(shape));
+        }
         if let Some(name) = given.kinds.get(&(api_version.to_owned(), kind.to_owned())) {
             let value = given.root.definitions.get(name)?.clone();
             return Some(Schema::Given(Rc::new(Given {
@@ -114,7 +130,7 @@ impl Schemas {
                 root: given.root.clone(),
             })));
         }
-        if !given.root.with_built_in && kind != "Kustomization" {
+        if given.root.built_in == BuiltIn::Unused && kind != "Kustomization" {
             return None;
         }
         tables::kind_shape(api_version, kind).map(Schema::BuiltIn)
@@ -129,7 +145,9 @@ impl Schemas {
         match &self.given {
             Some(given) => given.scopes.get(&(api_version, gvk.kind.to_string())) == Some(&false),
             None => {
-                self.asked_early.set(true);
+                if self.built_in.get() == BuiltIn::Unused {
+                    self.built_in.set(BuiltIn::Wanted);
+                }
                 false
             }
         }
@@ -222,12 +240,16 @@ impl Given {
         let mut left = self.root.definitions.len() + 1;
         while let Some(name) = value.get("$ref").and_then(Value::as_str) {
             let name = name.strip_prefix("#/definitions/")?;
-            match self.root.definitions.get(name) {
-                Some(found) => value = found,
-                None if self.root.with_built_in => {
-                    return tables::definition_shape(name).map(Schema::BuiltIn);
-                }
-                None => return None,
+            let built_in = || tables::definition_shape(name).map(Schema::BuiltIn);
+            let shape = match self.root.built_in {
+                BuiltIn::Wanted => built_in(),
+                _ => None,
+            };
+            match (shape, self.root.definitions.get(name)) {
+                (Some(shape), _) => return Some(shape),
+                (None, Some(found)) => value = found,
+                (None, None) if self.root.built_in == BuiltIn::Used => return built_in(),
+                (None, None) => return None,
             }
             left = left.checked_sub(1)?;
         }
@@ -238,7 +260,7 @@ impl Given {
     }
 }
 
-fn read_document(document: Value, with_built_in: bool) -> Outcome<GivenKinds> {
+fn read_document(document: Value, built_in: BuiltIn) -> Outcome<GivenKinds> {
     let Value::Object(mut document) = document else {
         return Err(fail!(
             KustomizationInvalid,
@@ -283,7 +305,7 @@ fn read_document(document: Value, with_built_in: bool) -> Outcome<GivenKinds> {
     Ok(GivenKinds {
         root: Rc::new(Document {
             definitions,
-            with_built_in,
+            built_in,
         }),
         kinds,
         scopes,
