@@ -157,7 +157,7 @@ async fn list(client: &Client, target: &Target, sink: &dyn Sink) -> Result<Strin
             sink.begin();
             begun = true;
         }
-        for object in &page.items {
+        for object in page.items.iter().flatten() {
             sink.put(object);
         }
         match page.metadata.continue_ {
@@ -290,8 +290,9 @@ fn escaped(value: &str) -> String {
 #[derive(Deserialize)]
 struct Page<'a> {
     metadata: PageMetadata,
-    #[serde(borrow, default)]
-    items: Vec<&'a RawValue>,
+    /// Go writes `null` for an empty list of metadata.
+    #[serde(borrow)]
+    items: Option<Vec<&'a RawValue>>,
 }
 
 #[derive(Deserialize)]
@@ -402,6 +403,14 @@ mod tests {
     async fn an_answer_that_is_cut_is_an_error() {
         let (result, ..) = read("{\"type\":\"ADDED\",\"object\":{\"meta").await;
         assert!(matches!(result, Err(Ended::Format(_))), "{result:?}");
+    }
+
+    #[test]
+    fn an_empty_list_of_metadata_is_a_list() {
+        let text = r#"{"metadata":{"resourceVersion":"7"},"items":null}"#;
+        let page: Page<'_> = serde_json::from_str(text).unwrap();
+        assert_eq!(page.items.iter().flatten().count(), 0);
+        assert_eq!(page.metadata.resource_version, "7");
     }
 
     #[test]
