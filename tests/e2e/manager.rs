@@ -12,7 +12,7 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 /// How long a manager may take until it reconciles.
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_secs(180);
 
 /// Runs "$@" and kills it when the pipe at its stdin closes: no manager outlives its test. A first
 /// argument names a folder to remove then.
@@ -78,6 +78,7 @@ impl Manager {
             .create(true)
             .append(true)
             .open(&log)?;
+        share_compiled(&folder.join("data"))?;
         let (probes, metrics) = (free_port()?, free_port()?);
         let mut supervisor = Command::new("/bin/sh")
             .args(["-c", SUPERVISOR, "supervisor"])
@@ -197,6 +198,17 @@ pub(crate) fn http_get(port: u16, path: &str) -> Result<String> {
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+/// Lets all managers of this build keep compiled plugins in one folder: the first pays for all.
+fn share_compiled(storage: &Path) -> Result<()> {
+    let shared = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled");
+    std::fs::create_dir_all(&shared)?;
+    std::fs::create_dir_all(storage)?;
+    match std::os::unix::fs::symlink(shared, storage.join("compiled")) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Without guests `bulkhead run` would not start.
