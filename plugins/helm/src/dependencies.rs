@@ -65,6 +65,7 @@ fn enable(
     let is_on = |name: &str| !off.iter().any(|known| known == name);
     chart.dependencies.retain(|sub| is_on(sub.name()));
     chart.metadata.dependencies.retain(|one| is_on(&one.name));
+    chart.metadata.lists_dependencies = !chart.metadata.dependencies.is_empty();
     for sub in &mut chart.dependencies {
         let path = format!("{path}{}.", sub.name());
         enable(sub, &merged, &path, warnings)?;
@@ -176,7 +177,7 @@ fn import_all(chart: &mut Chart, warnings: &mut Vec<String>) -> Result<(), Strin
     for sub in &mut chart.dependencies {
         import_all(sub, warnings)?;
     }
-    if chart.metadata.dependencies.is_empty() {
+    if !chart.metadata.lists_dependencies {
         return Ok(());
     }
     import(chart, warnings)
