@@ -65,10 +65,12 @@ impl Plugin {
             Box::pin(async move {
                 let guest = pre.instantiate_async(&mut *store).await?;
                 let tree = store.data_mut().push(Handle::default())?;
-                guest
+                let answer = guest
                     .bulkhead_renderer_render()
                     .call_render(&mut *store, tree, &wit_request)
-                    .await
+                    .await;
+                guests.end_phase();
+                answer
             })
         });
         concealed.rendered(self.rendered(answer.await, &limits))
