@@ -26,6 +26,12 @@ cargo build --release --locked --quiet -p bulkhead-wasm --example guest
 kustomize=plugins/target/components/kustomize.wasm
 "$release/examples/guest" "$kustomize"
 
+echo "== Plugins that were pulled: from the compiled cache, and a call beside one that is embedded"
+cargo build --release --locked --quiet -p bulkhead-wasm --example cold
+for component in "$kustomize" plugins/target/components/helm.wasm; do
+    "$release/examples/cold" "$component" 300
+done
+
 echo "== bulkhead render kustomize against kustomize build, whole processes; and warm, in one process"
 if command -v kustomize >/dev/null 2>&1; then
     python3 tests/bench/renders.py "$release/bulkhead" kustomize 5 "$release/examples/guest" "$kustomize"

@@ -3,7 +3,9 @@
 
 use anyhow::{Context as _, Result};
 use bulkhead_api::delivery::Delivery;
+use bulkhead_api::helmrelease::HelmRelease;
 use bulkhead_api::kustomize::Kustomization;
+use bulkhead_api::source::GitRepository;
 use bulkhead_testing::cluster::{AuditEvent, Cluster};
 use bulkhead_testing::git::{HttpServer, Repository};
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -212,12 +214,26 @@ fn generated(kind: &str, name: &str, spec: Value) -> Value {
     let api_version = match kind {
         "Kustomization" => "kustomize.toolkit.fluxcd.io/v1",
         "Delivery" => "bulkhead.dev/v1alpha1",
+        "HelmRelease" => "helm.toolkit.fluxcd.io/v2",
         "Alert" | "Provider" => "notification.toolkit.fluxcd.io/v1beta3",
         _ => "source.toolkit.fluxcd.io/v1",
     };
     json!({
         "apiVersion": api_version, "kind": kind, "metadata": { "name": name }, "spec": spec,
     })
+}
+
+/// A HelmRelease of the chart in the tenant's own source, if not of another's, with these fields more.
+fn release(name: &str, source: &Value, more: Value) -> Value {
+    let mut spec = json!({
+        "interval": "1h",
+        "chart": { "spec": { "chart": "chart", "sourceRef": source } },
+        "install": { "remediation": { "retries": 0 } },
+    });
+    for (name, value) in more.as_object().into_iter().flatten() {
+        spec[name] = value.clone();
+    }
+    generated("HelmRelease", name, spec)
 }
 
 /// What the generated objects try, and what has to become of them: reason, and a part of the message.
@@ -288,6 +304,27 @@ fn escalations(victim: &str) -> Vec<(Value, &'static str, &'static str)> {
             "AccessDenied",
             "cross-namespace",
         ),
+        // Releases: into another namespace, and with Helm's records there; of another's chart.
+        (
+            release("h-target", &app, target.clone()),
+            "InstallFailed",
+            "forbidden",
+        ),
+        (
+            release("h-strong", &app, strong),
+            "InstallFailed",
+            "forbidden",
+        ),
+        (
+            release("h-records", &app, json!({ "storageNamespace": victim })),
+            "",
+            "forbidden",
+        ),
+        (
+            release("h-source", &secret, json!({})),
+            "AccessDenied",
+            "cross-namespace",
+        ),
         // Another cluster's credentials: refused, or not there, but never the engine's own rights.
         (
             generated(
@@ -307,6 +344,19 @@ fn escalations(victim: &str) -> Vec<(Value, &'static str, &'static str)> {
             "",
             "",
         ),
+    ]
+}
+
+/// An Alert on the objects of the victim, and where it would tell of them.
+fn listener(victim: &str) -> [Value; 2] {
+    let alert = json!({
+        "providerRef": { "name": "mouth" },
+        "eventSources": [{ "kind": "GitRepository", "name": "*", "namespace": victim }],
+    });
+    let provider = json!({ "type": "generic", "address": "https://example.com/hook" });
+    [
+        generated("Alert", "ears", alert),
+        generated("Provider", "mouth", provider),
     ]
 }
 
@@ -330,13 +380,19 @@ async fn objects_that_a_renderer_generates_obey_the_same_rules() -> Result<()> {
     });
     apply(&victim.client, "clusterrolebindings", &admin).await?;
     let escalations = escalations(&victim.namespace);
+    let listens = listener(&victim.namespace);
     let text: Vec<String> = escalations
         .iter()
-        .map(|(object, ..)| object.to_string())
+        .map(|(object, ..)| object)
+        .chain(&listens)
+        .map(Value::to_string)
         .collect();
+    let chart = "apiVersion: v2\nname: chart\nversion: 1.0.0\n".to_owned();
     let files = [
         ("hostile/app.yaml", text.join("\n---\n")),
         ("stolen/app.yaml", config_map("stolen", "1")),
+        ("chart/Chart.yaml", chart),
+        ("chart/templates/app.yaml", config_map("stolen", "1")),
     ];
     let files: Vec<(&str, &str)> = files.iter().map(|(a, b)| (*a, &**b)).collect();
     let _manager = Manager::start_locked(&cluster, folder.path()).await?;
@@ -363,12 +419,28 @@ async fn objects_that_a_renderer_generates_obey_the_same_rules() -> Result<()> {
                 let is_told = |found: &Kustomization| told(&found.status.conditions);
                 space.wait(name, &what, is_told).await?;
             }
+            Some("HelmRelease") => {
+                let is_told = |found: &HelmRelease| told(&found.status.conditions);
+                space.wait(name, &what, is_told).await?;
+            }
             _ => {
                 let is_told = |found: &Delivery| told(&found.status.conditions);
                 space.wait(name, &what, is_told).await?;
             }
         }
     }
+    // What happens to the victim's objects is not told to the tenant's alert.
+    secret.write("stolen/app.yaml", config_map("secret", "2"))?;
+    secret.commit("change it")?;
+    victim.request::<GitRepository>("secret", "now").await?;
+    victim.fetched("secret", &secret.head()?).await?;
+    space
+        .event(
+            "ears",
+            "NotificationDispatchFailed",
+            "cross-namespace references have been blocked",
+        )
+        .await?;
     let writes: Vec<AuditEvent> = foreign_writes(&cluster, &victim.namespace)?;
     // Of the victim's own source, the status is written.
     let is_status = |event: &&AuditEvent| {

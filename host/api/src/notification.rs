@@ -111,7 +111,7 @@ pub struct EventSource {
 }
 
 impl EventSource {
-    /// Kinds that the schema lets through.
+    /// Kinds that the schema lets through: Flux's, and then ours.
     pub const KINDS: &'static [&'static str] = &[
         "Bucket",
         "GitRepository",
@@ -125,6 +125,8 @@ impl EventSource {
         "OCIRepository",
         "ArtifactGenerator",
         "ExternalArtifact",
+        "Delivery",
+        "Plugin",
     ];
 
     /// Name that stands for every object.

@@ -7,7 +7,6 @@ use anyhow::Context as _;
 use bulkhead_api::Digest;
 use bulkhead_wasm::{
     Compiler, Embedded, Host, HostConfig, Plugin, PluginId, attach, attached_code,
-    release_program_pages,
 };
 
 use crate::output::{CliError, Progress};
@@ -29,20 +28,20 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Starts the host. Components that are compiled are kept in `cache`.
 pub(crate) fn host(cache: Option<&Path>) -> Result<Host, CliError> {
-    start(cache, None)
+    start(cache, false)
 }
 
 /// Loads a default plugin for one call, on a host that starts no thread that would have nothing to
-/// do. What all of that needed is out of memory again before the call.
-pub(crate) async fn one_call(cache: Option<&Path>, name: &str) -> Result<(Host, Plugin), CliError> {
-    let host = start(cache, Some(NonZero::<usize>::MIN))?;
-    release_program_pages();
-    let plugin = built_in(&host, name).await?;
-    release_program_pages();
-    Ok((host, plugin))
+/// do, and keeps little in memory. It lasts until the process ends.
+pub(crate) async fn one_call(cache: Option<&Path>, name: &str) -> Result<Plugin, CliError> {
+    let host = start(cache, true)?;
+    let plugin = built_in(&host, name).await;
+    // Nobody waits for threads to end, and memory to be unmapped: the end of the process does both.
+    std::mem::forget(host);
+    plugin
 }
 
-fn start(cache: Option<&Path>, parallel: Option<NonZero<usize>>) -> Result<Host, CliError> {
+fn start(cache: Option<&Path>, one_call: bool) -> Result<Host, CliError> {
     let cache = match cache {
         Some(folder) => Some(private_folder(&folder.join("compiled"))?),
         None => None,
@@ -55,7 +54,8 @@ fn start(cache: Option<&Path>, parallel: Option<NonZero<usize>>) -> Result<Host,
     let host = Host::new(HostConfig {
         cache,
         compiler,
-        parallel,
+        parallel: one_call.then_some(NonZero::<usize>::MIN),
+        frugal: one_call,
         ..HostConfig::default()
     })?;
     Ok(host)

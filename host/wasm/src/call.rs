@@ -60,10 +60,13 @@ impl Plugin {
             target: request.target,
             attributes: request.attributes,
         });
+        let guests = self.inner.guests.clone();
         let answer = self.inner.call(given, move |store| {
             let (pre, wit_request) = (pre.clone(), Arc::clone(&wit_request));
+            let guests = guests.clone();
             Box::pin(async move {
                 let guest = pre.instantiate_async(&mut *store).await?;
+                guests.end_phase();
                 let tree = store.data_mut().push(Handle::default())?;
                 let answer = guest
                     .bulkhead_renderer_render()
@@ -73,7 +76,9 @@ impl Plugin {
                 answer
             })
         });
-        concealed.rendered(self.rendered(answer.await, &limits))
+        let answer = answer.await;
+        self.inner.guests.end_phase();
+        concealed.rendered(self.rendered(answer, &limits))
     }
 
     /// Transforms: documents in, documents out.

@@ -36,7 +36,8 @@ pub struct CompileLimits {
     pub component_bytes: u64,
     /// Processor time of the child. Default 60 s.
     pub cpu: Duration,
-    /// Time until the child is killed. Default 120 s.
+    /// Time until the child is killed: a net under `cpu`, for a busy machine gives a child little of
+    /// its processors. Default 600 s.
     pub wall: Duration,
     /// Memory of the child. Default 2 GiB.
     pub memory_bytes: u64,
@@ -49,7 +50,7 @@ impl Default for CompileLimits {
         Self {
             component_bytes: 64 << 20,
             cpu: Duration::from_secs(60),
-            wall: Duration::from_secs(120),
+            wall: Duration::from_secs(600),
             memory_bytes: 2 << 30,
             artifact_bytes: 512 << 20,
         }

@@ -44,6 +44,9 @@ pub struct HostConfig {
     pub compile_quota: CompileQuota,
     /// Guests that run at a time; `None` is one a processor.
     pub parallel: Option<NonZero<usize>>,
+    /// Gives back between the phases of a call what of the program's file is in memory only because
+    /// it was used once: for a process of one call. See [`release_program_pages`].
+    pub frugal: bool,
     /// Counts fuel in all guests, which run up to three times slower: for benchmarks. For single
     /// plugins there is [`Host::metered`].
     pub meter: bool,
@@ -57,6 +60,7 @@ impl Default for HostConfig {
             compile_limits: CompileLimits::default(),
             compile_quota: CompileQuota::default(),
             parallel: None,
+            frugal: false,
             meter: false,
         }
     }
@@ -159,7 +163,9 @@ impl Host {
             .parallel
             .or_else(|| std::thread::available_parallelism().ok());
         let parallel = parallel.map_or(1, NonZero::get);
-        let (guests, threads) = Guests::start(engine, config.meter, parallel)?;
+        let (mut guests, threads) = Guests::start(engine, config.meter, parallel)?;
+        guests.frugal = config.frugal;
+        guests.end_phase();
         Ok(Self {
             shared: Arc::new(Shared {
                 guests,
@@ -288,6 +294,7 @@ impl Host {
         };
         let inner = Ok(Arc::new(inner));
         self.shared.remember(digest, &inner);
+        self.shared.guests.end_phase();
         inner.map(|inner| Plugin { inner })
     }
 

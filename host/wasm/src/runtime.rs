@@ -18,6 +18,7 @@ use crate::host::{Given, State};
 use crate::limits::Usage;
 use crate::names::PluginId;
 use crate::read_set::ReadSet;
+use crate::resident::release_program_pages;
 use crate::share::{Lane, QUICK, Share, give_way};
 
 /// Runs guests. Cheap to clone; does not keep the threads alive.
@@ -25,6 +26,7 @@ use crate::share::{Lane, QUICK, Share, give_way};
 pub(crate) struct Guests {
     pub(crate) engine: Engine,
     meter: bool,
+    pub(crate) frugal: bool,
     ticker: Ticker,
     quick: Handle,
     slow: Handle,
@@ -85,6 +87,7 @@ impl Guests {
         let guests = Self {
             engine,
             meter,
+            frugal: false,
             ticker: ticker.clone(),
             quick: quick.handle().clone(),
             slow: slow.handle().clone(),
@@ -116,6 +119,13 @@ impl Guests {
             ticker,
             ..self.clone()
         })
+    }
+
+    /// Gives back the pages that the phase that ends here used, in a process of one call.
+    pub(crate) fn end_phase(&self) {
+        if self.frugal {
+            release_program_pages();
+        }
     }
 
     pub(crate) fn is_metered(&self) -> bool {

@@ -350,7 +350,7 @@ fn mapping(tree: &Tree, id: Id, top: bool) -> Outcome<Data> {
 /// What a scalar stands for once it is written and read again.
 fn scalar(node: &Node) -> Outcome<Data> {
     const INDICATED: u8 = style::DOUBLE | style::SINGLE | style::LITERAL | style::FOLDED;
-    let text = || Data::String(node.value.to_string());
+    let text = || Data::String(text_written(node));
     let is_indicated = node.style & INDICATED != 0;
     let plain_tag = || resolve("", &node.value, Dialect::V3).map_or("", |(tag, _)| tag);
     let tag = match &node.tag {
@@ -374,6 +374,30 @@ fn scalar(node: &Node) -> Outcome<Data> {
         Scalar::Timestamp(time) => Data::Timestamp(time),
         Scalar::Merge | Scalar::String => text(),
     })
+}
+
+/// The text of a scalar once it is written and read again. Folded ones change on the way: go-yaml
+/// breaks a line before an indented one twice (v3, emitterc.go, yaml_emitter_write_folded_scalar).
+fn text_written(node: &Node) -> String {
+    if node.style & style::FOLDED == 0 || !node.value.contains('\n') {
+        return node.value.to_string();
+    }
+    let mut tree = Tree::default();
+    let key = tree.add(Node::scalar("key"));
+    let value = tree.add(Node {
+        style: node.style,
+        tag: Tag::Str,
+        ..Node::scalar(&node.value)
+    });
+    let mapping = tree.add(Node {
+        kind: Kind::Mapping,
+        content: vec![key, value],
+        ..Node::default()
+    });
+    let written = emit(&tree, mapping);
+    let read = parse_one(&mut tree, &written).ok().flatten();
+    let value = read.and_then(|id| tree[tree.unwrap(id)].content.get(1).copied());
+    value.map_or_else(|| node.value.to_string(), |id| tree[id].value.to_string())
 }
 
 /// Whether a reader of YAML 1.1 takes a text for something other than text.

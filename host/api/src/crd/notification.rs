@@ -133,7 +133,7 @@ fn alert_spec(age: Age) -> Schema {
 }
 
 fn event_source(age: Age) -> Schema {
-    // The two youngest kinds are unknown to the oldest version, which also had shorter names.
+    // The oldest version knows the first ten kinds only, and had shorter names.
     let (kinds, longest) = match age {
         Age::V1Beta1 => (&EventSource::KINDS[..10], 53),
         Age::V1Beta2 | Age::V1Beta3 => (EventSource::KINDS, 253),

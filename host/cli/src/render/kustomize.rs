@@ -19,7 +19,7 @@ pub(crate) async fn kustomize(arguments: KustomizeArguments) -> Result<(), CliEr
     let mut request = request(&arguments)?;
     request.config = config(&arguments);
     let cache = plugins::cache_folder(arguments.cache.cache_dir.clone());
-    let (_host, plugin) = plugins::one_call(cache.as_deref(), "kustomize").await?;
+    let plugin = plugins::one_call(cache.as_deref(), "kustomize").await?;
     let progress = Progress::start(&format!("rendering {}", arguments.directory.display()));
     let facts = provenance::Facts::of(&request);
     let rendered = match plugin.render(request.clone()).await {

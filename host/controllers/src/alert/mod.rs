@@ -11,10 +11,12 @@ use std::sync::Arc;
 
 use bulkhead_api::delivery::Delivery as DeliveryObject;
 use bulkhead_api::event::{Event, InvolvedObject, Severity};
+use bulkhead_api::helmrelease::HelmRelease;
 use bulkhead_api::kustomize::Kustomization;
 use bulkhead_api::meta;
 use bulkhead_api::names::controller;
 use bulkhead_api::notification::Alert;
+use bulkhead_api::plugin::Plugin;
 use bulkhead_api::reason;
 use bulkhead_api::source::{GitRepository, HelmChart, HelmRepository, OCIRepository};
 use bulkhead_notify::{Delivery, Installed, Missing, Notifier, Plugins, Reach, Settings, select};
@@ -117,6 +119,14 @@ fn labels(context: &Context, object: &InvolvedObject) -> Option<BTreeMap<String,
         OCIRepository::KIND => labels_of(&context.oci_repositories.store, &key),
         HelmRepository::KIND => labels_of(&context.helm_repositories.store, &key),
         HelmChart::KIND => labels_of(&context.helm_charts.store, &key),
+        HelmRelease::KIND => labels_of(&context.helm_releases.store, &key),
+        Plugin::KIND => context
+            .plugins
+            .namespaced
+            .get(&key)?
+            .metadata
+            .labels
+            .clone(),
         _ => None,
     }
 }

@@ -389,10 +389,19 @@ const ROWS: [Row; 34] = [
     (
         32,
         "is a decompression bomb",
-        &[(
-            PLUGINS,
-            &["a_plugin_at_the_limit_passes_and_one_past_it_is_refused"],
-        )],
+        &[
+            (
+                PLUGINS,
+                &[
+                    "a_plugin_at_the_limit_passes_and_one_past_it_is_refused",
+                    "what_is_no_plugin_is_refused_before_it_is_downloaded",
+                ],
+            ),
+            (
+                FAULTS,
+                &["other_sizes_than_the_descriptor_says_are_refused"],
+            ),
+        ],
     ),
     (
         33,

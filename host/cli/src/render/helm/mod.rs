@@ -38,7 +38,7 @@ pub(crate) async fn helm(arguments: HelmArguments) -> Result<(), CliError> {
         request.wall_clock = u64::try_from(time.as_second()).unwrap_or_default();
     }
     let cache = plugins::cache_folder(arguments.cache.cache_dir.clone());
-    let (_host, plugin) = plugins::one_call(cache.as_deref(), "helm").await?;
+    let plugin = plugins::one_call(cache.as_deref(), "helm").await?;
     let progress = Progress::start(&format!("rendering {chart}"));
     let facts = provenance::Facts::of(&request);
     let rendered = plugin.render(request).await;

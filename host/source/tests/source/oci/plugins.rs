@@ -158,6 +158,10 @@ async fn what_is_no_plugin_is_refused_before_it_is_downloaded() {
             "has 2 layers, and a Wasm component has exactly one",
         ),
         (
+            Manifest::new(config(media::WASM_CONFIG), vec![layer(media::WASM); 1000]),
+            "has 1000 layers, and a Wasm component has exactly one",
+        ),
+        (
             Manifest::new(
                 config(media::WASM_CONFIG),
                 vec![layer("application/wasm+gzip")],
