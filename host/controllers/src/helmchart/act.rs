@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use bulkhead_api::TreePath;
+use bulkhead_api::meta::Artifact;
 use bulkhead_api::source::{HelmChart, HelmRepository};
 use bulkhead_source::helm::chart::ChartSource;
 use bulkhead_source::helm::{
@@ -22,6 +23,7 @@ use super::error::ChartError;
 use super::load::Observed;
 use super::repositories::OfNamespace;
 use super::said::Summary;
+use super::shelf::Shelf;
 use crate::context::Context;
 use crate::queue::Key;
 use crate::sources::{Done, Label, Newer, Outcome, Signature, StoreError, put, remove_artifacts};
@@ -45,11 +47,17 @@ pub(super) async fn run(
         Decision::Build(plan) => {
             let build = Build {
                 object,
-                key,
+                namespace: &key.namespace,
                 plan: &plan,
-                context,
+                shelf: &**context,
             };
-            build.run(&mut newer, &mut made).await
+            match build.find(&mut newer).await {
+                Ok(Found::Same(done)) => Ok(done),
+                Ok(Found::New(built, signature)) => {
+                    store(built, signature, key, context, &mut made).await
+                }
+                Err(error) => Err(error),
+            }
         }
     };
     let outcome = Outcome {
@@ -68,27 +76,32 @@ async fn finalize(key: &Key, context: &Arc<Context>) -> Result<Done, ChartError>
     Ok(Done::Finalized)
 }
 
-struct Build<'a> {
-    object: &'a HelmChart,
-    key: &'a Key,
-    plan: &'a Plan,
-    context: &'a Arc<Context>,
+/// How a chart is built.
+pub(super) struct Build<'a, S> {
+    pub(super) object: &'a HelmChart,
+    pub(super) namespace: &'a str,
+    pub(super) plan: &'a Plan,
+    pub(super) shelf: &'a S,
 }
 
 /// A chart that was found, or one that is in the storage already.
-enum Found {
+pub(super) enum Found {
     Same(Done),
     New(Built, Signature),
 }
 
-impl Build<'_> {
-    async fn run(&self, newer: &mut Option<Newer>, made: &mut Made) -> Result<Done, ChartError> {
+impl<S: Shelf> Build<'_, S> {
+    /// Finds the chart and builds it, unless it is there.
+    pub(super) async fn find(&self, newer: &mut Option<Newer>) -> Result<Found, ChartError> {
         let found = match &self.plan.from {
             From::Index {
                 repository,
                 artifact,
                 config,
-            } => self.of_index(repository, artifact, config, newer).await?,
+            } => {
+                self.of_index(repository, artifact.as_deref(), config, newer)
+                    .await?
+            }
             From::Registry {
                 repository,
                 config,
@@ -99,24 +112,22 @@ impl Build<'_> {
             }
             From::Files { path, loaded } => self.of_files(path, loaded, newer).await?,
         };
-        let (built, signature) = match found {
-            Found::Same(done) => return Ok(done),
-            Found::New(built, signature) => (built, signature),
-        };
-        for warning in &built.warnings {
-            tracing::info!(warning, "built a chart that is odd");
+        if let Found::New(built, _) = &found {
+            for warning in &built.warnings {
+                tracing::info!(warning, "built a chart that is odd");
+            }
+            if built.resolved_dependencies > 0 {
+                let count = built.resolved_dependencies;
+                tracing::info!("resolved {count} chart dependencies");
+            }
         }
-        if built.resolved_dependencies > 0 {
-            let count = built.resolved_dependencies;
-            tracing::info!("resolved {count} chart dependencies");
-        }
-        self.store(built, signature, made).await
+        Ok(found)
     }
 
     async fn of_index(
         &self,
         repository: &HelmRepository,
-        artifact: &bulkhead_api::meta::Artifact,
+        artifact: Option<&Artifact>,
         config: &RepositoryConfig,
         newer: &mut Option<Newer>,
     ) -> Result<Found, ChartError> {
@@ -129,15 +140,17 @@ impl Build<'_> {
             |error| ChartError::version(Stage::Reference, &spec.chart, spec.version(), error);
         registry::check_name(&spec.chart).map_err(wrong)?;
         let wanted = (spec.chart.clone(), spec.version().to_owned());
-        let of = key_of(repository);
-        let chosen = charts::choose(self.context, &of, artifact, client.place(), wanted).await;
+        let chosen = match artifact {
+            None => Some(charts::ask(self.shelf.archives(), &client, wanted).await),
+            Some(artifact) => {
+                let of = key_of(repository);
+                self.shelf
+                    .choose(&of, artifact, client.place(), wanted)
+                    .await
+            }
+        };
         let Some(chosen) = chosen else {
-            // It is made anew, and that wakes the chart.
             let name = spec.source_ref.name.clone();
-            self.context
-                .helm_repositories
-                .queue
-                .add(of, crate::queue::Class::Dependency);
             return Err(ChartError::NoArtifact {
                 kind: HelmRepository::KIND.to_owned(),
                 name,
@@ -211,8 +224,8 @@ impl Build<'_> {
             return Ok(Found::Same(done));
         }
         let repositories = OfNamespace {
-            context: self.context,
-            namespace: &self.key.namespace,
+            shelf: self.shelf,
+            namespace: self.namespace,
         };
         let built = build_local(tree, path, &self.plan.options, &repositories, &limits).await;
         let built = built.map_err(|error| ChartError::at(Stage::Package, "", error))?;
@@ -270,36 +283,37 @@ impl Build<'_> {
         let built = build_remote(name, own, packed, &self.plan.options, &Limits::default());
         built.map_err(|error| ChartError::at(Stage::Package, "", error))
     }
+}
 
-    async fn store(
-        &self,
-        built: Built,
-        signature: Signature,
-        made: &mut Made,
-    ) -> Result<Done, ChartError> {
-        let archives = &self.context.archives;
-        let mut scratch = archives.scratch().map_err(StoreError::Write)?;
-        scratch
-            .write_all(&built.content)
-            .map_err(StoreError::Write)?;
-        let summary = Summary {
-            name: &built.name,
-            version: &built.version,
-            is_packaged: built.is_packaged,
-            values_files: &built.values_files,
-        };
-        let good = summary.good(signature);
-        let label = Label {
-            // A chart of a registry may have a path for a name.
-            file: built.file_name().replace('/', "-"),
-            revision: built.version.clone(),
-            metadata: Default::default(),
-        };
-        let artifact = put::<HelmChart>(archives, self.key, label, scratch).await?;
-        *made = Made {
-            name: built.name,
-            values_files: built.values_files,
-        };
-        Ok(Done::Stored(Box::new(artifact), good))
-    }
+async fn store(
+    built: Built,
+    signature: Signature,
+    key: &Key,
+    context: &Arc<Context>,
+    made: &mut Made,
+) -> Result<Done, ChartError> {
+    let archives = &context.archives;
+    let mut scratch = archives.scratch().map_err(StoreError::Write)?;
+    scratch
+        .write_all(&built.content)
+        .map_err(StoreError::Write)?;
+    let summary = Summary {
+        name: &built.name,
+        version: &built.version,
+        is_packaged: built.is_packaged,
+        values_files: &built.values_files,
+    };
+    let good = summary.good(signature);
+    let label = Label {
+        // A chart of a registry may have a path for a name.
+        file: built.file_name().replace('/', "-"),
+        revision: built.version.clone(),
+        metadata: Default::default(),
+    };
+    let artifact = put::<HelmChart>(archives, key, label, scratch).await?;
+    *made = Made {
+        name: built.name,
+        values_files: built.values_files,
+    };
+    Ok(Done::Stored(Box::new(artifact), good))
 }

@@ -5,11 +5,12 @@ use std::io::BufReader;
 use std::sync::Arc;
 
 use bulkhead_api::meta::Artifact;
-use bulkhead_source::helm::index::{ChartVersion, Directory};
+use bulkhead_source::helm::index::{self, ChartVersion, Directory};
 use bulkhead_source::helm::registry::{self, RegistryChart};
 use bulkhead_source::helm::{ChartLocation, HelmError, HttpRepository, Limits};
 use bulkhead_source::oci::{Reference, Registry, RegistryConfig, Repository};
 
+use crate::archives::Archives;
 use crate::context::Context;
 use crate::queue::Key;
 use crate::sources::blocking;
@@ -38,6 +39,33 @@ pub(super) async fn choose(
             None
         }
     }
+}
+
+/// Downloads an index that nobody keeps, to choose from it once.
+pub(super) async fn ask(
+    archives: &Archives,
+    repository: &HttpRepository,
+    (name, wanted): (String, String),
+) -> Result<ChartVersion, HelmError> {
+    let stored = |source| HelmError::Store {
+        action: "write the index",
+        source,
+    };
+    let scratch = || archives.scratch().map_err(stored);
+    let (mut raw, mut spool, mut sorted) = (scratch()?, scratch()?, scratch()?);
+    repository.fetch_index(raw.file_mut()).await?;
+    let place = repository.place();
+    let work = move || {
+        let limits = Limits::default();
+        let (text, spool) = (raw.file_mut(), spool.file_mut());
+        let index = match index::store(text, spool, &mut sorted, &limits) {
+            Ok(index) => index,
+            Err(error) => return Ok(Err(error)),
+        };
+        let file = sorted.file_mut();
+        Ok(index.directory.choose(&place, file, &name, &wanted))
+    };
+    blocking(work).await.map_err(stored)?
 }
 
 /// Downloads the packed chart of a version.

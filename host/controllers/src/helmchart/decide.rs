@@ -47,10 +47,10 @@ pub(super) struct Plan {
 /// Where the chart is.
 #[derive(Debug)]
 pub(super) enum From {
-    /// In a repository with an index.
+    /// In a repository with an index; without an artifact that is asked for anew.
     Index {
         repository: Arc<HelmRepository>,
-        artifact: Box<Artifact>,
+        artifact: Option<Box<Artifact>>,
         config: Box<RepositoryConfig>,
     },
     /// In a registry.
@@ -77,7 +77,8 @@ pub(super) fn decide(object: &HelmChart, seen: &Observed) -> Decision {
     }
 }
 
-fn plan(object: &HelmChart, seen: &Observed) -> Result<Plan, ChartError> {
+/// Says what is to be built of what.
+pub(super) fn plan(object: &HelmChart, seen: &Observed) -> Result<Plan, ChartError> {
     let spec = &object.spec;
     spec.interval()?;
     let strategy = spec.reconcile_strategy();
@@ -94,7 +95,7 @@ fn plan(object: &HelmChart, seen: &Observed) -> Result<Plan, ChartError> {
     }
     let from = from(object, seen)?;
     let source_revision = match (&seen.source, strategy) {
-        (Source::Files(artifact, _), ReconcileStrategy::Revision) => Some(&*artifact.revision),
+        (Source::Files(loaded), ReconcileStrategy::Revision) => Some(&*loaded.revision),
         _ => None,
     };
     Ok(Plan {
@@ -141,7 +142,7 @@ fn from(object: &HelmChart, seen: &Observed) -> Result<From, ChartError> {
                 repository: named,
             })
         }
-        Source::Files(_, loaded) => {
+        Source::Files(loaded) => {
             let wrong = |_| ChartError::Path(spec.chart.clone());
             Ok(From::Files {
                 path: TreePath::parse(&spec.chart).map_err(wrong)?,

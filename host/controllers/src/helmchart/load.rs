@@ -8,6 +8,7 @@ use bulkhead_api::source::{ChartSourceKind, GitRepository, HelmChart, HelmReposi
 
 use crate::context::Context;
 use crate::helmrepository::request::Secrets;
+use crate::holder::Holder;
 use crate::index::SourceId;
 use crate::queue::Key;
 use crate::sources::{self, secrets};
@@ -22,12 +23,12 @@ pub(super) enum Source {
     Missing,
     /// It has no artifact, or its files are not loaded yet.
     NoArtifact,
-    /// A repository with an index.
-    Index(Arc<HelmRepository>, Box<Artifact>),
+    /// A repository with an index, and where that is stored.
+    Index(Arc<HelmRepository>, Option<Box<Artifact>>),
     /// A registry.
     Registry(Arc<HelmRepository>),
     /// Files.
-    Files(Box<Artifact>, Arc<Loaded>),
+    Files(Arc<Loaded>),
 }
 
 /// What there is.
@@ -46,9 +47,8 @@ impl Observed {
     /// Returns the revision of the source's artifact.
     pub(super) fn source_revision(&self) -> Option<String> {
         match &self.source {
-            Source::Index(_, artifact) | Source::Files(artifact, _) => {
-                Some(artifact.revision.clone())
-            }
+            Source::Index(_, artifact) => Some(artifact.as_ref()?.revision.clone()),
+            Source::Files(loaded) => Some(loaded.revision.clone()),
             _ => None,
         }
     }
@@ -65,9 +65,22 @@ pub(super) async fn observe(object: &HelmChart, key: &Key, context: &Arc<Context
         };
     }
     let source = source(object, key, context);
+    Observed {
+        has_artifact: sources::is_held(context, object).await,
+        ..of_source(object, key, source, context.clients.own()).await
+    }
+}
+
+/// Reads what a chart of `source` refers to.
+pub(super) async fn of_source(
+    object: &HelmChart,
+    key: &Key,
+    source: Source,
+    holder: &impl Holder,
+) -> Observed {
     let secrets = match &source {
         Source::Index(repository, _) | Source::Registry(repository) => {
-            Secrets::read(context.clients.own(), key, &repository.spec).await
+            Secrets::read(holder, key, &repository.spec).await
         }
         _ => Secrets::default(),
     };
@@ -76,8 +89,8 @@ pub(super) async fn observe(object: &HelmChart, key: &Key, context: &Arc<Context
     Observed {
         source,
         secrets,
-        keys: secrets::read(context.clients.own(), key, reference).await,
-        has_artifact: sources::is_held(context, object).await,
+        keys: secrets::read(holder, key, reference).await,
+        has_artifact: false,
     }
 }
 
@@ -89,7 +102,7 @@ fn source(object: &HelmChart, key: &Key, context: &Context) -> Source {
             None => Source::Missing,
             Some(repository) if repository.spec.is_oci() => Source::Registry(repository),
             Some(repository) => match repository.status.artifact.clone() {
-                Some(artifact) => Source::Index(repository, Box::new(artifact)),
+                Some(artifact) => Source::Index(repository, Some(Box::new(artifact))),
                 None => Source::NoArtifact,
             },
         },
@@ -112,7 +125,7 @@ fn files(repository: &GitRepository, key: &Key, context: &Context) -> Source {
         Some(loaded)
             if loaded.revision == artifact.revision && loaded.digest == artifact.digest =>
         {
-            Source::Files(Box::new(artifact), loaded)
+            Source::Files(loaded)
         }
         _ => Source::NoArtifact,
     }

@@ -6,8 +6,10 @@ mod charts;
 mod decide;
 mod error;
 mod load;
+mod once;
 mod repositories;
 mod said;
+mod shelf;
 
 use std::sync::Arc;
 
@@ -24,6 +26,8 @@ use crate::status::WriteError;
 use crate::watch::key_of;
 
 pub use error::ChartError;
+pub use once::{Origin, build};
+pub use shelf::Shelf;
 
 /// Reconciles the object `key`.
 ///

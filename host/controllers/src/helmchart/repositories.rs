@@ -8,34 +8,29 @@
 use std::sync::Arc;
 
 use bulkhead_api::source::{HelmRepository, HelmRepositorySpec, HelmRepositoryType};
-use bulkhead_source::helm::index;
 use bulkhead_source::helm::registry::chart_repository;
-use bulkhead_source::helm::{
-    Dependency, HelmError, HttpRepository, Limits, Repositories, normalize,
-};
+use bulkhead_source::helm::{Dependency, HelmError, HttpRepository, Repositories, normalize};
 
 use super::charts;
-use crate::context::Context;
+use super::shelf::Shelf;
 use crate::helmrepository::request::{self, RequestError, Secrets};
 use crate::queue::Key;
-use crate::sources::blocking;
 use crate::watch::key_of;
 
 /// The repositories that a namespace may ask.
-pub(super) struct OfNamespace<'a> {
-    pub(super) context: &'a Context,
+pub(super) struct OfNamespace<'a, S> {
+    pub(super) shelf: &'a S,
     pub(super) namespace: &'a str,
 }
 
-impl Repositories for OfNamespace<'_> {
+impl<S: Shelf> Repositories for OfNamespace<'_, S> {
     async fn fetch(&self, url: &str, dependency: &Dependency) -> Result<Vec<u8>, HelmError> {
         let known = self.find(url);
         let (spec, secrets, key) = match &known {
             None => (anonymous(url), Secrets::default(), None),
             Some(repository) => {
                 let key = key_of(&**repository);
-                let secrets =
-                    Secrets::read(self.context.clients.own(), &key, &repository.spec).await;
+                let secrets = Secrets::read(self.shelf.holder(), &key, &repository.spec).await;
                 (repository.spec.clone(), secrets, Some(key))
             }
         };
@@ -59,10 +54,10 @@ fn anonymous(url: &str) -> HelmRepositorySpec {
     spec
 }
 
-impl OfNamespace<'_> {
+impl<S: Shelf> OfNamespace<'_, S> {
     /// Returns the HelmRepository with this URL; of several the first by name.
     fn find(&self, url: &str) -> Option<Arc<HelmRepository>> {
-        let all = self.context.helm_repositories.store.all().into_iter();
+        let all = self.shelf.repositories().into_iter();
         let is_it = |repository: &Arc<HelmRepository>| {
             repository.metadata.namespace.as_deref() == Some(self.namespace)
                 && normalize(&repository.spec.url).is_ok_and(|own| own == url)
@@ -97,41 +92,16 @@ impl OfNamespace<'_> {
         let wanted = (dependency.name.clone(), dependency.version.clone());
         if let Some((artifact, key)) = stored {
             let place = repository.place();
-            let chosen = charts::choose(self.context, key, artifact, place, wanted.clone()).await;
+            let chosen = self
+                .shelf
+                .choose(key, artifact, place, wanted.clone())
+                .await;
             if let Some(chosen) = chosen {
                 return charts::download(&repository, &chosen?).await;
             }
         }
-        let version = self.choose_anew(&repository, wanted).await?;
+        let version = charts::ask(self.shelf.archives(), &repository, wanted).await?;
         charts::download(&repository, &version).await
-    }
-
-    /// Downloads an index that nobody keeps, to choose from it once.
-    async fn choose_anew(
-        &self,
-        repository: &HttpRepository,
-        (name, wanted): (String, String),
-    ) -> Result<index::ChartVersion, HelmError> {
-        let stored = |source| HelmError::Store {
-            action: "write the index",
-            source,
-        };
-        let archives = &self.context.archives;
-        let scratch = || archives.scratch().map_err(stored);
-        let (mut raw, mut spool, mut sorted) = (scratch()?, scratch()?, scratch()?);
-        repository.fetch_index(raw.file_mut()).await?;
-        let place = repository.place();
-        let work = move || {
-            let limits = Limits::default();
-            let (text, spool) = (raw.file_mut(), spool.file_mut());
-            let index = match index::store(text, spool, &mut sorted, &limits) {
-                Ok(index) => index,
-                Err(error) => return Ok(Err(error)),
-            };
-            let file = sorted.file_mut();
-            Ok(index.directory.choose(&place, file, &name, &wanted))
-        };
-        blocking(work).await.map_err(stored)?
     }
 }
 

@@ -1,6 +1,7 @@
 //! Does what was decided about an OCIRepository: asks the registry, checks signatures, stores the
 //! layer, keeps its files for those who render them.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use tokio::time::Instant;
 use super::decide::{Decision, Operation, Request, Trusted, Wanted};
 use super::error::PullError;
 use super::load::Observed;
-use crate::archives::Scratch;
+use crate::archives::{Archives, Scratch};
 use crate::context::Context;
 use crate::index::SourceId;
 use crate::queue::Key;
@@ -51,11 +52,10 @@ pub(super) async fn run(
         Decision::Pull(request) => {
             let pull = Pull {
                 object,
-                key,
                 request: &request,
-                context,
+                archives: &context.archives,
             };
-            pull.run(&mut newer).await
+            pull.run(key, &mut newer).await
         }
     };
     let current = object.status.artifact.as_ref();
@@ -86,26 +86,19 @@ async fn finalize(key: &Key, context: &Arc<Context>) -> Result<Done, PullError> 
     Ok(Done::Finalized)
 }
 
-struct Pull<'a> {
-    object: &'a OCIRepository,
-    key: &'a Key,
-    request: &'a Request,
-    context: &'a Arc<Context>,
+/// How an artifact is pulled.
+pub(super) struct Pull<'a> {
+    pub(super) object: &'a OCIRepository,
+    pub(super) request: &'a Request,
+    pub(super) archives: &'a Archives,
 }
 
 impl Pull<'_> {
-    async fn run(&self, newer: &mut Option<Newer>) -> Result<Done, PullError> {
+    async fn run(&self, key: &Key, newer: &mut Option<Newer>) -> Result<Done, PullError> {
         let request = self.request;
-        let registry = Registry::new(request.registry.clone());
-        let registry = registry.map_err(|source| PullError::Client {
-            url: self.url(),
-            source: Box::new(source),
-        })?;
+        let registry = self.registry()?;
         let (reference, digest) = self.look_up(&registry).await?;
-        let revision = match reference.tag() {
-            Some(tag) => format!("{tag}@{digest}"),
-            None => digest.to_string(),
-        };
+        let revision = revision(&reference, digest);
         let is_same = self.has_revision(&revision);
         if !is_same {
             *newer = Some(Newer {
@@ -124,13 +117,31 @@ impl Pull<'_> {
         if is_same && !request.rebuild {
             return Ok(Done::Kept(self.good(self.current(), &revision, signature)));
         }
-        let artifact = self.store(&registry, digest, &revision).await?;
+        let (scratch, metadata) = self.fetch(&registry, digest).await?;
+        let label = Label {
+            file: format!("{digest}.tar.gz"),
+            revision: revision.clone(),
+            metadata,
+        };
+        let artifact = put::<OCIRepository>(self.archives, key, label, scratch).await?;
         let good = self.good(Some(&artifact), &revision, signature);
         Ok(Done::Stored(Box::new(artifact), good))
     }
 
+    /// Returns a client of the registry.
+    pub(super) fn registry(&self) -> Result<Registry, PullError> {
+        let registry = Registry::new(self.request.registry.clone());
+        registry.map_err(|source| PullError::Client {
+            url: self.url(),
+            source: Box::new(source),
+        })
+    }
+
     /// Returns what the specification means now: with its tag, unless it names a digest.
-    async fn look_up(&self, registry: &Registry) -> Result<(Reference, Digest), PullError> {
+    pub(super) async fn look_up(
+        &self,
+        registry: &Registry,
+    ) -> Result<(Reference, Digest), PullError> {
         let repository = &self.request.repository;
         let reference = match &self.request.wanted {
             Wanted::Digest(digest) => return Ok((repository.pinned(*digest), *digest)),
@@ -153,7 +164,8 @@ impl Pull<'_> {
         Ok((reference, digest))
     }
 
-    async fn verify(
+    /// Checks the signature.
+    pub(super) async fn verify(
         &self,
         registry: &Registry,
         trusted: &Trusted,
@@ -174,12 +186,12 @@ impl Pull<'_> {
         })
     }
 
-    async fn store(
+    /// Pulls the layer, and makes of it what the specification says; with the manifest's annotations.
+    pub(super) async fn fetch(
         &self,
         registry: &Registry,
         digest: Digest,
-        revision: &str,
-    ) -> Result<Artifact, PullError> {
+    ) -> Result<(Scratch, BTreeMap<String, String>), PullError> {
         let failed = |source| PullError::Pull {
             url: self.url(),
             source: Box::new(source),
@@ -193,13 +205,7 @@ impl Pull<'_> {
             Operation::Copy => scratch,
             Operation::Extract => self.extract(scratch).await?,
         };
-        let label = Label {
-            file: format!("{digest}.tar.gz"),
-            revision: revision.to_owned(),
-            metadata: manifest.annotations.clone(),
-        };
-        let archives = &self.context.archives;
-        Ok(put::<OCIRepository>(archives, self.key, label, scratch).await?)
+        Ok((scratch, manifest.annotations.clone()))
     }
 
     async fn download(
@@ -220,7 +226,7 @@ impl Pull<'_> {
         let repository = &self.request.repository;
         let blob = registry.open_blob(repository, layer, "the layer").await;
         let mut blob = blob.map_err(failed)?;
-        let mut scratch = self.context.archives.scratch().map_err(StoreError::Write)?;
+        let mut scratch = self.archives.scratch().map_err(StoreError::Write)?;
         while let Some(chunk) = blob.chunk().await.map_err(failed)? {
             scratch.write_all(&chunk).map_err(StoreError::Write)?;
         }
@@ -229,7 +235,7 @@ impl Pull<'_> {
 
     /// Makes the archive of the contract of the files of a layer.
     async fn extract(&self, mut layer: Scratch) -> Result<Scratch, PullError> {
-        let archives = self.context.archives.clone();
+        let archives = self.archives.clone();
         let ignore = self.object.spec.ignore.clone();
         let work = move || {
             let read = layer.reader()?;
@@ -275,6 +281,14 @@ impl Pull<'_> {
 
     fn url(&self) -> String {
         self.object.spec.url.clone()
+    }
+}
+
+/// Names what was found: with its tag, unless a digest was asked for.
+pub(super) fn revision(reference: &Reference, digest: Digest) -> String {
+    match reference.tag() {
+        Some(tag) => format!("{tag}@{digest}"),
+        None => digest.to_string(),
     }
 }
 

@@ -83,7 +83,8 @@ pub(super) fn decide(object: &OCIRepository, seen: &Observed) -> Decision {
     }
 }
 
-fn request(object: &OCIRepository, seen: &Observed) -> Result<Request, PullError> {
+/// Says what to ask the registry for.
+pub(super) fn request(object: &OCIRepository, seen: &Observed) -> Result<Request, PullError> {
     let (spec, status) = (&object.spec, &object.status);
     spec.interval()?;
     refuse_what_is_missing(spec)?;

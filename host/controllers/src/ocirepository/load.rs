@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use bulkhead_api::source::{OCIRepository, RegistryProvider};
+use bulkhead_api::source::{OCIRepository, OciRepositorySpec, RegistryProvider};
 
 use crate::context::Context;
 use crate::gitrepository::request::{Data, SecretError};
+use crate::holder::Holder;
 use crate::queue::Key;
 use crate::sources::{self, secrets};
 
@@ -34,8 +35,15 @@ pub(super) async fn observe(object: &OCIRepository, key: &Key, context: &Arc<Con
     if object.metadata.deletion_timestamp.is_some() || spec.suspend {
         return Observed::default();
     }
+    Observed {
+        has_artifact: sources::is_held(context, object).await,
+        ..of_spec(spec, key, context.clients.own()).await
+    }
+}
+
+/// Reads the Secrets that a specification names.
+pub(super) async fn of_spec(spec: &OciRepositorySpec, key: &Key, holder: &impl Holder) -> Observed {
     let verify = spec.verify.as_ref();
-    let holder = context.clients.own();
     let of = async |reference| secrets::read(holder, key, reference).await;
     // With another provider the account stands for the workload, and that is refused.
     let account = match (&spec.service_account_name, spec.provider()) {
@@ -51,6 +59,6 @@ pub(super) async fn observe(object: &OCIRepository, key: &Key, context: &Arc<Con
         proxy: of(spec.proxy_secret_ref.as_ref()).await,
         keys: of(verify.and_then(|verify| verify.secret_ref.as_ref())).await,
         root: of(verify.and_then(|verify| verify.trusted_root_secret_ref.as_ref())).await,
-        has_artifact: sources::is_held(context, object).await,
+        has_artifact: false,
     }
 }

@@ -5,6 +5,7 @@ mod act;
 mod decide;
 mod error;
 mod load;
+mod once;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use crate::sources::{self, report};
 use crate::status::WriteError;
 
 pub use error::PullError;
+pub use once::{Pulled, pull};
 
 /// Reconciles the object `key`.
 ///
