@@ -131,7 +131,7 @@ pub fn check(object: &mut Value) -> Vec<Violation> {
     let schema = &version["schema"]["openAPIV3Schema"]["properties"]["spec"];
     match object.get_mut("spec") {
         Some(spec) => {
-            drop_nulls(spec);
+            drop_nulls(spec, schema);
             visit("spec", spec, schema, &mut violations);
         }
         None => violations.push(Violation {
@@ -142,16 +142,30 @@ pub fn check(object: &mut Value) -> Vec<Violation> {
     violations
 }
 
-/// Takes entries without a value out of objects, at every depth.
-fn drop_nulls(value: &mut Value) {
+/// Takes entries without a value out of objects, at every depth; what has no schema is the user's.
+fn drop_nulls(value: &mut Value, schema: &Value) {
+    if is_anything(schema) {
+        return;
+    }
     match value {
         Value::Object(fields) => {
             fields.retain(|_, field| !field.is_null());
-            fields.values_mut().for_each(drop_nulls);
+            for (name, field) in fields {
+                let known = schema["properties"].get(name);
+                let known = known.or_else(|| schema.get("additionalProperties"));
+                drop_nulls(field, known.unwrap_or(&Value::Null));
+            }
         }
-        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
+        Value::Array(items) => items
+            .iter_mut()
+            .for_each(|item| drop_nulls(item, &schema["items"])),
         _ => {}
     }
+}
+
+/// Tells whether a schema takes whatever there is, as that of `spec.values` does.
+fn is_anything(schema: &Value) -> bool {
+    schema[PRESERVE] == true && schema.get("type").is_none()
 }
 
 fn visit(path: &str, value: &Value, schema: &Value, violations: &mut Vec<Violation>) {
@@ -161,6 +175,9 @@ fn visit(path: &str, value: &Value, schema: &Value, violations: &mut Vec<Violati
             problem,
         })
     };
+    if is_anything(schema) {
+        return;
+    }
     match (schema["type"].as_str().unwrap_or_default(), value) {
         ("object", Value::Object(fields)) => visit_fields(path, fields, schema, violations),
         ("array", Value::Array(items)) => {
@@ -313,6 +330,27 @@ mod tests {
         });
         assert_eq!(found(KUSTOMIZE, "Kustomization", spec), [""; 0]);
         assert_eq!(found("v1", "ConfigMap", json!(null)), [""; 0]);
+    }
+
+    #[test]
+    fn values_of_charts_are_whatever_they_are() {
+        let mut object = json!({
+            "apiVersion": "helm.toolkit.fluxcd.io/v2",
+            "kind": "HelmRelease",
+            "spec": {
+                "interval": "1m",
+                "suspend": null,
+                "chartRef": { "kind": "HelmChart", "name": "web" },
+                "values": { "a": null, "b": [1, { "c": null }] },
+            },
+        });
+        assert_eq!(check(&mut object).len(), 0);
+        assert_eq!(object["spec"].get("suspend"), None);
+        let values = json!({ "a": null, "b": [1, { "c": null }] });
+        assert_eq!(
+            object["spec"]["values"], values,
+            "null takes a default away"
+        );
     }
 
     #[test]
