@@ -9,6 +9,9 @@ use crate::object::Object;
 
 const MANAGER: &str = "kustomize-controller";
 const KUSTOMIZE: &str = "kustomize.toolkit.fluxcd.io";
+const HELM: &str = "helm.toolkit.fluxcd.io";
+/// Helm's own annotation of what is never deleted.
+const RESOURCE_POLICY: &str = "helm.sh/resource-policy";
 
 /// Who applies: the field manager, and the labels by which its objects are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +34,18 @@ impl Owner {
         Self {
             manager: MANAGER.to_owned(),
             group: KUSTOMIZE.to_owned(),
+            other_group: None,
+            name: name.to_owned(),
+            namespace: namespace.to_owned(),
+        }
+    }
+
+    /// Names a HelmRelease, with Flux's manager and labels. Its objects may also be kept by Helm's own
+    /// annotation, `helm.sh/resource-policy`.
+    pub fn helm_release(name: &str, namespace: &str) -> Self {
+        Self {
+            manager: "helm-controller".to_owned(),
+            group: HELM.to_owned(),
             other_group: None,
             name: name.to_owned(),
             namespace: namespace.to_owned(),
@@ -138,9 +153,13 @@ impl Intent {
             if_not_present: is("ssa", "IfNotPresent"),
             merge: is("ssa", "Merge"),
             force: is("force", "enabled"),
-            keep: is("prune", "disabled"),
+            keep: is("prune", "disabled") || (owner.group == HELM && is_kept(&annotation)),
         }
     }
+}
+
+fn is_kept<'a>(annotation: &impl Fn(&str) -> Option<&'a str>) -> bool {
+    annotation(RESOURCE_POLICY).is_some_and(|policy| policy.trim().eq_ignore_ascii_case("keep"))
 }
 
 /// Whether objects of a kind live in namespaces.
