@@ -7,11 +7,14 @@
 )]
 
 mod args;
+mod cluster;
 mod install;
 mod output;
 mod plugin;
 mod plugins;
+mod release;
 mod render;
+mod resources;
 mod run;
 mod sync;
 
@@ -77,6 +80,7 @@ async fn render(arguments: RenderArguments) -> Result<(), CliError> {
     match arguments.command {
         Some(RenderCommand::Kustomize(arguments)) => render::kustomize(*arguments).await,
         Some(RenderCommand::Helm(arguments)) => render::helm(*arguments).await,
+        Some(RenderCommand::HelmRelease(arguments)) => render::helmrelease(*arguments).await,
         None => render::plugin(arguments.plugin).await,
     }
 }

@@ -21,7 +21,8 @@ pub(crate) use plugin::{
 };
 pub(crate) use remote::RemoteArguments;
 pub(crate) use render::{
-    KustomizeArguments, LoadRestrictor, RenderArguments, RenderCommand, Reorder,
+    HelmReleaseArguments, KustomizeArguments, LoadRestrictor, RenderArguments, RenderCommand,
+    Reorder,
 };
 
 /// A GitOps engine for Kubernetes that renders in a sandbox.
@@ -76,9 +77,9 @@ pub(crate) enum OutputFormat {
 /// Flags of `sync`.
 #[derive(Debug, Args)]
 pub(crate) struct SyncArguments {
-    /// File or directory with the custom resources (GitRepository, Kustomization, Delivery, Plugin,
-    /// ClusterPlugin, Alert, Provider, and the Secrets and ConfigMaps they name); may be given
-    /// several times
+    /// File or directory with the custom resources (GitRepository, Kustomization, Delivery,
+    /// HelmRelease and its sources, Plugin, ClusterPlugin, Alert, Provider, and the Secrets and
+    /// ConfigMaps they name); may be given several times
     #[arg(short, long = "filename", value_name = "FILE|DIR", required = true)]
     pub filename: Vec<PathBuf>,
     /// Directory to keep; only files that Bulkhead wrote are changed or deleted

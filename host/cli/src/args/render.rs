@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{CacheArguments, HelmArguments, PluginRenderArguments, RemoteArguments};
+use super::{
+    CacheArguments, HelmArguments, OutputFormat, PluginRenderArguments, RegistryArguments,
+    RemoteArguments,
+};
 
 /// Flags of `render`: a default renderer by name, or any plugin.
 #[derive(Debug, Args)]
@@ -24,6 +27,64 @@ pub(crate) enum RenderCommand {
     Kustomize(Box<KustomizeArguments>),
     /// Print what `helm template NAME CHART` prints
     Helm(Box<HelmArguments>),
+    /// Print what the controller would store and apply for HelmReleases, without one
+    #[command(name = "helmrelease", visible_alias = "hr")]
+    HelmRelease(Box<HelmReleaseArguments>),
+}
+
+/// Flags of `render helmrelease`.
+#[derive(Debug, Args)]
+pub(crate) struct HelmReleaseArguments {
+    /// File or folder with the HelmReleases
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Files and folders with what they refer to: sources, ConfigMaps, Secrets, plugins
+    #[arg(value_name = "FILE|DIR")]
+    pub more: Vec<PathBuf>,
+    /// Chart of all the HelmReleases: a folder or a `.tgz`, whatever they name
+    #[arg(long, value_name = "PATH")]
+    pub chart: Option<PathBuf>,
+    /// Folders that stand for sources: `KIND/NAMESPACE/NAME=PATH`, with the kinds GitRepository,
+    /// HelmRepository, OCIRepository and HelmChart
+    #[arg(long, value_name = "SOURCE=PATH", value_delimiter = ',')]
+    pub local_sources: Vec<String>,
+    /// Fetch nothing: charts must be on this machine
+    #[arg(long)]
+    pub offline: bool,
+    /// Ask the cluster of this kubeconfig for what the files lack, its version and kinds, and
+    /// `lookup`, as the account that `spec.serviceAccountName` names
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Ask the cluster of this context
+    #[arg(long)]
+    pub context: Option<String>,
+    /// Version of Kubernetes that charts are told
+    #[arg(
+        long,
+        value_name = "VERSION",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub kube_version: String,
+    /// What the cluster serves besides what every one does: `monitoring.coreos.com/v1`
+    #[arg(short, long, value_name = "VERSION", value_delimiter = ',')]
+    pub api_versions: Vec<String>,
+    /// Time that charts are told, by RFC 3339; without it, 1970, so that nothing drifts
+    #[arg(long, value_name = "TIME")]
+    pub time: Option<jiff::Timestamp>,
+    /// Leave out hooks
+    #[arg(long)]
+    pub no_hooks: bool,
+    /// Leave out the CRDs of charts
+    #[arg(long)]
+    pub skip_crds: bool,
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: OutputFormat,
+    #[command(flatten)]
+    pub registry: RegistryArguments,
+    #[command(flatten)]
+    pub cache: CacheArguments,
 }
 
 /// Flags of `render kustomize`: those of `kustomize build`, and ours.

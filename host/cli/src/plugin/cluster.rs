@@ -3,8 +3,7 @@
 use anyhow::{Context as _, anyhow};
 use bulkhead_wasm::{Grants, Manifest};
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams};
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Api, Client, Config};
+use kube::{Api, Client};
 use serde_json::{Map, Value, json};
 
 use super::{grants, print};
@@ -12,6 +11,7 @@ use crate::args::{
     ClusterArguments, InstallPluginArguments, ListArguments, OutputFormat, PolicyArguments,
     RemoveArguments,
 };
+use crate::cluster::config;
 use crate::output::{self, CliError};
 
 /// Who owns the fields that this command writes.
@@ -287,22 +287,11 @@ fn api(client: &Client, version: &str, kind: &str, namespace: Option<&str>) -> A
 }
 
 async fn client(arguments: &ClusterArguments) -> Result<Client, CliError> {
-    let options = KubeConfigOptions {
-        context: arguments.context.clone(),
-        ..KubeConfigOptions::default()
-    };
-    let config = match &arguments.kubeconfig {
-        Some(path) => {
-            let file = Kubeconfig::read_from(path)
-                .with_context(|| format!("failed to read {}", path.display()))?;
-            Config::from_custom_kubeconfig(file, &options).await
-        }
-        None => Config::from_kubeconfig(&options).await,
-    };
-    let config = config
-        .context("failed to find out how to reach the API server")
-        .map_err(|error| CliError::from(error).hint("name a kubeconfig with `--kubeconfig`"))?;
-    Ok(Client::try_from(config)?)
+    let (path, context) = (
+        arguments.kubeconfig.as_deref(),
+        arguments.context.as_deref(),
+    );
+    Ok(Client::try_from(config(path, context).await?)?)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! `bulkhead render`: what a renderer makes of a directory, from the sandbox.
 
 mod helm;
+mod helmrelease;
 mod kustomize;
 mod plugin;
 pub(crate) mod provenance;
@@ -8,6 +9,7 @@ pub(crate) mod provenance;
 use bulkhead_wasm::{Diagnostic, Document, RenderError};
 
 pub(crate) use self::helm::helm;
+pub(crate) use self::helmrelease::helmrelease;
 pub(crate) use self::kustomize::kustomize;
 pub(crate) use self::plugin::plugin;
 use crate::output::CliError;

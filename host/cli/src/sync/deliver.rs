@@ -19,10 +19,10 @@ use super::Engine;
 use super::display::Status;
 use super::events::{self, Report};
 use super::order::{self, Ordered};
-use super::resources::{Key, Resources};
 use super::schedule::{RETRY, Task};
 use super::values::{self, ValuesError};
 use crate::output::Progress;
+use crate::resources::{Key, Resources};
 
 /// Why an object is not where its source is.
 #[derive(Debug, thiserror::Error)]

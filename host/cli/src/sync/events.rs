@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use bulkhead_api::delivery::Delivery;
 use bulkhead_api::event::{Event, InvolvedObject, Severity, key};
+use bulkhead_api::helmrelease::HelmRelease;
 use bulkhead_api::kustomize::Kustomization;
 use bulkhead_api::meta;
 use bulkhead_api::names::controller;
@@ -13,7 +14,7 @@ use bulkhead_notify::{Delivered, Notifier, Secrets, Subscription};
 use kube::core::ObjectMeta;
 
 use super::display::Display;
-use super::resources::Resources;
+use crate::resources::Resources;
 
 /// What happened to an object, for people elsewhere.
 pub(crate) struct Report<'a> {
@@ -50,6 +51,12 @@ pub(crate) fn of_repository(object: &GitRepository, report: Report<'_>) -> Event
         GitRepository::VERSION,
     );
     event(kind, &object.metadata, controller::SOURCE, report)
+}
+
+/// Makes the event of a HelmRelease.
+pub(crate) fn of_release(object: &HelmRelease, report: Report<'_>) -> Event {
+    let kind = (HelmRelease::KIND, HelmRelease::GROUP, HelmRelease::VERSION);
+    event(kind, &object.metadata, controller::HELM, report)
 }
 
 fn event(

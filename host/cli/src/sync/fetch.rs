@@ -15,9 +15,10 @@ use super::Engine;
 use super::deliver::source_of;
 use super::display::Status;
 use super::events::{self, Report};
-use super::resources::{Key, Resources};
+use super::release::repository_of;
 use super::schedule::{RETRY, Task};
 use crate::output::Progress;
+use crate::resources::{Key, Resources};
 
 /// Why a source has no new artifact.
 #[derive(Debug, thiserror::Error)]
@@ -106,6 +107,11 @@ impl Engine {
                 for (consumer, object) in &resources.appliers {
                     if source_of(object) == *key {
                         self.schedule.now(&Task::Applier(consumer.clone()));
+                    }
+                }
+                for (consumer, object) in &resources.releases {
+                    if repository_of(object, resources).as_ref() == Some(key) {
+                        self.schedule.now(&Task::Release(consumer.clone()));
                     }
                 }
                 self.display.status(

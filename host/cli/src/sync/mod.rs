@@ -1,5 +1,5 @@
-//! `bulkhead sync`: keeps a directory as sources, Kustomizations and Deliveries say, without a
-//! cluster.
+//! `bulkhead sync`: keeps a directory as sources, Kustomizations, Deliveries and HelmReleases say,
+//! without a cluster.
 //!
 //! Reads the custom resources from files, fetches, renders and applies with the same code as the
 //! controllers; only the target, a directory, differs. A failure keeps the last good state of its
@@ -11,7 +11,7 @@ mod events;
 mod fetch;
 mod order;
 mod plugins;
-mod resources;
+mod release;
 mod schedule;
 mod values;
 
@@ -32,12 +32,17 @@ use bulkhead_source::{Artifact, Store};
 use bulkhead_wasm::{Host, Limits};
 
 use self::display::Display;
-use self::plugins::{Made, Place};
-use self::resources::{Key, Resources};
+use self::plugins::Made;
 use self::schedule::Schedule;
 use crate::args::{RegistryArguments, SyncArguments};
 use crate::output::{self, CliError};
 use crate::plugins as built_in;
+use crate::resources::{Key, Resources};
+
+pub(crate) use self::plugins::{Place, anchor, load as load_plugin};
+
+/// Charts that were had in a round.
+type Had = std::sync::Mutex<HashMap<String, (bulkhead_controllers::helmrelease::Chart, String)>>;
 
 /// What goes on between rounds.
 pub(crate) struct Engine {
@@ -64,19 +69,24 @@ pub(crate) struct Engine {
     applied: HashMap<Name, String>,
     /// How each Kustomization and Delivery last failed, as last told.
     failures: BTreeMap<Name, String>,
+    /// Chart that each HelmRelease was last brought to.
+    released: HashMap<Key, String>,
+    /// How each HelmRelease last failed, as last told.
+    release_failures: BTreeMap<Key, String>,
+    /// Version of Kubernetes that renderers are told.
+    kube_version: String,
 }
 
 /// Syncs once, or until interrupted.
 pub(crate) async fn run(arguments: SyncArguments) -> Result<(), CliError> {
-    let mut resources = Resources::read(&arguments.filename)?;
+    let mut resources = read(&arguments)?;
     let mut engine = engine(&arguments).await?;
-    resources
-        .warnings
-        .iter()
-        .for_each(|warning| output::note(&format!("warning: {warning}")));
+    let odd = resources.warnings.iter().chain(&resources.unknown);
+    odd.for_each(|warning| output::note(&format!("warning: {warning}")));
     let stop = crate::run::stopped();
     tokio::pin!(stop);
     loop {
+        engine.load_helm(&resources).await?;
         tokio::select! {
             round = engine.round(&resources) => round?,
             () = &mut stop => return Ok(()),
@@ -90,11 +100,27 @@ pub(crate) async fn run(arguments: SyncArguments) -> Result<(), CliError> {
             () = &mut stop => return Ok(()),
         }
         // The files may have changed. A mistake in them stops nothing that runs.
-        match Resources::read(&arguments.filename) {
+        match read(&arguments) {
             Ok(read) => resources = read,
             Err(error) => output::note(&format!("error: {error:#}; going on as before")),
         }
     }
+}
+
+fn read(arguments: &SyncArguments) -> anyhow::Result<Resources> {
+    let resources = Resources::read(&arguments.filename)?;
+    let is_empty = resources.appliers.is_empty()
+        && resources.repositories.is_empty()
+        && resources.releases.is_empty();
+    if is_empty {
+        let paths = arguments.filename.iter();
+        let paths: Vec<String> = paths.map(|path| path.display().to_string()).collect();
+        anyhow::bail!(
+            "found no GitRepository, no Kustomization, no Delivery and no HelmRelease in {}",
+            paths.join(", ")
+        );
+    }
+    Ok(resources)
 }
 
 async fn engine(arguments: &SyncArguments) -> Result<Engine, CliError> {
@@ -139,6 +165,9 @@ async fn engine(arguments: &SyncArguments) -> Result<Engine, CliError> {
         source_failures: BTreeMap::new(),
         applied: HashMap::new(),
         failures: BTreeMap::new(),
+        released: HashMap::new(),
+        release_failures: BTreeMap::new(),
+        kube_version: arguments.kube_version.clone(),
     })
 }
 
@@ -169,20 +198,25 @@ impl Engine {
     async fn round(&mut self, resources: &Resources) -> anyhow::Result<()> {
         self.install_plugins(resources).await?;
         self.fetch_due(resources).await?;
-        self.deliver_due(resources).await
+        self.deliver_due(resources).await?;
+        self.release_due(resources).await
     }
 
     /// Returns what `--once` ends with.
     fn verdict(&self) -> Result<(), CliError> {
         let plugins = self.plugin_failures.keys().map(|(_, name)| name.clone());
-        let failed = self.source_failures.len() + self.failures.len() + plugins.len();
+        let failures = self.failures.len() + self.release_failures.len();
+        let failed = self.source_failures.len() + failures + plugins.len();
         if failed == 0 {
             return Ok(());
         }
         let sources = self.source_failures.keys();
         let sources = sources.map(|(namespace, name)| format!("{namespace}/{name}"));
         let appliers = self.failures.keys().map(|name| name.key.to_string());
-        let names: Vec<String> = plugins.chain(sources).chain(appliers).collect();
+        let releases = self.release_failures.keys();
+        let releases = releases.map(|(namespace, name)| format!("{namespace}/{name}"));
+        let names = plugins.chain(sources).chain(appliers).chain(releases);
+        let names: Vec<String> = names.collect();
         Err(anyhow::anyhow!("{failed} of the resources failed: {}", names.join(", ")).into())
     }
 }

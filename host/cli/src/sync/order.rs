@@ -1,22 +1,20 @@
-//! In which order Kustomizations and Deliveries are delivered: dependencies first. Pure.
+//! In which order Kustomizations, Deliveries and HelmReleases are delivered: dependencies first. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bulkhead_controllers::applier::Name;
-
 /// Those with a dependency on themselves, directly or through others.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Ordered {
+pub(crate) struct Ordered<T> {
     /// Dependencies before what depends on them; names otherwise.
-    pub order: Vec<Name>,
+    pub order: Vec<T>,
     /// Members of a cycle, or behind one: they can never be ready.
-    pub cyclic: BTreeSet<Name>,
+    pub cyclic: BTreeSet<T>,
 }
 
 /// Orders `dependencies`, which lists for each those that must be ready first. One
 /// that is not listed itself holds nothing up here.
-pub(crate) fn order(dependencies: &BTreeMap<Name, Vec<Name>>) -> Ordered {
-    let mut waiting: BTreeMap<&Name, BTreeSet<&Name>> = dependencies
+pub(crate) fn order<T: Clone + Ord>(dependencies: &BTreeMap<T, Vec<T>>) -> Ordered<T> {
+    let mut waiting: BTreeMap<&T, BTreeSet<&T>> = dependencies
         .iter()
         .map(|(key, needs)| {
             (
@@ -48,13 +46,15 @@ pub(crate) fn order(dependencies: &BTreeMap<Name, Vec<Name>>) -> Ordered {
 
 #[cfg(test)]
 mod tests {
+    use bulkhead_controllers::applier::Name;
+
     use super::*;
 
     fn key(name: &str) -> Name {
         Name::kustomization(bulkhead_controllers::queue::Key::new("ns", name))
     }
 
-    fn ordered(pairs: &[(&str, &[&str])]) -> Ordered {
+    fn ordered(pairs: &[(&str, &[&str])]) -> Ordered<Name> {
         order(
             &pairs
                 .iter()

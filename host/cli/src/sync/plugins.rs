@@ -8,21 +8,22 @@ use std::time::SystemTime;
 use anyhow::{Context as _, anyhow};
 use bulkhead_api::plugin::{ClusterPlugin, Plugin, PluginSpec};
 use bulkhead_api::{chain, reason};
-use bulkhead_controllers::catalogue::{Entry, Scope};
+use bulkhead_controllers::catalogue::{Entry, Installed, Scope};
 use bulkhead_controllers::plugin::installed;
-use bulkhead_wasm::Grants;
+use bulkhead_wasm::{Grants, Host};
 
 use super::Engine;
 use super::display::Status;
-use super::resources::Resources;
+use crate::args::RegistryArguments;
 use crate::output::{CliError, Progress};
 use crate::plugin::{call, locate};
+use crate::resources::Resources;
 
 /// What an image must start with to be a file of this machine.
 const FILE: &str = "file://";
 
 /// Whose a plugin is, and its name.
-pub(super) type Place = (Scope, String);
+pub(crate) type Place = (Scope, String);
 
 /// What was installed, and from what: it is installed again when that changes.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,32 +91,47 @@ impl Engine {
                 self.schedule
                     .now(&super::schedule::Task::Applier(name.clone()));
             }
+            for key in resources.releases.keys() {
+                self.schedule
+                    .now(&super::schedule::Task::Release(key.clone()));
+            }
         }
         Ok(())
     }
 
-    async fn install(&self, (scope, name): &Place, spec: &PluginSpec) -> Result<Entry, CliError> {
-        refuse_what_is_not_checked(spec)?;
-        let progress = Progress::start(&format!("loading plugin {name}"));
-        let found = match file_of(spec) {
-            Some(path) => locate::file(&path)?,
-            None => locate::reference(&spec.image, &self.registry).await?,
-        };
-        let host = match spec.limits.fuel {
-            Some(_) => self.host.metered()?,
-            None => self.host.clone(),
-        };
-        let loaded = call::load(&host, &found, Grants::default()).await?;
-        drop(progress);
-        let parts = (loaded.plugin, loaded.manifest);
-        let installed = installed(scope.clone(), name, spec, parts);
-        let installed = installed.map_err(|error| anyhow!(chain(&error)))?;
-        let (kind, shown) = names(&(scope.clone(), name.clone()));
+    async fn install(&self, place: &Place, spec: &PluginSpec) -> Result<Entry, CliError> {
+        let installed = load(&self.host, &self.registry, place, spec).await?;
+        let (kind, shown) = names(place);
         let digest = installed.plugin.digest().to_string();
         let status = Status::Ready { revision: &digest };
         self.display.status(kind, &shown, &status)?;
         Ok(Entry::Ready(Arc::new(installed)))
     }
+}
+
+/// Loads a plugin of the files.
+pub(crate) async fn load(
+    host: &Host,
+    registry: &RegistryArguments,
+    place: &Place,
+    spec: &PluginSpec,
+) -> Result<Installed, CliError> {
+    refuse_what_is_not_checked(spec)?;
+    let (scope, name) = place;
+    let progress = Progress::start(&format!("loading plugin {name}"));
+    let found = match file_of(spec) {
+        Some(path) => locate::file(&path)?,
+        None => locate::reference(&spec.image, registry).await?,
+    };
+    let host = match spec.limits.fuel {
+        Some(_) => host.metered()?,
+        None => host.clone(),
+    };
+    let loaded = call::load(&host, &found, Grants::default()).await?;
+    drop(progress);
+    let parts = (loaded.plugin, loaded.manifest);
+    let installed = installed(scope.clone(), name, spec, parts);
+    installed.map_err(|error| anyhow!(chain(&error)).into())
 }
 
 /// What would have to be checked, and is not here, must not be passed over.
@@ -154,7 +170,7 @@ fn names((scope, name): &Place) -> (&'static str, String) {
 
 /// Makes the path of a `file://` image one that does not depend on where the command is run: it is
 /// relative to the file that names it.
-pub(super) fn anchor(spec: &mut PluginSpec, file: &Path) -> anyhow::Result<()> {
+pub(crate) fn anchor(spec: &mut PluginSpec, file: &Path) -> anyhow::Result<()> {
     let Some(path) = file_of(spec).filter(|path| path.is_relative()) else {
         return Ok(());
     };

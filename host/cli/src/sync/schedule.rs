@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use crate::resources::{Key, Resources};
 use bulkhead_controllers::applier::Name;
-
-use super::resources::{Key, Resources};
 
 /// Longest pause: changes of the files are seen after it.
 const MAX_PAUSE: Duration = Duration::from_secs(5);
@@ -17,6 +16,7 @@ pub(crate) const RETRY: Duration = Duration::from_secs(10);
 pub(crate) enum Task {
     Source(Key),
     Applier(Name),
+    Release(Key),
 }
 
 /// Times of the next turns; what has none is due.
@@ -44,8 +44,10 @@ impl Schedule {
     pub(crate) fn pause(&self, resources: &Resources, now: Instant) -> Duration {
         let sources = resources.repositories.keys().cloned().map(Task::Source);
         let appliers = resources.appliers.keys().cloned().map(Task::Applier);
+        let releases = resources.releases.keys().cloned().map(Task::Release);
         sources
             .chain(appliers)
+            .chain(releases)
             .map(|task| {
                 self.due
                     .get(&task)

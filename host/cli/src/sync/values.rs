@@ -1,11 +1,10 @@
 //! Variables and inputs, from the ConfigMaps and Secrets of the files.
 
+use crate::resources::{Data, Resources};
 use bulkhead_api::kustomize::{SubstituteStrategy, ValuesKind};
 use bulkhead_api::{Advice, Retry, reason};
 use bulkhead_controllers::applier::Item;
 use bulkhead_controllers::delivery::substitute::{Substitution, Variables};
-
-use super::resources::{Data, Resources};
 
 /// Why variables or inputs are not there.
 #[derive(Debug, thiserror::Error)]

@@ -169,10 +169,12 @@ fn policy(object: &HelmChart, seen: &Observed) -> Result<Option<Policy>, ChartEr
     })
 }
 
+/// Says what is to become of the chart.
+///
 /// # Source
 /// `buildFromHelmRepository` and `buildFromTarballArtifact`: what the version gets, so that who uses
 /// the artifact sees a change.
-fn options(object: &HelmChart, source_revision: Option<&str>) -> BuildOptions {
+pub(super) fn options(object: &HelmChart, source_revision: Option<&str>) -> BuildOptions {
     let mut options = BuildOptions {
         version_metadata: source_revision.map(short).unwrap_or_default(),
         values_files: object.spec.values_files.clone(),

@@ -163,6 +163,13 @@ impl ChartError {
     }
 }
 
+impl ChartError {
+    /// Names the reason, when to try again, and what the user can do.
+    pub fn advice(&self) -> Advice {
+        Failure::advice(self)
+    }
+}
+
 impl Failure for ChartError {
     fn advice(&self) -> Advice {
         let staged = |stage: &Stage, source: &HelmError| Advice {

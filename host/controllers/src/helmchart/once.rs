@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use bulkhead_api::source::{HelmChart, HelmRepository};
-use bulkhead_source::helm::Built;
+use bulkhead_source::helm::chart::inspect;
+use bulkhead_source::helm::{Built, Limits, Stage, build_remote};
 
 use super::act::{Build, Found};
 use super::decide;
@@ -21,6 +22,8 @@ pub enum Origin {
     Repository(Arc<HelmRepository>),
     /// Among the files of a source.
     Files(Arc<Loaded>),
+    /// Packed, as a repository would give it.
+    Packed(Vec<u8>),
 }
 
 /// Builds the chart that the controller would store: with the version, values and dependencies that
@@ -37,6 +40,7 @@ pub async fn build<S: Shelf>(
         Origin::Repository(repository) if repository.spec.is_oci() => Source::Registry(repository),
         Origin::Repository(repository) => Source::Index(repository, None),
         Origin::Files(loaded) => Source::Files(loaded),
+        Origin::Packed(packed) => return of_packed(object, packed),
     };
     let key = key_of(object);
     let seen = load::of_source(object, &key, source, shelf.holder()).await;
@@ -52,4 +56,13 @@ pub async fn build<S: Shelf>(
         // It cannot be: nothing is stored.
         Found::Same(_) => Err(StoreError::Write(std::io::ErrorKind::AlreadyExists.into()).into()),
     }
+}
+
+fn of_packed(object: &HelmChart, packed: Vec<u8>) -> Result<Built, ChartError> {
+    let wrong = |error| ChartError::at(Stage::Package, "", error);
+    let limits = Limits::default();
+    let metadata = inspect("the archive", packed.as_slice(), &limits).map_err(wrong)?;
+    let options = decide::options(object, None);
+    let built = build_remote(&metadata.name, &metadata.version, packed, &options, &limits);
+    built.map_err(wrong)
 }

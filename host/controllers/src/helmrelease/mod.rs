@@ -45,6 +45,7 @@ pub use memory::Releases;
 pub use plugins::{HELM, Plugins};
 pub use records::Records;
 pub use selector::SelectorError;
+pub use template::chart_of;
 
 /// Reconciles the HelmRelease `key`.
 ///

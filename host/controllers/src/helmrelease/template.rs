@@ -67,6 +67,11 @@ pub(super) fn wanted(object: &HelmRelease) -> Option<Value> {
     Some(wanted)
 }
 
+/// Returns the HelmChart that the object's template makes; `None` without one.
+pub fn chart_of(object: &HelmRelease) -> Option<HelmChart> {
+    serde_json::from_value(wanted(object)?).ok()
+}
+
 /// Tells whether `found` has all that `wanted` says: applying it would change nothing.
 fn is_in_sync(wanted: &Value, found: &HelmChart) -> bool {
     let Ok(spec) = serde_json::to_value(&found.spec) else {

@@ -142,6 +142,13 @@ pub enum PullError {
     Store(#[from] StoreError),
 }
 
+impl PullError {
+    /// Names the reason, when to try again, and what the user can do.
+    pub fn advice(&self) -> Advice {
+        Failure::advice(self)
+    }
+}
+
 impl Failure for PullError {
     fn advice(&self) -> Advice {
         // What a registry has may change at any time: it is asked again.

@@ -1,25 +1,26 @@
 //! Reads custom resources from files: what a cluster would hold.
 //!
-//! Kinds that `sync` does not know are named in a warning and left alone; a mistake in one that it
-//! knows is an error with file and line.
+//! Kinds that are not known are noted and left alone; a mistake in one that is known is an error with
+//! file and line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use bulkhead_api::crd;
 use bulkhead_api::delivery::Delivery;
+use bulkhead_api::helmrelease::HelmRelease;
 use bulkhead_api::kustomize::Kustomization;
 use bulkhead_api::names::group;
 use bulkhead_api::notification::{Alert, Provider};
 use bulkhead_api::plugin::{ClusterPlugin, Plugin, PluginSpec};
-use bulkhead_api::source::GitRepository;
+use bulkhead_api::source::{GitRepository, HelmChart, HelmRepository, OCIRepository};
 use bulkhead_controllers::applier::{Name, Raw};
 use bulkhead_controllers::catalogue::Scope;
 use serde_json::Value;
 
-use super::plugins::{Place, anchor};
+use crate::sync::{Place, anchor};
 
 /// Largest file of custom resources, in bytes.
 const MAX_FILE_BYTES: u64 = 8 << 20;
@@ -32,7 +33,11 @@ pub(crate) type Data = BTreeMap<String, Vec<u8>>;
 /// Everything that was read.
 #[derive(Default)]
 pub(crate) struct Resources {
-    pub repositories: BTreeMap<Key, GitRepository>,
+    pub repositories: BTreeMap<Key, Arc<GitRepository>>,
+    pub oci_repositories: BTreeMap<Key, Arc<OCIRepository>>,
+    pub helm_repositories: BTreeMap<Key, Arc<HelmRepository>>,
+    pub helm_charts: BTreeMap<Key, Arc<HelmChart>>,
+    pub releases: BTreeMap<Key, Arc<HelmRelease>>,
     /// Kustomizations and Deliveries.
     pub appliers: BTreeMap<Name, Raw>,
     /// Plugins and ClusterPlugins.
@@ -41,8 +46,23 @@ pub(crate) struct Resources {
     pub providers: BTreeMap<Key, Provider>,
     pub secrets: BTreeMap<Key, Data>,
     pub config_maps: BTreeMap<Key, Data>,
-    /// What is not known: one line each.
+    /// Names of the pull secrets of ServiceAccounts.
+    pub accounts: BTreeMap<Key, Vec<String>>,
+    /// What is odd: one line each.
     pub warnings: Vec<String>,
+    /// Objects of kinds that are not known: one line each.
+    pub unknown: Vec<String>,
+    reads: Reads,
+}
+
+/// What is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Reads {
+    /// Everything: what is no object is a mistake.
+    #[default]
+    All,
+    /// What HelmReleases are made of, among whatever else lies in the folders.
+    Releases,
 }
 
 /// Namespace of resources that name none, as with the upstream command.
@@ -51,19 +71,37 @@ const DEFAULT_NAMESPACE: &str = "flux-system";
 impl Resources {
     /// Reads files, and the `.yaml`, `.yml` and `.json` files of directories.
     pub(crate) fn read(paths: &[PathBuf]) -> anyhow::Result<Self> {
-        let mut resources = Self::default();
+        Self::default().read_all(paths)
+    }
+
+    /// Reads HelmReleases, and what they are made of: their sources, ConfigMaps, Secrets and plugins.
+    /// Whatever else there is, is passed over; in a folder, files too that cannot be read.
+    pub(crate) fn read_releases(paths: &[PathBuf]) -> anyhow::Result<Self> {
+        let resources = Self {
+            reads: Reads::Releases,
+            ..Self::default()
+        };
+        resources.read_all(paths)
+    }
+
+    fn read_all(mut self, paths: &[PathBuf]) -> anyhow::Result<Self> {
+        let mut seen = HashSet::new();
         for path in paths {
             for file in files(path)? {
-                resources.read_file(&file)?;
+                let place = file.canonicalize().unwrap_or_else(|_| file.clone());
+                if !seen.insert(place) {
+                    continue;
+                }
+                let is_named = file == *path;
+                match self.read_file(&file) {
+                    Err(error) if self.reads == Reads::Releases && !is_named => {
+                        self.unknown.push(format!("passed over: {error:#}"));
+                    }
+                    read => read?,
+                }
             }
         }
-        if resources.appliers.is_empty() && resources.repositories.is_empty() {
-            bail!(
-                "found no GitRepository, no Kustomization and no Delivery in {}",
-                shown(paths)
-            );
-        }
-        Ok(resources)
+        Ok(self)
     }
 
     fn read_file(&mut self, file: &Path) -> anyhow::Result<()> {
@@ -111,6 +149,9 @@ impl Resources {
                 .try_for_each(|item| self.take(item, file, place));
         }
         let (api_group, version) = api_version.split_once('/').unwrap_or(("", &api_version));
+        if self.reads == Reads::Releases && !makes_releases(api_group, &kind) {
+            return Ok(());
+        }
         let metadata = &object["metadata"];
         let namespace = metadata["namespace"]
             .as_str()
@@ -122,10 +163,41 @@ impl Resources {
         let subject = format!("{place}: {kind} {namespace}/{name}");
         let key = (namespace, name);
         let twice = match (api_group, kind.as_str()) {
-            (group::SOURCE, "GitRepository") => self
-                .repositories
-                .insert(key, typed(object, &subject, &mut self.warnings)?)
-                .is_some(),
+            (group::SOURCE, "GitRepository") => put(
+                &mut self.repositories,
+                key,
+                object,
+                &subject,
+                &mut self.warnings,
+            )?,
+            (group::SOURCE, "OCIRepository") => put(
+                &mut self.oci_repositories,
+                key,
+                object,
+                &subject,
+                &mut self.warnings,
+            )?,
+            (group::SOURCE, HelmRepository::KIND) => put(
+                &mut self.helm_repositories,
+                key,
+                object,
+                &subject,
+                &mut self.warnings,
+            )?,
+            (group::SOURCE, HelmChart::KIND) => put(
+                &mut self.helm_charts,
+                key,
+                object,
+                &subject,
+                &mut self.warnings,
+            )?,
+            (group::HELM, HelmRelease::KIND) => put(
+                &mut self.releases,
+                key,
+                object,
+                &subject,
+                &mut self.warnings,
+            )?,
             (group::KUSTOMIZE, Kustomization::KIND) => {
                 let object: Kustomization = typed(object, &subject, &mut self.warnings)?;
                 self.put(Raw::Kustomization(Arc::new(object)))
@@ -155,8 +227,13 @@ impl Resources {
                 .config_maps
                 .insert(key, data(&object, &subject)?)
                 .is_some(),
+            ("", "ServiceAccount") => {
+                let secrets = object["imagePullSecrets"].as_array().into_iter().flatten();
+                let names = secrets.filter_map(|one| one["name"].as_str().map(str::to_owned));
+                self.accounts.insert(key, names.collect()).is_some()
+            }
             _ => {
-                self.warnings.push(format!(
+                self.unknown.push(format!(
                     "{subject} is left alone: `sync` does not know {api_group}/{version}"
                 ));
                 false
@@ -167,6 +244,28 @@ impl Resources {
         }
         Ok(())
     }
+}
+
+/// Tells whether HelmReleases may be made of objects of a kind.
+fn makes_releases(api_group: &str, kind: &str) -> bool {
+    matches!(
+        (api_group, kind),
+        (group::SOURCE | group::HELM, _)
+            | (group::BULKHEAD, "Plugin" | "ClusterPlugin")
+            | ("", "Secret" | "ConfigMap" | "ServiceAccount")
+    )
+}
+
+/// Puts an object in; tells whether it was there.
+fn put<T: serde::de::DeserializeOwned>(
+    all: &mut BTreeMap<Key, Arc<T>>,
+    key: Key,
+    object: Value,
+    subject: &str,
+    warnings: &mut Vec<String>,
+) -> anyhow::Result<bool> {
+    let object = typed(object, subject, warnings)?;
+    Ok(all.insert(key, Arc::new(object)).is_some())
 }
 
 /// Reads an object as the API server would: against the schema of its kind first, so that every
@@ -256,14 +355,6 @@ fn files(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn shown(paths: &[PathBuf]) -> String {
-    paths
-        .iter()
-        .map(|path| path.display().to_string())
-        .collect::<Vec<_>>()
-        .join(", ")
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may")]
@@ -281,7 +372,7 @@ mod tests {
     #[test]
     fn resources_are_read_by_kind() {
         let text = format!(
-            "{KUSTOMIZATION}---\napiVersion: v1\nkind: Secret\nmetadata: {{name: s, namespace: x}}\nstringData: {{token: t}}\ndata: {{user: YQ==}}\n---\napiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {{name: h}}\n"
+            "{KUSTOMIZATION}---\napiVersion: v1\nkind: Secret\nmetadata: {{name: s, namespace: x}}\nstringData: {{token: t}}\ndata: {{user: YQ==}}\n---\napiVersion: image.toolkit.fluxcd.io/v1\nkind: ImagePolicy\nmetadata: {{name: i}}\n"
         );
         let resources = read(&text).unwrap();
         assert!(resources.appliers.contains_key(&Name::kustomization(
@@ -292,7 +383,29 @@ mod tests {
             (secret["token"].as_slice(), secret["user"].as_slice()),
             (&b"t"[..], &b"a"[..])
         );
-        assert_eq!(resources.warnings.len(), 1);
+        assert_eq!((resources.warnings.len(), resources.unknown.len()), (0, 1));
+    }
+
+    #[test]
+    fn among_other_files_only_what_makes_releases_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let write =
+            |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        write("template.yaml", "a: {{ .Values.a }}\n---\n- b: [\n");
+        write("values.yaml", "replicas: 1\n");
+        write("kustomization.yaml", "resources: [release.yaml]\n");
+        write(
+            "release.yaml",
+            "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: a}\n\
+             spec: {interval: 1m, chartRef: {kind: HelmChart, name: a}, values: {a: null}}\n",
+        );
+        let named = folder.path().join("release.yaml");
+        let paths = [named, folder.path().to_owned()];
+        let resources = Resources::read_releases(&paths).unwrap();
+        let release = &resources.releases[&("flux-system".to_owned(), "a".to_owned())];
+        assert_eq!(release.spec.values()["a"], Value::Null);
+        assert_eq!(resources.unknown.len(), 1, "{:?}", resources.unknown);
+        assert!(Resources::read(&paths).is_err());
     }
 
     #[test]

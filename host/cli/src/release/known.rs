@@ -1,0 +1,206 @@
+//! What there is to make releases of: the objects of files, and those of a cluster behind them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bulkhead_api::helmrelease::HelmRelease;
+use bulkhead_api::meta::Artifact;
+use bulkhead_api::source::{GitRepository, HelmChart, HelmRepository, OCIRepository};
+use bulkhead_apply::target::cluster::Discovery;
+use bulkhead_controllers::archives::Archives;
+use bulkhead_controllers::client::{Clients, is_not_found};
+use bulkhead_controllers::helmchart::Shelf;
+use bulkhead_controllers::helmrelease::ReleaseError;
+use bulkhead_controllers::holder::{Data, Found, Holder};
+use bulkhead_controllers::metrics::Metrics;
+use bulkhead_controllers::place::PlaceError;
+use bulkhead_controllers::queue::Key as Place;
+use bulkhead_source::helm::HelmError;
+use bulkhead_source::helm::index::ChartVersion;
+use kube::api::ListParams;
+use kube::core::NamespaceResourceScope;
+use kube::{Api, Client, Config, Resource};
+use serde::de::DeserializeOwned;
+
+use super::error::Failure;
+use crate::output::CliError;
+use crate::resources::{Key, Resources};
+
+/// A cluster.
+pub(crate) struct Live {
+    clients: Clients,
+    /// What it serves.
+    pub discovery: Discovery,
+    /// Its version.
+    pub kube_version: String,
+    repositories: Vec<Arc<HelmRepository>>,
+}
+
+impl Live {
+    /// Connects, and reads what every release may need.
+    pub(crate) async fn connect(config: Config) -> Result<Self, CliError> {
+        let clients = Clients::new(config, Metrics::new())?;
+        let own = clients.own().clone();
+        let unreachable = |error: kube::Error| {
+            let error = anyhow::Error::new(error).context("failed to reach the API server");
+            CliError::from(error).hint("check `--kubeconfig` and `--context`")
+        };
+        let version = own.apiserver_version().await.map_err(unreachable)?;
+        // They are asked for by URL; a cluster without them has none.
+        let all: Api<HelmRepository> = Api::all(own.clone());
+        let listed = all.list(&ListParams::default()).await;
+        Ok(Self {
+            discovery: Discovery::new(own),
+            clients,
+            kube_version: version.git_version,
+            repositories: listed.map_or(Vec::new(), |list| {
+                list.items.into_iter().map(Arc::new).collect()
+            }),
+        })
+    }
+
+    /// Returns a client with the rights of the account that a release is made as: the one that its
+    /// spec names, else the user's own.
+    pub(super) fn client(&self, object: &HelmRelease) -> Result<Client, Failure> {
+        match &object.spec.service_account_name {
+            None => Ok(self.clients.own().clone()),
+            Some(name) => {
+                let acting = self.clients.acting_as(object.own_namespace(), name);
+                Ok(acting.map_err(|error| ReleaseError::from(PlaceError::from(error)))?)
+            }
+        }
+    }
+}
+
+/// The objects that there are. A file's comes before the cluster's.
+pub(crate) struct Known<'a> {
+    files: &'a Resources,
+    cluster: Option<&'a Live>,
+    archives: Archives,
+}
+
+impl<'a> Known<'a> {
+    /// Looks at `files`, then at `cluster`; `archives` is where downloads lie in between.
+    pub(crate) fn new(files: &'a Resources, cluster: Option<&'a Live>, archives: Archives) -> Self {
+        Self {
+            files,
+            cluster,
+            archives,
+        }
+    }
+
+    pub(super) fn cluster(&self) -> Option<&'a Live> {
+        self.cluster
+    }
+
+    pub(super) async fn git(&self, key: &Key) -> Result<Option<Arc<GitRepository>>, Failure> {
+        self.find(&self.files.repositories, key).await
+    }
+
+    pub(super) async fn oci(&self, key: &Key) -> Result<Option<Arc<OCIRepository>>, Failure> {
+        self.find(&self.files.oci_repositories, key).await
+    }
+
+    pub(super) async fn helm(&self, key: &Key) -> Result<Option<Arc<HelmRepository>>, Failure> {
+        self.find(&self.files.helm_repositories, key).await
+    }
+
+    pub(super) async fn chart(&self, key: &Key) -> Result<Option<Arc<HelmChart>>, Failure> {
+        self.find(&self.files.helm_charts, key).await
+    }
+
+    /// Returns the generation of the HelmChart that the cluster has under this name.
+    pub(super) async fn generation(&self, key: &Key) -> Result<Option<i64>, Failure> {
+        let found = self
+            .find(&BTreeMap::<Key, Arc<HelmChart>>::new(), key)
+            .await?;
+        Ok(found.and_then(|chart| chart.metadata.generation))
+    }
+
+    async fn find<K>(
+        &self,
+        files: &BTreeMap<Key, Arc<K>>,
+        key: &Key,
+    ) -> Result<Option<Arc<K>>, Failure>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + std::fmt::Debug
+            + DeserializeOwned,
+    {
+        if let Some(found) = files.get(key) {
+            return Ok(Some(found.clone()));
+        }
+        let Some(live) = self.cluster else {
+            return Ok(None);
+        };
+        let api: Api<K> = Api::namespaced(live.clients.own().clone(), &key.0);
+        match api.get(&key.1).await {
+            Ok(found) => Ok(Some(Arc::new(found))),
+            Err(error) if is_not_found(&error) => Ok(None),
+            Err(error) => Err(Failure::Asked {
+                subject: format!("{}/{}/{}", K::kind(&()), key.0, key.1),
+                problem: bulkhead_api::chain(&error),
+            }),
+        }
+    }
+}
+
+fn key_of(place: &Place) -> Key {
+    (place.namespace.to_string(), place.name.to_string())
+}
+
+impl Holder for Known<'_> {
+    async fn config_map(&self, key: &Place) -> Found<Data> {
+        match (self.files.config_maps.get(&key_of(key)), self.cluster) {
+            (Some(data), _) => Ok(Some(data.clone())),
+            (None, Some(live)) => live.clients.own().config_map(key).await,
+            (None, None) => Ok(None),
+        }
+    }
+
+    async fn secret(&self, key: &Place) -> Found<Data> {
+        match (self.files.secrets.get(&key_of(key)), self.cluster) {
+            (Some(data), _) => Ok(Some(data.clone())),
+            (None, Some(live)) => live.clients.own().secret(key).await,
+            (None, None) => Ok(None),
+        }
+    }
+
+    async fn pull_secrets(&self, account: &Place) -> Found<Vec<String>> {
+        match (self.files.accounts.get(&key_of(account)), self.cluster) {
+            (Some(names), _) => Ok(Some(names.clone())),
+            (None, Some(live)) => live.clients.own().pull_secrets(account).await,
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+impl Shelf for Known<'_> {
+    type Holder = Self;
+
+    fn holder(&self) -> &Self {
+        self
+    }
+
+    fn archives(&self) -> &Archives {
+        &self.archives
+    }
+
+    fn repositories(&self) -> Vec<Arc<HelmRepository>> {
+        let files = self.files.helm_repositories.values();
+        let live = self.cluster.into_iter().flat_map(|live| &live.repositories);
+        files.chain(live).cloned().collect()
+    }
+
+    /// No index is stored here.
+    async fn choose(
+        &self,
+        _key: &Place,
+        _artifact: &Artifact,
+        _place: String,
+        _wanted: (String, String),
+    ) -> Option<Result<ChartVersion, HelmError>> {
+        None
+    }
+}
