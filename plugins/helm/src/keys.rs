@@ -1,8 +1,9 @@
-//! Keys and certificates, from the numbers of a seed: RSA, ECDSA on P-256, Ed25519, and X.509 signed
+//! Keys and certificates, from the numbers of a seed: RSA, DSA, ECDSA on P-256, Ed25519, and X.509 signed
 //! by them. Nothing here resists a spy that measures time: the key is known to whoever has the seed.
 
 mod curve;
 mod der;
+mod dsa;
 mod rsa;
 mod x509;
 
@@ -35,6 +36,11 @@ impl PrivateKey {
         let mut seed = [0; 32];
         seed.copy_from_slice(&random.bytes(32));
         Self::Ed25519(seed)
+    }
+
+    /// Makes a DSA key, as PEM: none signs anything.
+    pub(crate) fn dsa_pem(random: &mut Random) -> String {
+        pem("DSA PRIVATE KEY", &dsa::Key::generate(random).to_der())
     }
 
     /// Writes it as PEM, in the form that Go's x509 gives its kind.

@@ -161,7 +161,7 @@ fn gen_private_key(run: &mut Run<'_>, args: &[Value]) -> Answer {
         "" | "rsa" => PrivateKey::rsa(4_096, &mut random).to_pem().into(),
         "ecdsa" => PrivateKey::p256(&mut random).to_pem().into(),
         "ed25519" => PrivateKey::ed25519(&mut random).to_pem().into(),
-        "dsa" => return Err("keys of the kind dsa are not made: use ecdsa or ed25519".into()),
+        "dsa" => PrivateKey::dsa_pem(&mut random).into(),
         other => format!("Unknown type {other}").into(),
     })
 }

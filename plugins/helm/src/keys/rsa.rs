@@ -21,7 +21,7 @@ const SIEVE: u32 = 8_192;
 /// Rounds of Miller and Rabin: enough for numbers that nobody chose.
 const ROUNDS: usize = 20;
 
-fn small_primes() -> Vec<u32> {
+pub(super) fn small_primes() -> Vec<u32> {
     let mut is_prime = vec![true; SIEVE as usize];
     let mut primes = Vec::new();
     for number in 2..SIEVE {
@@ -35,11 +35,11 @@ fn small_primes() -> Vec<u32> {
     primes
 }
 
-fn one() -> BigUint {
+pub(super) fn one() -> BigUint {
     BigUint::from(1u8)
 }
 
-fn is_prime(number: &BigUint, random: &mut Random) -> bool {
+pub(super) fn is_prime(number: &BigUint, random: &mut Random) -> bool {
     let last = number - one();
     let twos = last.trailing_zeros().unwrap_or(0);
     let odd = &last >> twos;
@@ -57,7 +57,7 @@ fn is_prime(number: &BigUint, random: &mut Random) -> bool {
     })
 }
 
-fn prime(bits: u64, random: &mut Random, primes: &[u32]) -> BigUint {
+pub(super) fn prime(bits: u64, random: &mut Random, primes: &[u32]) -> BigUint {
     loop {
         let mut start = BigUint::from_bytes_be(&random.bytes((bits / 8) as usize));
         // The two highest bits make the product long enough, the lowest makes it odd.
