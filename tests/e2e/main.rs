@@ -21,6 +21,7 @@ mod delivery;
 mod dependencies;
 mod drift;
 mod examples;
+mod expressions;
 mod gate;
 mod guests;
 mod helm_commands;

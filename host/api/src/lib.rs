@@ -4,6 +4,7 @@
 //! Plain values and the rules about them. Nothing here does IO, is async, knows a client or wasmtime.
 
 pub mod advice;
+pub mod cel;
 pub mod conditions;
 pub mod crd;
 pub mod delivery;

@@ -11,6 +11,7 @@ pub mod config;
 pub mod context;
 pub mod delivery;
 pub mod drift;
+pub mod expressions;
 pub mod gitrepository;
 pub mod helmchart;
 pub mod helmrelease;

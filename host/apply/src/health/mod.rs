@@ -5,6 +5,7 @@
 //! # Source
 //! `pkg/kstatus/status` of fluxcd/cli-utils; a file each in tests/cases/health.
 
+mod custom;
 mod kinds;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,8 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde_json::Value;
+
+pub use custom::{Checks, ChecksError};
 
 /// How an object is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,6 +30,8 @@ pub enum Status {
     Terminating,
     /// It is not there.
     NotFound,
+    /// It cannot be told: an expression came to an error.
+    Unknown,
 }
 
 impl fmt::Display for Status {
@@ -37,6 +42,7 @@ impl fmt::Display for Status {
             Self::Failed => "Failed",
             Self::Terminating => "Terminating",
             Self::NotFound => "NotFound",
+            Self::Unknown => "Unknown",
         })
     }
 }

@@ -8,7 +8,6 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use bulkhead_api::ObjectId;
-use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -75,7 +74,7 @@ impl Helm {
                 if is_new {
                     applied.created.push(placed);
                 }
-                let verdict = judge.verdict(&object, Timestamp::now());
+                let verdict = self.verdict(judge, &object);
                 if !is_awaited(&object) || is_settled(placed, verdict.status) {
                     continue;
                 }

@@ -139,10 +139,19 @@ impl Helm {
         Ok(())
     }
 
+    /// Returns how a live object is doing: by the user's expressions for its kind, if there are any.
+    pub(super) fn verdict(&self, judge: Judge, object: &Value) -> Verdict {
+        let custom = match judge {
+            Judge::Hook => None,
+            Judge::Started | Judge::Completed => self.cluster.custom_status(object),
+        };
+        custom.unwrap_or_else(|| judge.verdict(object, Timestamp::now()))
+    }
+
     async fn look(&self, placed: &Placed, judge: Judge) -> Verdict {
         let may_vanish = Awaited::of(&placed.object).may_vanish;
         match self.read(placed).await {
-            Ok(Some(object)) => judge.verdict(&object, Timestamp::now()),
+            Ok(Some(object)) => self.verdict(judge, &object),
             Ok(None) if may_vanish => Verdict::new(Status::Current, "Job finished and was deleted"),
             Ok(None) => Verdict::new(Status::NotFound, "Resource not found"),
             Err(error) => Verdict::new(Status::InProgress, error.to_string()),

@@ -3,6 +3,7 @@
 use bulkhead_api::kustomize::{DeletionPolicy, SourceKind};
 use bulkhead_api::meta::is_requested;
 use bulkhead_api::{Advice, Retry, SpecError, reason};
+use bulkhead_apply::health::Checks;
 
 use super::dependencies::Unready;
 use super::face::FaceError;
@@ -33,6 +34,9 @@ pub enum RefuseError {
     /// The source is in another namespace, and that is forbidden.
     #[error("can't access '{0}', cross-namespace references have been blocked")]
     AccessDenied(String),
+    /// An expression cannot be used.
+    #[error("Reconciliation failed terminally due to configuration error: {0}")]
+    Expression(String),
     /// Its dependencies lead back to it.
     #[error("its dependencies go in a circle: {}", path(.0))]
     Cycle(Vec<Name>),
@@ -76,6 +80,7 @@ impl RefuseError {
                 refuse(reason::own::NOT_SUPPORTED).hint(format!("remove `{field}`"))
             }
             Self::AccessDenied(_) => refuse(reason::ACCESS_DENIED),
+            Self::Expression(_) => refuse(reason::INVALID_CEL_EXPRESSION),
             Self::Cycle(_) => refuse(reason::DEPENDENCY_NOT_READY)
                 .hint("remove one of these from `spec.dependsOn`"),
             Self::Inventory => refuse(reason::RECONCILIATION_FAILED)
@@ -168,6 +173,9 @@ pub(super) fn decide(
         Source::Loading { failed: false } => return Decision::Wait(Wait::Loading),
         Source::Ready(artifact, _) => &artifact.revision,
     };
+    if let Some(Unready::Invalid { told, .. }) = &seen.unready {
+        return Decision::Refuse(RefuseError::Expression(told.clone()));
+    }
     if let Some(unready) = &seen.unready {
         return Decision::Wait(Wait::Dependency(unready.clone()));
     }
@@ -242,17 +250,12 @@ fn check(object: &Item, settings: &Settings) -> Result<(), RefuseError> {
             SpecError::unknown("spec.deletionPolicy", &value, DeletionPolicy::KNOWN).into(),
         );
     }
-    let unsupported = [
-        (!spec.health_check_exprs.is_empty(), "spec.healthCheckExprs"),
-        (!spec.ignore.is_empty(), "spec.ignore"),
-        (
-            spec.depends_on.iter().any(|d| d.ready_expr.is_some()),
-            "spec.dependsOn.readyExpr",
-        ),
-    ];
+    let unsupported = [(!spec.ignore.is_empty(), "spec.ignore")];
     if let Some((_, field)) = unsupported.into_iter().find(|(used, _)| *used) {
         return Err(RefuseError::Unsupported { field });
     }
+    let checks = Checks::new(&spec.health_check_exprs);
+    checks.map_err(|error| RefuseError::Expression(bulkhead_api::chain(&error)))?;
     match &spec.source_ref.kind {
         SourceKind::GitRepository | SourceKind::OciRepository => {}
         SourceKind::Other(value) => {
@@ -287,8 +290,10 @@ mod tests {
     use std::time::Duration;
 
     use bulkhead_api::GoDuration;
-    use bulkhead_api::kustomize::{Kustomization, KustomizationSpec, SourceReference};
-    use bulkhead_api::meta::{DependencyReference, time};
+    use bulkhead_api::kustomize::{
+        CustomHealthCheck, Kustomization, KustomizationSpec, SourceReference,
+    };
+    use bulkhead_api::meta::time;
 
     use super::super::item::Raw;
     use super::super::load::Remembered;
@@ -379,13 +384,14 @@ mod tests {
             refused(|spec| spec.source_ref.kind = "X".into()).1,
             "ValidationFailed"
         );
-        let with_expression = DependencyReference {
-            name: "x".into(),
-            ready_expr: Some("true".into()),
-            ..DependencyReference::default()
+        let check = CustomHealthCheck {
+            api_version: "v1".into(),
+            current: "a b".into(),
+            ..CustomHealthCheck::default()
         };
-        let (text, _) = refused(|spec| spec.depends_on = vec![with_expression]);
-        assert_eq!(text, "`spec.dependsOn.readyExpr` is not supported yet");
+        let (text, reason) = refused(|spec| spec.health_check_exprs = vec![check]);
+        assert!(text.starts_with("Reconciliation failed terminally due to configuration error: "));
+        assert_eq!(reason, "InvalidCELExpression");
     }
 
     #[test]

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use bulkhead_api::meta::requested_at;
 use bulkhead_api::{ObjectId, message};
 use bulkhead_apply::drift::Records;
-use bulkhead_apply::target::cluster::{Check, Request};
+use bulkhead_apply::health::Checks;
+use bulkhead_apply::target::cluster::{Check, Cluster, Request};
 use bulkhead_apply::{CommonMetadata, Inventory, Settings};
 use tokio::time::Instant;
 
-use super::decide::Deliver;
+use super::decide::{Deliver, RefuseError};
 use super::health;
 use super::item::Item;
 use super::load::{Observed, Source, Values};
@@ -112,7 +113,7 @@ impl Run<'_> {
         (delivered, compare): (&Delivered, bool),
         attempted: &mut Attempted,
     ) -> Result<(), DeliverError> {
-        let cluster = place.cluster();
+        let cluster = judging(place, object)?;
         let inventory = inventory_of(object)?;
         let owner = self.name.owner();
         let common = common_metadata(object);
@@ -224,7 +225,7 @@ impl Run<'_> {
             revision: attempted.revision.clone(),
             requested: requested_at(object.metadata()).map(str::to_owned),
         };
-        let cluster = place.cluster();
+        let cluster = judging(place, object)?;
         let started = Instant::now();
         if health::are_healthy(&cluster, &awaited, &attempted.healthy).await {
             lock(&self.seen.memory).note_health();
@@ -234,6 +235,13 @@ impl Run<'_> {
         health::watch(self.context, self.name, cluster, awaited, timeout, attempt);
         Ok(Done::HealthPending(attempted.clone()))
     }
+}
+
+/// The cluster, with the expressions that tell the health of some kinds.
+fn judging(place: &Place, object: &Item) -> Result<Cluster, RefuseError> {
+    let checks = Checks::new(&object.spec.health_check_exprs);
+    let wrong = |error| RefuseError::Expression(bulkhead_api::chain(&error));
+    Ok(place.cluster().with_checks(checks.map_err(wrong)?))
 }
 
 /// A plugin of a user's that returns nothing may be broken: what is applied stays.

@@ -6,6 +6,7 @@ use bulkhead_api::kustomize::SourceReference;
 
 use super::item::Raw;
 use super::name::Name;
+use crate::expressions::{ExpressionError, ready};
 
 /// Objects that are looked at for a cycle, at most.
 const MAX_VISITED: usize = 10_000;
@@ -22,13 +23,37 @@ pub(super) enum Unready {
     /// It is ready, but not yet at the revision of the source that both have.
     #[error("dependency '{0}' revision is not up to date")]
     OldRevision(Name),
+    /// The expression that says when it is says no.
+    #[error("dependency '{0}' is not ready according to readyExpr eval")]
+    NotByExpression(Name),
+    /// That expression came to an error, which may pass.
+    #[error("{told}")]
+    Unknown {
+        /// The dependency.
+        name: Name,
+        /// Why.
+        told: String,
+    },
+    /// That expression cannot be used.
+    #[error("{told}")]
+    Invalid {
+        /// The dependency.
+        name: Name,
+        /// Why.
+        told: String,
+    },
 }
 
 impl Unready {
     /// Names the dependency.
     pub(super) fn name(&self) -> &Name {
         match self {
-            Self::Missing(name) | Self::NotReady(name) | Self::OldRevision(name) => name,
+            Self::Missing(name)
+            | Self::NotReady(name)
+            | Self::OldRevision(name)
+            | Self::NotByExpression(name)
+            | Self::Unknown { name, .. }
+            | Self::Invalid { name, .. } => name,
         }
     }
 }
@@ -44,11 +69,24 @@ pub(super) fn first_unready(
     revision: &str,
     find: impl Fn(&Name) -> Option<Raw>,
 ) -> Option<Unready> {
-    let mut dependencies = object.dependencies().into_iter();
-    dependencies.find_map(|name| match find(&name) {
-        None => Some(Unready::Missing(name)),
-        Some(dependency) => unready(object, &dependency, revision, name),
+    let names = object.dependencies().into_iter();
+    let mut dependencies = names.zip(object.ready_expressions());
+    dependencies.find_map(|(name, expression)| match (find(&name), expression) {
+        (None, _) => Some(Unready::Missing(name)),
+        (Some(dependency), None) => unready(object, &dependency, revision, name),
+        (Some(dependency), Some(text)) => match by_expression(object, &dependency, text) {
+            Ok(true) => None,
+            Ok(false) => Some(Unready::NotByExpression(name)),
+            Err(ExpressionError::Invalid(told)) => Some(Unready::Invalid { name, told }),
+            Err(ExpressionError::Failed(told)) => Some(Unready::Unknown { name, told }),
+        },
     })
+}
+
+/// Asks the expression whether a dependency is ready. It takes the place of all else, as in Flux.
+fn by_expression(object: &Raw, dependency: &Raw, text: &str) -> Result<bool, ExpressionError> {
+    let name = dependency.metadata().name.as_deref().unwrap_or_default();
+    ready(text, name, &object.to_value(), &dependency.to_value())
 }
 
 fn unready(object: &Raw, dependency: &Raw, revision: &str, name: Name) -> Option<Unready> {

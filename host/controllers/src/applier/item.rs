@@ -118,6 +118,32 @@ impl Raw {
         }
     }
 
+    /// Returns the expressions that say when what it depends on is ready, in the same order.
+    pub fn ready_expressions(&self) -> Vec<Option<&str>> {
+        let given = |text: &'_ Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
+        match self {
+            Self::Kustomization(object) => {
+                let all = object.spec.depends_on.iter();
+                all.map(|one| one.ready_expr.as_deref().filter(|_| given(&one.ready_expr)))
+                    .collect()
+            }
+            Self::Delivery(object) => {
+                let all = object.spec.depends_on.iter();
+                all.map(|one| one.ready_expr.as_deref().filter(|_| given(&one.ready_expr)))
+                    .collect()
+            }
+        }
+    }
+
+    /// Returns the object as expressions see it.
+    pub(super) fn to_value(&self) -> serde_json::Value {
+        let value = match self {
+            Self::Kustomization(object) => serde_json::to_value(&**object),
+            Self::Delivery(object) => serde_json::to_value(&**object),
+        };
+        value.unwrap_or_default()
+    }
+
     /// Names the objects of its inventory; entries that are none are left out.
     pub(crate) fn inventory(&self) -> Vec<ObjectId> {
         let inventory = match self {

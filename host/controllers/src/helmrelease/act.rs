@@ -13,6 +13,7 @@ use bulkhead_api::conditions::{self, Stamp, Status};
 use bulkhead_api::helmrelease::{HelmRelease, HelmReleaseStatus, ReleaseSnapshot};
 use bulkhead_api::names::condition::{READY, RECONCILING, STALLED};
 use bulkhead_api::{StatusFields as _, reason};
+use bulkhead_apply::health::Checks;
 use bulkhead_apply::release::{Drift, Helm, Snapshot, Storage, Target, shorten_name};
 
 use tokio::sync::OnceCell;
@@ -390,7 +391,10 @@ impl Act {
 
     pub(super) async fn helm(&self) -> Result<Helm, ReleaseError> {
         let storage = self.storage().await?;
-        Ok(Helm::new(self.place().await?.cluster(), storage))
+        // Those that cannot be used are refused before; a release that is deleted goes without them.
+        let checks = Checks::new(&self.object.spec.health_check_exprs).unwrap_or_default();
+        let cluster = self.place().await?.cluster().with_checks(checks);
+        Ok(Helm::new(cluster, storage))
     }
 
     /// Runs `work`; when it takes long, says so in the status, once.

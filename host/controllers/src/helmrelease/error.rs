@@ -1,6 +1,7 @@
 //! Why a release is not as it should be.
 
 use bulkhead_api::{Advice, Retry, SpecError, reason};
+use bulkhead_apply::health::ChecksError;
 use bulkhead_apply::release::{ManifestError, StorageError};
 
 use super::chart::ChartError;
@@ -27,6 +28,9 @@ pub enum ReleaseError {
     /// A plugin cannot be used.
     #[error(transparent)]
     Plugins(Box<PluginsError>),
+    /// An expression cannot be used.
+    #[error("Reconciliation failed terminally due to configuration error: {0}")]
+    Expression(String),
     /// A reference into another namespace is forbidden.
     #[error("cross-namespace references are not allowed: cannot access {0}")]
     AccessDenied(String),
@@ -91,6 +95,12 @@ impl From<Box<ValuesError>> for ReleaseError {
     }
 }
 
+impl From<ChecksError> for ReleaseError {
+    fn from(error: ChecksError) -> Self {
+        Self::Expression(bulkhead_api::chain(&error))
+    }
+}
+
 macro_rules! boxed {
     ($($case:ident($error:ty)),+ $(,)?) => {
         $(impl From<$error> for ReleaseError {
@@ -124,6 +134,7 @@ impl ReleaseError {
             }
             Self::Face(error) => error.advice(),
             Self::Plugins(error) => error.advice(),
+            Self::Expression(_) => stalled(reason::INVALID_CEL_EXPRESSION),
             Self::AccessDenied(_) | Self::FeatureGate(_) => stalled(reason::ACCESS_DENIED),
             Self::Status(field) => stalled(reason::helm::STATE_ERROR).hint(format!(
                 "correct `status.{field}`, or remove it to adopt the release anew"

@@ -9,6 +9,7 @@ use bulkhead_api::meta::{Artifact, Condition};
 use bulkhead_api::names::condition::{READY, STALLED};
 use bulkhead_api::source::{HelmChart, OCIRepository};
 use bulkhead_api::{StatusFields as _, conditions};
+use bulkhead_apply::health::Checks;
 use bulkhead_apply::release::values_digest;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
@@ -21,6 +22,7 @@ use super::state::Wanted;
 use super::values;
 use crate::catalogue::User;
 use crate::context::Context;
+use crate::expressions::{self, ExpressionError};
 use crate::index::SourceId;
 use crate::queue::Key;
 use crate::sources::{ArtifactError, read_artifact};
@@ -64,20 +66,14 @@ pub(super) fn check(object: &HelmRelease) -> Result<(), ReleaseError> {
     let legacy = |strategy: &bulkhead_api::helmrelease::WaitStrategy| {
         strategy.name != WaitStrategyName::Poller
     };
-    let fields = [
-        (!spec.health_check_exprs.is_empty(), "spec.healthCheckExprs"),
-        (
-            spec.wait_strategy.as_ref().is_some_and(legacy),
-            "spec.waitStrategy.name: legacy",
-        ),
-        (
-            spec.depends_on.iter().any(|one| one.ready_expr.is_some()),
-            "spec.dependsOn[].readyExpr",
-        ),
-    ];
+    let fields = [(
+        spec.wait_strategy.as_ref().is_some_and(legacy),
+        "spec.waitStrategy.name: legacy",
+    )];
     if let Some((_, field)) = fields.into_iter().find(|(used, _)| *used) {
         return Err(ReleaseError::Unsupported(field));
     }
+    Checks::new(&spec.health_check_exprs)?;
     spec.interval()?;
     spec.timeout()?;
     let unreadable = object.status.unreadable();
@@ -173,6 +169,11 @@ fn dependencies(object: &HelmRelease, context: &Context) -> Result<(), ReleaseEr
             );
             return Err(ReleaseError::Dependency(told));
         };
+        let expression = one.ready_expr.as_deref().filter(|text| !text.is_empty());
+        if let Some(text) = expression {
+            by_expression(object, &found, &key, text)?;
+            continue;
+        }
         let is_current = found.metadata.generation == Some(found.status.observed_generation);
         if !is_current || !conditions::is_true(&found.status.conditions, READY) {
             return Err(ReleaseError::Dependency(format!(
@@ -181,6 +182,24 @@ fn dependencies(object: &HelmRelease, context: &Context) -> Result<(), ReleaseEr
         }
     }
     Ok(())
+}
+
+/// Asks the expression whether a dependency is ready. It takes the place of all else, as in Flux.
+fn by_expression(
+    object: &HelmRelease,
+    found: &HelmRelease,
+    key: &Key,
+    text: &str,
+) -> Result<(), ReleaseError> {
+    let value = |object: &HelmRelease| serde_json::to_value(object).unwrap_or_default();
+    match expressions::ready(text, &key.name, &value(object), &value(found)) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(ReleaseError::Dependency(format!(
+            "dependency '{key}' is not ready according to readyExpr eval"
+        ))),
+        Err(ExpressionError::Invalid(told)) => Err(ReleaseError::Expression(told)),
+        Err(ExpressionError::Failed(told)) => Err(ReleaseError::Dependency(told)),
+    }
 }
 
 /// The source, with an artifact.

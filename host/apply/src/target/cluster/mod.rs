@@ -16,9 +16,12 @@ mod stage;
 mod wait;
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
+use jiff::Timestamp;
+use serde_json::Value;
 
 pub use api::ApiError;
 pub use discovery::{Discovery, Resource};
@@ -28,6 +31,7 @@ pub use wait::{Awaited, WaitError, WaitOptions};
 
 use super::{Applied, ApplyError, ObjectError};
 use crate::drift::Records;
+use crate::health::{self, Checks, Verdict};
 use crate::inventory::{Inventory, MAX_INVENTORY_BYTES};
 use crate::metadata::{CommonMetadata, Owner};
 use crate::object::Object;
@@ -83,6 +87,7 @@ pub struct Request<'a> {
 pub struct Cluster {
     http: Http,
     discovery: Discovery,
+    checks: Arc<Checks>,
 }
 
 impl Cluster {
@@ -91,7 +96,26 @@ impl Cluster {
         Self {
             http: Http::new(client),
             discovery,
+            checks: Arc::default(),
         }
+    }
+
+    /// Lets expressions tell the health of some kinds.
+    #[must_use]
+    pub fn with_checks(self, checks: Checks) -> Self {
+        let checks = Arc::new(checks);
+        Self { checks, ..self }
+    }
+
+    /// Returns how a live object is doing.
+    pub(crate) fn status(&self, object: &Value) -> Verdict {
+        let custom = self.checks.verdict(object);
+        custom.unwrap_or_else(|| health::status(object, Timestamp::now()))
+    }
+
+    /// Returns how a live object is doing by the expressions, if there are any for its kind.
+    pub(crate) fn custom_status(&self, object: &Value) -> Option<Verdict> {
+        self.checks.verdict(object)
     }
 
     /// Returns the connection.

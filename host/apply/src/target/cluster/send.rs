@@ -11,7 +11,7 @@ use super::recreate::is_immutable;
 use super::stage::{Resources, path};
 use super::{LOOK_PAUSES, Run, object_error};
 use crate::drift::{Need, Record, Records, Seen};
-use crate::health::{self, Verdict};
+use crate::health::Verdict;
 use crate::object::Object;
 use crate::target::{Action, ObjectError};
 
@@ -71,7 +71,7 @@ impl Run<'_> {
             false if !took_over && was_same(todo, &record, records) => Action::Unchanged,
             false => Action::Configured,
         };
-        let health = health::status(&object, jiff::Timestamp::now());
+        let health = self.cluster.status(&object);
         Ok(Done {
             action,
             record: Some(record),

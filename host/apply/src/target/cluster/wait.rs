@@ -5,12 +5,11 @@ use std::future::Future;
 use std::time::Duration;
 
 use bulkhead_api::{Advice, ObjectId, Retry};
-use jiff::Timestamp;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::api::{self, ApiError};
 use super::{Cluster, all};
-use crate::health::{self, Status, Verdict};
+use crate::health::{Status, Verdict};
 use crate::object::Object;
 
 /// The pause between looks; it doubles up to the second one.
@@ -217,7 +216,7 @@ impl Cluster {
             return Ok(Verdict::new(Status::InProgress, "the kind is not served"));
         };
         Ok(match self.http.get(&api::path(&resource, id)).await? {
-            Some(object) => health::status(&object, Timestamp::now()),
+            Some(object) => self.status(&object),
             None => Verdict::new(Status::NotFound, "Resource not found"),
         })
     }
