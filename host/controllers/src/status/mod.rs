@@ -21,7 +21,7 @@ pub use difference::difference;
 use crate::client::{is_not_found, merge_patch};
 use crate::clock;
 use crate::kind::Kind;
-use crate::watch::{Broken, Store};
+use crate::watch::{Broken, Store, key_of};
 
 /// Why a status could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -140,10 +140,20 @@ async fn set_finalizers<K: Kind>(
         "metadata": { "finalizers": finalizers, "resourceVersion": object.resource_version() }
     });
     match merge_patch(client, &path(&**object), K::MANAGER, &patch).await {
+        Ok(metadata) if is_over(&metadata) => {
+            store.ended(key_of(&**object));
+            Ok(object.clone())
+        }
         Ok(metadata) => Ok(remember(store, object, metadata, object.status().clone())),
         Err(error) if is_not_found(&error) => Ok(object.clone()),
         Err(source) => Err(failed("finalizers", &**object, source)),
     }
+}
+
+/// Tells whether an object ends with this write.
+fn is_over(metadata: &ObjectMeta) -> bool {
+    let finalizers = metadata.finalizers.as_ref();
+    metadata.deletion_timestamp.is_some() && finalizers.is_none_or(Vec::is_empty)
 }
 
 /// Puts what was written into the store. If somebody changed the specification meanwhile, the store

@@ -120,19 +120,27 @@ where
         let _ = synced.wait_for(|synced| *synced).await;
     }
 
-    /// Puts in what the server answered to a write of ours; the event that follows is then known.
+    /// Puts in what the server answered to a write of ours; the event that follows is then known. The
+    /// answer about an object that was deleted meanwhile comes too late.
     pub fn wrote(&self, object: K) {
-        self.insert(object);
+        self.insert(object, true);
     }
 
-    fn insert(&self, object: K) {
+    /// Notes that a write of ours was the end of an object.
+    pub fn ended(&self, key: Key) {
+        self.remove(key);
+    }
+
+    fn insert(&self, object: K, is_answer: bool) {
         let key = key_of(&object);
         let now = Arc::new(object);
         let before = {
             let mut objects = self.write();
             let before = match objects.get(&key) {
                 Some(Slot::Good(before)) if is_older_or_same(&*now, &**before) => return,
+                Some(Slot::Good(before)) if is_answer && before.uid() != now.uid() => return,
                 Some(Slot::Good(before)) => Some(before.clone()),
+                None if is_answer => return,
                 _ => None,
             };
             objects.insert(key, Slot::Good(now.clone()));
@@ -187,7 +195,7 @@ where
             listed.insert(key.clone());
         }
         match serde_json::from_str::<K>(object.get()) {
-            Ok(object) => self.insert(object),
+            Ok(object) => self.insert(object, false),
             Err(error) => self.insert_broken(Broken {
                 key,
                 uid: meta.metadata.uid,
@@ -363,6 +371,22 @@ mod tests {
         store.put(&raw("x", 4, "{}"));
         store.put(&raw("x", 5, "{}"));
         assert_eq!(*log.lock().unwrap(), ["new x", "changed x"]);
+    }
+
+    #[test]
+    fn an_answer_after_the_end_brings_nothing_back() {
+        let (store, log) = store();
+        let answer = || serde_json::from_str(raw("x", 5, "{}").get()).unwrap();
+        store.put(&raw("x", 1, "{}"));
+        store.delete(&raw("x", 6, "{}"));
+        store.wrote(answer());
+        store.put(&raw("x", 7, "{}"));
+        store.ended(Key::new("a", "x"));
+        store.wrote(answer());
+        assert_eq!(
+            *log.lock().unwrap(),
+            ["new x", "deleted a/x", "new x", "deleted a/x"]
+        );
     }
 
     #[test]
