@@ -237,6 +237,18 @@ impl Act {
 
     /// Returns the state of the release.
     async fn state(&mut self, observed: &Observed) -> Result<State, ReleaseError> {
+        let mut state = self.recorded_state(observed).await?;
+        if matches!(state, State::Unmanaged(_)) && self.resume(observed).await? {
+            state = self.recorded_state(observed).await?;
+        }
+        match state == State::InSync && self.object.spec.detects_drift() {
+            true => self.drifted().await,
+            false => Ok(state),
+        }
+    }
+
+    /// Returns the state as Helm's records and the history have it.
+    async fn recorded_state(&mut self, observed: &Observed) -> Result<State, ReleaseError> {
         let stored = self.stored().await?;
         let reused = self.reused_digest(stored.as_ref(), observed).await?;
         let wanted = match reused {
@@ -246,11 +258,8 @@ impl Act {
             },
             None => &observed.wanted,
         };
-        let state = state::state(&self.object, &self.status, stored.as_ref(), wanted);
-        match state == State::InSync && self.object.spec.detects_drift() {
-            true => self.drifted().await,
-            false => Ok(state),
-        }
+        let stored = stored.as_ref();
+        Ok(state::state(&self.object, &self.status, stored, wanted))
     }
 
     /// Reads the newest record; one that was read already is known by its resource version.

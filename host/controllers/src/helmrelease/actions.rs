@@ -245,7 +245,7 @@ impl Act {
         }
     }
 
-    fn take_inventory(
+    pub(super) fn take_inventory(
         &mut self,
         found: Option<Result<Vec<(bulkhead_api::ObjectId, String)>, ActionError>>,
     ) {

@@ -85,6 +85,11 @@ impl Releases {
         lock(&self.known).insert(key.clone(), known);
     }
 
+    /// Forgets what was read of the newest record.
+    pub(super) fn forget_record(&self, key: &Key) {
+        lock(&self.known).remove(key);
+    }
+
     /// Returns how long a wait that goes on is still not worth a word; `None` when it is.
     pub(super) fn silent_for(&self, key: &Key) -> Option<Duration> {
         let mut since = lock(&self.since);

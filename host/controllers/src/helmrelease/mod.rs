@@ -22,6 +22,7 @@ mod record;
 mod records;
 mod remediation;
 mod report;
+mod resume;
 mod reuse;
 mod selector;
 mod state;

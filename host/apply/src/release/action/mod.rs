@@ -7,6 +7,7 @@ mod crds;
 mod error;
 mod install;
 mod rollback;
+mod settle;
 mod test;
 mod uninstall;
 mod unlock;

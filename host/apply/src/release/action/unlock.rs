@@ -2,6 +2,7 @@
 
 use std::future::pending;
 
+use super::settle::UNLOCKED;
 use super::{ActionError, Done, Helm, Options, Run, Target};
 use crate::release::status::Status;
 
@@ -28,10 +29,7 @@ impl Run<'_> {
             self.helm
                 .sweep_broken(&release, self.options.timeout)
                 .await?;
-            let told = format!(
-                "Release unlocked from stale '{}' state",
-                release.info.status
-            );
+            let told = format!("{UNLOCKED} '{}' state", release.info.status);
             release.set_status(Status::Failed, told);
             self.update(&release).await?;
         }
