@@ -43,7 +43,12 @@ impl Stage {
 
     /// Puts a chart of these files, beside its `Chart.yaml`, into the repository.
     pub(crate) fn chart(&self, name: &str, version: &str, files: &[(&str, &str)]) -> Result<()> {
-        let packed = artifacts::chart(name, version, files)?;
+        self.packed(name, version, artifacts::chart(name, version, files)?);
+        Ok(())
+    }
+
+    /// Puts a packed chart into the repository.
+    pub(crate) fn packed(&self, name: &str, version: &str, packed: Vec<u8>) {
         let mut charts = self.charts.lock().unwrap();
         charts.push((name.to_owned(), version.to_owned(), packed));
         let all: Vec<(&str, &str, &[u8])> = charts
@@ -51,7 +56,6 @@ impl Stage {
             .map(|(name, version, packed)| (&**name, &**version, &**packed))
             .collect();
         self.shelf.put_charts(&all);
-        Ok(())
     }
 
     /// Creates a HelmRelease of a chart, with these fields more, once an hour.

@@ -25,6 +25,7 @@ mod expressions;
 mod gate;
 mod guests;
 mod helm_commands;
+mod helm_crash;
 mod helm_fields;
 mod helm_release;
 mod helm_render;

@@ -43,6 +43,15 @@ impl Manager {
         Self::start_with(cluster, folder, &[], false).await
     }
 
+    /// Starts one that reaches the API server by another kubeconfig, with more flags.
+    pub(crate) async fn start_through(
+        kubeconfig: &Path,
+        folder: &Path,
+        flags: &[&str],
+    ) -> Result<Self> {
+        Self::start_by(kubeconfig, folder, flags, false).await
+    }
+
     /// Starts one of several, of which one writes.
     pub(crate) async fn start_replica(
         cluster: &Cluster,
@@ -71,6 +80,15 @@ impl Manager {
         flags: &[&str],
         remove: bool,
     ) -> Result<Self> {
+        Self::start_by(&cluster.kubeconfig(), folder, flags, remove).await
+    }
+
+    async fn start_by(
+        kubeconfig: &Path,
+        folder: &Path,
+        flags: &[&str],
+        remove: bool,
+    ) -> Result<Self> {
         check_plugins()?;
         let program = crate::command::program();
         let log = folder.join("manager.log");
@@ -91,7 +109,7 @@ impl Manager {
                 "--allow-private-networks",
             ])
             .arg("--kubeconfig")
-            .arg(cluster.kubeconfig())
+            .arg(kubeconfig)
             .arg("--storage-path")
             .arg(folder.join("data"))
             .args(["--health-addr", &format!("127.0.0.1:{probes}")])

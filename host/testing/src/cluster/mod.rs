@@ -5,6 +5,7 @@
 //! missing program is an error that says which `make` target builds it; nothing is ever skipped.
 
 mod audit;
+mod gate;
 mod kubeconfig;
 mod nodes;
 pub(crate) mod process;
@@ -23,6 +24,7 @@ use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep};
 
 pub use audit::{AuditEvent, AuditUser};
+pub use gate::Gate;
 use process::Process;
 use programs::Programs;
 pub use programs::helm;
