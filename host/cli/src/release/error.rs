@@ -152,6 +152,9 @@ fn content(error: &ContentError) -> Advice {
             error => error.advice(),
         },
         ContentError::Manifest(error) => error.advice(),
-        ContentError::Output(_) | ContentError::Lacks(_) | ContentError::PostRender(_) => failed,
+        ContentError::Output(_)
+        | ContentError::Lacks(_)
+        | ContentError::Documents(_)
+        | ContentError::PostRender(_) => failed,
     }
 }

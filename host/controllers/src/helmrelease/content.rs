@@ -208,7 +208,7 @@ impl For<'_> {
         &self,
         text: String,
         steps: &[&KustomizePostRenderer],
-    ) -> Result<String, bulkhead_wasm::RenderError> {
+    ) -> Result<String, ContentError> {
         let mut text = text;
         for step in steps {
             let kustomize = &self.parts.plugins.kustomize;
@@ -222,7 +222,7 @@ impl For<'_> {
                 config: stage.config.clone(),
                 target: self.target(),
                 limits: stage.plugin.limits.clone(),
-                ..TransformRequest::new(apart(&text))
+                ..TransformRequest::new(apart(&text)?)
             };
             text = joined(&stage.plugin.plugin.transform(request).await?.documents);
         }
@@ -255,21 +255,15 @@ fn joined(documents: &[Document]) -> String {
     texts.join("\n---\n") + "\n"
 }
 
-/// Takes a stream apart into documents: transformers are given one an object.
-fn apart(text: &str) -> Vec<Document> {
-    let mut documents = vec![String::new()];
-    for line in text.split_inclusive('\n') {
-        match line.trim_end() == "---" {
-            true => documents.push(String::new()),
-            false => {
-                if let Some(last) = documents.last_mut() {
-                    last.push_str(line);
-                }
-            }
-        }
-    }
-    let documents = documents.into_iter().filter(|text| !text.trim().is_empty());
-    documents
-        .map(|text| Document { text, origin: None })
-        .collect()
+/// Takes a stream apart into documents: transformers are given JSON, a document an object.
+fn apart(text: &str) -> Result<Vec<Document>, ContentError> {
+    let documents = bulkhead_api::yaml::read(text).map_err(ContentError::Documents)?;
+    let objects = documents.into_iter().map(|document| document.value);
+    let objects = objects.filter(|object| !object.is_null());
+    Ok(objects
+        .map(|object| Document {
+            text: object.to_string(),
+            origin: None,
+        })
+        .collect())
 }

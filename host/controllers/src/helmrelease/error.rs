@@ -193,6 +193,9 @@ pub enum ContentError {
     /// The manifests are no YAML.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+    /// What transformers are given is no YAML.
+    #[error("failed to read what a transformer is given")]
+    Documents(#[source] bulkhead_api::yaml::YamlError),
     /// Post-rendering failed.
     #[error("{0}")]
     PostRender(String),
