@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use base64::Engine as _;
 use bulkhead_api::Digest;
 use serde_json::{Value, json};
 
@@ -112,13 +113,73 @@ pub(crate) async fn push(
 ) -> Result<Digest> {
     let (image, layer) = (image.to_owned(), layer.to_vec());
     let types = types.map(str::to_owned);
+    let work = move || {
+        let layer_type = (types[1].as_str(), json!({}));
+        push_now(&image, (&types[0], layer_type), &layer, annotations)
+    };
     // The registry is served by the thread that waits.
-    tokio::task::spawn_blocking(move || push_now(&image, &types, &layer, annotations)).await?
+    tokio::task::spawn_blocking(work).await?
+}
+
+/// Signs what is in `host/repository` under a digest, as `cosign sign --key` does; returns the public
+/// key.
+pub(crate) async fn sign(repository: &str, digest: &Digest) -> Result<String> {
+    let identity = json!({ "docker-reference": repository });
+    let payload = json!({
+        "critical": {
+            "identity": identity,
+            "image": { "docker-manifest-digest": digest.to_string() },
+            "type": "cosign container image signature",
+        },
+        "optional": null,
+    });
+    let payload = payload.to_string().into_bytes();
+    let folder = tempfile::tempdir()?;
+    std::fs::write(folder.path().join("payload"), &payload)?;
+    let openssl = |arguments: &[&str]| -> Result<Vec<u8>> {
+        let run = Command::new("openssl")
+            .args(arguments)
+            .current_dir(folder.path())
+            .output();
+        let run = run.context("failed to run `openssl`")?;
+        ensure!(
+            run.status.success(),
+            "{}",
+            String::from_utf8_lossy(&run.stderr)
+        );
+        Ok(run.stdout)
+    };
+    openssl(&[
+        "ecparam",
+        "-name",
+        "prime256v1",
+        "-genkey",
+        "-noout",
+        "-out",
+        "key",
+    ])?;
+    let signature = openssl(&["dgst", "-sha256", "-sign", "key", "payload"])?;
+    let public = String::from_utf8(openssl(&["ec", "-in", "key", "-pubout"])?)?;
+    let signature = base64::engine::general_purpose::STANDARD.encode(signature);
+    let image = format!("{repository}:sha256-{}.sig", digest.to_hex());
+    let work = move || {
+        let layer_type = "application/vnd.dev.cosign.simplesigning.v1+json";
+        let annotations = json!({ "dev.cosignproject.cosign/signature": signature });
+        let config_type = "application/vnd.oci.image.config.v1+json";
+        push_now(
+            &image,
+            (config_type, (layer_type, annotations)),
+            &payload,
+            json!({}),
+        )
+    };
+    tokio::task::spawn_blocking(work).await??;
+    Ok(public)
 }
 
 fn push_now(
     image: &str,
-    [config_type, layer_type]: &[String; 2],
+    (config_type, (layer_type, layer_annotations)): (&str, (&str, Value)),
     layer: &[u8],
     annotations: Value,
 ) -> Result<Digest> {
@@ -127,11 +188,13 @@ fn push_now(
     let config = b"{}";
     blob(host, repository, config)?;
     blob(host, repository, layer)?;
+    let mut described_layer = described(layer_type, layer);
+    described_layer["annotations"] = layer_annotations;
     let manifest = json!({
         "schemaVersion": 2,
         "mediaType": MANIFEST,
         "config": described(config_type, config),
-        "layers": [described(layer_type, layer)],
+        "layers": [described_layer],
         "annotations": annotations,
     });
     let manifest = manifest.to_string().into_bytes();

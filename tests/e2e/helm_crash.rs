@@ -45,12 +45,12 @@ enum Act {
     Uninstall,
 }
 
-/// Each action, and more writes than it has.
+/// Each action, and more writes than it has, those that tell of slow progress included.
 const ACTS: [(Act, usize); 4] = [
-    (Act::Install, 12),
-    (Act::Upgrade, 14),
-    (Act::Rollback, 22),
-    (Act::Uninstall, 13),
+    (Act::Install, 15),
+    (Act::Upgrade, 17),
+    (Act::Rollback, 26),
+    (Act::Uninstall, 16),
 ];
 
 /// A release of its own, killed after so many writes of an action.

@@ -26,6 +26,8 @@ mod gate;
 mod guests;
 mod helm_commands;
 mod helm_crash;
+mod helm_failures;
+mod helm_features;
 mod helm_fields;
 mod helm_release;
 mod helm_render;
