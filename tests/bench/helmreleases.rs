@@ -3,7 +3,8 @@
 //!
 //! `cargo run --release -p bulkhead-tests --example helmreleases -- path/to/bulkhead CHART [COUNT]`,
 //! where CHART is a folder as `helm create` makes one, prints one JSON object a case: seconds, CPU
-//! seconds and peak memory of the controllers, and the requests that the API server counted, by verb.
+//! seconds and peak memory of the controllers, and the requests that the API server counted, by verb and
+//! resource.
 
 #![allow(
     clippy::print_stdout,

@@ -3,8 +3,8 @@
 //!
 //! `cargo run --release -p bulkhead-tests --example kustomizations -- path/to/bulkhead [COUNT]`
 //! prints one JSON object a case: seconds, CPU seconds and peak memory of the controllers, and the
-//! requests that the API server counted, by verb. The API server, etcd and the Git server run beside
-//! on the same processors.
+//! requests that the API server counted, by verb and resource. The API server, etcd and the Git server
+//! run beside on the same processors.
 
 #![allow(
     clippy::print_stdout,

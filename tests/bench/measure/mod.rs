@@ -132,7 +132,7 @@ pub(crate) async fn install(program: &str, cluster: &Cluster) -> Result<()> {
     cluster.install_crds(&definitions).await
 }
 
-/// Reads the API server's own counts of requests, by verb.
+/// Reads the API server's own counts of requests, by verb and resource.
 pub(crate) async fn counted(cluster: &Cluster) -> Result<BTreeMap<String, i64>> {
     let request = http::Request::get("/metrics").body(Vec::new())?;
     let text = cluster.client()?.request_text(request).await?;
@@ -154,10 +154,10 @@ pub(crate) async fn counted(cluster: &Cluster) -> Result<BTreeMap<String, i64>> 
         let (Some(verb), Some(dry)) = (label("verb"), label("dry_run")) else {
             continue;
         };
-        let subresource = label("subresource").filter(|name| !name.is_empty());
         let mut name = verb.to_owned();
-        if let Some(subresource) = subresource {
-            name.push_str(&format!(" {subresource}"));
+        let parts = [label("resource"), label("subresource")];
+        for part in parts.into_iter().flatten().filter(|name| !name.is_empty()) {
+            name.push_str(&format!(" {part}"));
         }
         if !dry.is_empty() {
             name.push_str(" (dry run)");
@@ -167,8 +167,8 @@ pub(crate) async fn counted(cluster: &Cluster) -> Result<BTreeMap<String, i64>> 
     Ok(counts)
 }
 
-/// Returns what was asked since `before`. What the benchmark itself asked is among it: lists of
-/// Kustomizations, four a second.
+/// Returns what was asked since `before`. What the benchmark itself asked is among it: lists of the
+/// objects that it waits for, four a second.
 pub(crate) async fn difference(
     cluster: &Cluster,
     before: &BTreeMap<String, i64>,

@@ -197,19 +197,23 @@ impl Storage {
     }
 
     /// Stores a new version, after making room for it where the history is capped. `records` are those
-    /// that are there.
+    /// that are there. Returns the new one; `None` where the answer got lost.
     ///
     /// # Errors
     /// [`StorageError::Exists`] when the version is there: Helm's lock.
-    pub async fn create(&self, release: &Release, records: &[Record]) -> Result<(), StorageError> {
+    pub async fn create(
+        &self,
+        release: &Release,
+        records: &[Record],
+    ) -> Result<Option<Record>, StorageError> {
         let secret = self.secret(release, "createdAt")?;
         self.make_room(&release.name, records).await?;
         let key = key(&release.name, release.version);
         let http = self.cluster.http();
         match http.create(&self.collection(), &secret).await {
-            Ok(_) => Ok(()),
+            Ok(secret) => Ok(record(&secret, &release.name)),
             // The answer to our own request may have got lost.
-            Err(error) if error.code() == 409 && self.is_stored(&key, &secret).await => Ok(()),
+            Err(error) if error.code() == 409 && self.is_stored(&key, &secret).await => Ok(None),
             Err(error) if error.code() == 409 => Err(StorageError::Exists {
                 namespace: self.namespace.clone(),
                 key,
@@ -218,12 +222,12 @@ impl Storage {
         }
     }
 
-    /// Stores a version that is there already.
-    pub async fn update(&self, release: &Release) -> Result<(), StorageError> {
+    /// Stores a version that is there already. Returns its record.
+    pub async fn update(&self, release: &Release) -> Result<Option<Record>, StorageError> {
         let secret = self.secret(release, "modifiedAt")?;
         let key = key(&release.name, release.version);
         let sent = self.cluster.http().replace(&self.path(&key), &secret).await;
-        sent.map(drop)
+        sent.map(|secret| record(&secret, &release.name))
             .map_err(|source| self.failed("update", &key, source))
     }
 

@@ -116,10 +116,17 @@ async fn an_action_costs_a_request_an_object_and_a_few_for_the_record() {
     assert_eq!(error(&scene.install(two()).await), "");
     let total = |counts: BTreeMap<String, usize>| counts.values().sum::<usize>();
     assert_eq!(total(take()), 2 + 3);
-    assert_eq!(error(&scene.upgrade(two()).await), "");
+    let upgraded = scene.upgrade(two()).await;
+    assert_eq!(error(&upgraded), "");
     assert_eq!(total(take()), 2 + 5);
-    assert_eq!(scene.helm.storage().records("app").await.unwrap().len(), 2);
+    let records = scene.helm.storage().records("app").await.unwrap();
     assert_eq!(total(take()), 1);
+    assert_eq!(records.len(), 2);
+    assert_eq!(
+        upgraded.record.as_ref(),
+        records.last(),
+        "a list is not needed"
+    );
 }
 
 #[tokio::test]

@@ -14,7 +14,9 @@ use bulkhead_api::helmrelease::{HelmRelease, HelmReleaseStatus, ReleaseSnapshot}
 use bulkhead_api::names::condition::{READY, RECONCILING, STALLED};
 use bulkhead_api::{StatusFields as _, reason};
 use bulkhead_apply::health::Checks;
-use bulkhead_apply::release::{Drift, Helm, Snapshot, Storage, Target, shorten_name};
+use bulkhead_apply::release::{
+    Drift, Helm, Record as Stamped, Snapshot, Storage, Target, shorten_name,
+};
 
 use tokio::sync::OnceCell;
 
@@ -65,8 +67,10 @@ pub(super) struct Act {
     pub(super) key: Key,
     /// Whether nothing is known to have changed: then a watch may say that nothing has.
     pub(super) trusts_watch: bool,
-    /// The newest version, as an action of this run left it.
-    pub(super) made: Option<Snapshot>,
+    /// The newest version, as an action of this run has just left it.
+    pub(super) made: Option<Known>,
+    /// Number of the newest version that was seen; 0 for none.
+    pub(super) newest: i64,
     /// What the last comparison found.
     pub(super) drift: Option<Arc<Drift>>,
     place: OnceCell<Place>,
@@ -81,6 +85,7 @@ impl Act {
             key: key_of(&**object),
             trusts_watch: false,
             made: None,
+            newest: 0,
             drift: None,
             place: OnceCell::new(),
         }
@@ -262,8 +267,15 @@ impl Act {
         Ok(state::state(&self.object, &self.status, stored, wanted))
     }
 
-    /// Reads the newest record; one that was read already is known by its resource version.
+    /// Reads the newest record; one that was read already is known by its resource version, and what
+    /// this run has just written is not asked for.
     pub(super) async fn stored(&mut self) -> Result<Option<Stored>, ReleaseError> {
+        if let Some(made) = self.made.take() {
+            let snapshot = made.snapshot.clone();
+            self.newest = snapshot.version;
+            self.context.releases.remember(&self.key, made);
+            return Ok(Some(Stored { snapshot }));
+        }
         let storage = self.storage().await?;
         let name = self.name();
         // Nobody watches another cluster.
@@ -276,34 +288,41 @@ impl Act {
                 .newest(storage.namespace(), &name)
             && let Some(snapshot) = self.context.releases.known(&self.key, &record)
         {
+            self.newest = record.version;
             return Ok(Some(Stored { snapshot }));
         }
         let records = storage.records(&name).await.map_err(ReleaseError::from)?;
+        self.newest = records.last().map_or(0, |record| record.version);
         let Some(record) = records.last() else {
             return Ok(None);
         };
         if let Some(snapshot) = self.context.releases.known(&self.key, record) {
             return Ok(Some(Stored { snapshot }));
         }
-        let is_made =
-            |made: &Snapshot| (made.version, &made.status) == (record.version, &record.status);
-        let snapshot = match self.made.take().filter(is_made) {
-            // This run has just written it.
-            Some(made) => made,
-            None => {
-                let release = storage.get(&name, record.version).await;
-                let Some(release) = release.map_err(ReleaseError::from)? else {
-                    return Ok(None);
-                };
-                Snapshot::of(&release, &self.oci_digest(record.version))
-            }
+        let release = storage.get(&name, record.version).await;
+        let Some(release) = release.map_err(ReleaseError::from)? else {
+            return Ok(None);
         };
+        let snapshot = Snapshot::of(&release, &self.oci_digest(record.version));
         let known = Known {
             record: record.clone(),
             snapshot: snapshot.clone(),
         };
         self.context.releases.remember(&self.key, known);
         Ok(Some(Stored { snapshot }))
+    }
+
+    /// Notes what an action has written, for the next look.
+    pub(super) fn keep(&mut self, record: Option<Stamped>, stored: &[Snapshot]) {
+        let newest = stored.iter().max_by_key(|stored| stored.version);
+        let known = record.zip(newest);
+        let known = known.filter(|(record, made)| {
+            (record.version, &record.status) == (made.version, &made.status)
+        });
+        self.made = known.map(|(record, made)| Known {
+            record,
+            snapshot: made.clone(),
+        });
     }
 
     fn oci_digest(&self, version: i64) -> String {

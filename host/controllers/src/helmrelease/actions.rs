@@ -55,9 +55,8 @@ impl Act {
         let lookup = ClusterLookup::new(place.client.clone(), place.discovery.clone());
         let local = &self.context.renderer.told().kube_version;
         let kube_version = place.kube_version(local).await?;
-        let records = helm.storage().records(&target.name).await;
-        let records = records.map_err(ReleaseError::from)?;
-        let version = records.last().map_or(0, |record| record.version) + 1;
+        // As of the look by which the state was determined.
+        let version = self.newest + 1;
         self.record().begin(action);
         let started = Instant::now();
         let object = self.object.clone();
@@ -93,6 +92,7 @@ impl Act {
             Ok((done, inventory)) => {
                 self.take_inventory(inventory);
                 told_kept(&done);
+                self.keep(done.record.clone(), &done.snapshots);
                 ended(done, started)
             }
             Err(error) => Ended {
@@ -102,11 +102,6 @@ impl Act {
             },
         };
         let wanted = observed.wanted.clone();
-        self.made = ended
-            .stored
-            .iter()
-            .max_by_key(|stored| stored.version)
-            .cloned();
         let (report, result) = self.record().released(action, &wanted, &ended);
         self.tell(report);
         Ok(result)
@@ -123,6 +118,7 @@ impl Act {
             .release
             .as_ref()
             .map(|release| hooks(release, &filters));
+        self.keep(done.record.clone(), &done.snapshots);
         let ended = ended(done, started);
         let (report, result) = self.record().tested(hooks.unwrap_or_default(), &ended);
         self.tell(report);

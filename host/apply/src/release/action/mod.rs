@@ -293,6 +293,9 @@ pub struct Done {
     pub release: Option<Release>,
     /// The versions that were stored or deleted, as they are now, in the order of their first change.
     pub snapshots: Vec<Snapshot>,
+    /// The record of the newest version that was stored, as it is now: who remembers it need not list
+    /// them again. None where nothing was stored, or an answer got lost.
+    pub record: Option<Record>,
     /// What was left alone, and why: one line each.
     pub kept: Vec<String>,
     /// Why it failed.
@@ -333,18 +336,22 @@ impl<'a> Run<'a> {
     }
 
     async fn create(&mut self, release: &Release, records: &[Record]) -> Result<(), StorageError> {
-        self.helm.storage.create(release, records).await?;
-        self.observe(release);
+        let record = self.helm.storage.create(release, records).await?;
+        self.observe(release, record);
         Ok(())
     }
 
     pub(super) async fn update(&mut self, release: &Release) -> Result<(), StorageError> {
-        self.helm.storage.update(release).await?;
-        self.observe(release);
+        let record = self.helm.storage.update(release).await?;
+        self.observe(release, record);
         Ok(())
     }
 
-    fn observe(&mut self, release: &Release) {
+    fn observe(&mut self, release: &Release, record: Option<Record>) {
+        let newest = self.done.snapshots.iter().map(|known| known.version).max();
+        if newest.is_none_or(|newest| newest <= release.version) {
+            self.done.record = record;
+        }
         let oci_digest = self.oci_digests.get(&release.version);
         let snapshot = Snapshot::of(release, oci_digest.map_or("", String::as_str));
         let known = self.done.snapshots.iter_mut();
