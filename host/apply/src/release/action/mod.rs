@@ -337,21 +337,27 @@ impl<'a> Run<'a> {
 
     async fn create(&mut self, release: &Release, records: &[Record]) -> Result<(), StorageError> {
         let record = self.helm.storage.create(release, records).await?;
-        self.observe(release, record);
+        self.wrote(release, record);
         Ok(())
     }
 
     pub(super) async fn update(&mut self, release: &Release) -> Result<(), StorageError> {
         let record = self.helm.storage.update(release).await?;
-        self.observe(release, record);
+        self.wrote(release, record);
         Ok(())
     }
 
-    fn observe(&mut self, release: &Release, record: Option<Record>) {
+    /// Notes a version as it was written.
+    fn wrote(&mut self, release: &Release, record: Option<Record>) {
         let newest = self.done.snapshots.iter().map(|known| known.version).max();
         if newest.is_none_or(|newest| newest <= release.version) {
             self.done.record = record;
         }
+        self.observe(release);
+    }
+
+    /// Notes a version as it is stored.
+    fn observe(&mut self, release: &Release) {
         let oci_digest = self.oci_digests.get(&release.version);
         let snapshot = Snapshot::of(release, oci_digest.map_or("", String::as_str));
         let known = self.done.snapshots.iter_mut();

@@ -184,7 +184,7 @@ impl Run<'_> {
                 .delete(&release.name, record.version)
                 .await?;
         }
-        self.observe(release, None);
+        self.observe(release);
         Ok(())
     }
 }
