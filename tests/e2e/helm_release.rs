@@ -368,11 +368,12 @@ async fn what_is_not_there_is_waited_for_and_what_is_not_done_is_refused() -> Re
     deployed(&space, 1).await?;
     let map = space.wait_value("web", "patched", "yes").await?;
     assert_eq!(map.metadata.labels.unwrap()["team"], "x");
-    let patch = json!({ "spec": { "waitStrategy": { "name": "legacy" } } });
+    let reference = json!({ "kind": "ExternalArtifact", "name": "x" });
+    let patch = json!({ "spec": { "chart": null, "chartRef": reference } });
     space.patch::<HelmRelease>("web", patch).await?;
-    let (found, message) = told(&space, "NotSupported").await?;
+    let (found, message) = told(&space, "AccessDenied").await?;
     assert!(
-        message.contains("`spec.waitStrategy.name: legacy`"),
+        message.starts_with("can't access 'ExternalArtifact/"),
         "{message}"
     );
     assert!(condition(&found.status.conditions, "Stalled").is_some());

@@ -63,6 +63,7 @@ mod hooks;
 mod inventory;
 mod json;
 mod kinds;
+mod legacy;
 mod manifest;
 mod model;
 mod objects;
@@ -79,8 +80,8 @@ mod values;
 mod wait;
 
 pub use action::{
-    ActionError, Content, Crd, CrdPolicy, Done, Helm, Install, Options, Propagation, Rollback,
-    ServerSide, Target, Test, Uninstall, Upgrade, Wait,
+    ActionError, Content, Crd, CrdPolicy, Done, Helm, Install, Options, Propagation, Readiness,
+    Rollback, ServerSide, Target, Test, Uninstall, Upgrade, Wait,
 };
 pub use chart::{Chart, Dependency, Maintainer, Metadata};
 pub use digest::{SNAPSHOT_API_VERSION, release_digest, values_digest};

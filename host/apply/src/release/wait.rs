@@ -28,6 +28,11 @@ pub(super) enum Judge {
     Completed,
     /// Jobs and Pods have to be done; anything else is, as soon as it is there.
     Hook,
+    /// By Helm 3's rules: [`legacy`](super::legacy).
+    Legacy {
+        /// Whether Jobs have to be done.
+        jobs: bool,
+    },
 }
 
 impl Judge {
@@ -41,6 +46,8 @@ impl Judge {
             Self::Hook if is("v1", "Pod") => pod(object),
             Self::Hook => Verdict::new(Status::Current, "Resource is current"),
             Self::Started | Self::Completed => health::status(object, now),
+            // An answer to an apply is not enough for these rules.
+            Self::Legacy { .. } => Verdict::new(Status::InProgress, "it is not looked at yet"),
         }
     }
 }
@@ -142,7 +149,7 @@ impl Helm {
     /// Returns how a live object is doing: by the user's expressions for its kind, if there are any.
     pub(super) fn verdict(&self, judge: Judge, object: &Value) -> Verdict {
         let custom = match judge {
-            Judge::Hook => None,
+            Judge::Hook | Judge::Legacy { .. } => None,
             Judge::Started | Judge::Completed => self.cluster.custom_status(object),
         };
         custom.unwrap_or_else(|| judge.verdict(object, Timestamp::now()))
@@ -151,7 +158,10 @@ impl Helm {
     async fn look(&self, placed: &Placed, judge: Judge) -> Verdict {
         let may_vanish = Awaited::of(&placed.object).may_vanish;
         match self.read(placed).await {
-            Ok(Some(object)) => self.verdict(judge, &object),
+            Ok(Some(object)) => match judge {
+                Judge::Legacy { jobs } => self.legacy_status(&object, jobs).await,
+                _ => self.verdict(judge, &object),
+            },
             Ok(None) if may_vanish => Verdict::new(Status::Current, "Job finished and was deleted"),
             Ok(None) => Verdict::new(Status::NotFound, "Resource not found"),
             Err(error) => Verdict::new(Status::InProgress, error.to_string()),

@@ -158,6 +158,7 @@ async fn waiting_ends_by_time_or_by_the_caller() {
     let wait = Wait {
         objects: false,
         jobs: false,
+        ..Wait::default()
     };
     let upgrade = Upgrade {
         options: Options {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bulkhead_api::duration::go_text;
-use bulkhead_api::helmrelease::{ChartReferenceKind, HelmRelease, WaitStrategyName};
+use bulkhead_api::helmrelease::{ChartReferenceKind, HelmRelease};
 use bulkhead_api::meta::{Artifact, Condition};
 use bulkhead_api::names::condition::{READY, STALLED};
 use bulkhead_api::source::{HelmChart, OCIRepository};
@@ -17,6 +17,7 @@ use super::chart::{self, ARCHIVE_MAX_BYTES, Chart};
 use super::content::Parts;
 use super::digests;
 use super::error::ReleaseError;
+use super::options;
 use super::plugins::Plugins;
 use super::state::Wanted;
 use super::values;
@@ -60,19 +61,10 @@ pub(super) async fn object(
     }
 }
 
-/// Refuses what this version does not do, by the name of the field.
+/// Refuses what cannot be used, by the name of the field.
 pub(super) fn check(object: &HelmRelease) -> Result<(), ReleaseError> {
     let spec = &object.spec;
-    let legacy = |strategy: &bulkhead_api::helmrelease::WaitStrategy| {
-        strategy.name != WaitStrategyName::Poller
-    };
-    let fields = [(
-        spec.wait_strategy.as_ref().is_some_and(legacy),
-        "spec.waitStrategy.name: legacy",
-    )];
-    if let Some((_, field)) = fields.into_iter().find(|(used, _)| *used) {
-        return Err(ReleaseError::Unsupported(field));
-    }
+    options::readiness(spec)?;
     Checks::new(&spec.health_check_exprs)?;
     spec.interval()?;
     spec.timeout()?;

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use bulkhead_api::SpecError;
-use bulkhead_api::helmrelease::{CrdsPolicy, HelmReleaseSpec, ServerSideApplyMode};
+use bulkhead_api::helmrelease::{
+    CrdsPolicy, HelmReleaseSpec, ServerSideApplyMode, WaitStrategyName,
+};
 use bulkhead_apply::release::{
-    ApplyMethod, CrdPolicy, Install, Options, Propagation, Rollback, ServerSide, Test, TestFilter,
-    Uninstall, Upgrade, Wait,
+    ApplyMethod, CrdPolicy, Install, Options, Propagation, Readiness, Rollback, ServerSide, Test,
+    TestFilter, Uninstall, Upgrade, Wait,
 };
 
 use super::decide::Action;
@@ -24,14 +26,32 @@ pub(super) fn timeout(spec: &HelmReleaseSpec, action: Action) -> Result<Duration
     }
 }
 
-fn options(timeout: Duration, no_hooks: bool, no_wait: bool, no_jobs: bool) -> Options {
+fn options(
+    (timeout, readiness): (Duration, Readiness),
+    no_hooks: bool,
+    no_wait: bool,
+    no_jobs: bool,
+) -> Options {
     Options {
         timeout,
         hooks: !no_hooks,
         wait: Wait {
             objects: !no_wait,
             jobs: !no_jobs,
+            readiness,
         },
+    }
+}
+
+/// Returns when objects count as ready.
+pub(super) fn readiness(spec: &HelmReleaseSpec) -> Result<Readiness, SpecError> {
+    match spec.wait_strategy.as_ref().map(|strategy| &strategy.name) {
+        None | Some(WaitStrategyName::Poller) => Ok(Readiness::Status),
+        Some(WaitStrategyName::Legacy) => Ok(Readiness::Legacy),
+        Some(WaitStrategyName::Other(value)) => {
+            let (field, known) = ("spec.waitStrategy.name", WaitStrategyName::KNOWN);
+            Err(SpecError::unknown(field, value, known))
+        }
     }
 }
 
@@ -62,7 +82,7 @@ pub(super) fn install(spec: &HelmReleaseSpec) -> Result<Install, SpecError> {
     let timeout = timeout(spec, Action::Install)?;
     Ok(Install {
         options: options(
-            timeout,
+            (timeout, readiness(spec)?),
             install.disable_hooks,
             install.disable_wait,
             install.disable_wait_for_jobs,
@@ -84,7 +104,7 @@ pub(super) fn upgrade(spec: &HelmReleaseSpec) -> Result<Upgrade, SpecError> {
     let timeout = timeout(spec, Action::Upgrade)?;
     Ok(Upgrade {
         options: options(
-            timeout,
+            (timeout, readiness(spec)?),
             upgrade.disable_hooks,
             upgrade.disable_wait,
             upgrade.disable_wait_for_jobs,
@@ -103,7 +123,7 @@ pub(super) fn rollback(spec: &HelmReleaseSpec, version: i64) -> Result<Rollback,
     let timeout = timeout(spec, Action::Rollback)?;
     Ok(Rollback {
         options: options(
-            timeout,
+            (timeout, readiness(spec)?),
             rollback.disable_hooks,
             rollback.disable_wait,
             rollback.disable_wait_for_jobs,
@@ -122,7 +142,7 @@ pub(super) fn uninstall(spec: &HelmReleaseSpec) -> Result<Uninstall, SpecError> 
     let field = "spec.uninstall.deletionPropagation";
     Ok(Uninstall {
         options: options(
-            timeout,
+            (timeout, readiness(spec)?),
             uninstall.disable_hooks,
             uninstall.disable_wait,
             false,

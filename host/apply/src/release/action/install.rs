@@ -4,7 +4,7 @@ use std::future::Future;
 
 use serde_json::json;
 
-use super::{ActionError, Content, Done, Helm, Install, Run, Target, now};
+use super::{ActionError, Content, Done, Helm, Install, Readiness, Run, Target, now};
 use crate::release::model::{Event, Info, Release};
 use crate::release::objects::{Placed, Unknown};
 use crate::release::ownership;
@@ -146,10 +146,11 @@ impl Run<'_> {
     }
 
     pub(super) fn judge(&self) -> Judge {
-        if self.options.wait.jobs {
-            Judge::Completed
-        } else {
-            Judge::Started
+        let wait = self.options.wait;
+        match (wait.readiness, wait.jobs) {
+            (Readiness::Legacy, jobs) => Judge::Legacy { jobs },
+            (Readiness::Status, true) => Judge::Completed,
+            (Readiness::Status, false) => Judge::Started,
         }
     }
 

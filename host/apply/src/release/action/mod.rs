@@ -127,6 +127,18 @@ pub struct Wait {
     pub objects: bool,
     /// Until Jobs among them are done.
     pub jobs: bool,
+    /// When they count as ready.
+    pub readiness: Readiness,
+}
+
+/// When objects count as ready.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Readiness {
+    /// By kstatus, and by the user's expressions.
+    #[default]
+    Status,
+    /// By Helm 3's rules.
+    Legacy,
 }
 
 impl Default for Wait {
@@ -134,6 +146,7 @@ impl Default for Wait {
         Self {
             objects: true,
             jobs: true,
+            readiness: Readiness::Status,
         }
     }
 }

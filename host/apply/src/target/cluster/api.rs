@@ -217,10 +217,26 @@ impl Http {
         collection: &str,
         selector: &str,
     ) -> Result<Vec<Value>, ApiError> {
+        self.list_as(collection, selector, METADATA_LIST).await
+    }
+
+    /// Lists the objects that a label selector finds.
+    pub(crate) async fn list(
+        &self,
+        collection: &str,
+        selector: &str,
+    ) -> Result<Vec<Value>, ApiError> {
+        self.list_as(collection, selector, JSON).await
+    }
+
+    async fn list_as(
+        &self,
+        collection: &str,
+        selector: &str,
+        accept: &str,
+    ) -> Result<Vec<Value>, ApiError> {
         let uri = format!("{collection}?labelSelector={}", encode(selector));
-        let (_, mut list) = self
-            .send(Method::GET, &uri, METADATA_LIST, JSON, &[])
-            .await?;
+        let (_, mut list) = self.send(Method::GET, &uri, accept, JSON, &[]).await?;
         match list.get_mut("items").map(Value::take) {
             Some(Value::Array(items)) => Ok(items),
             Some(Value::Null) | None => Ok(Vec::new()),
