@@ -312,7 +312,7 @@ fn escalations(victim: &str) -> Vec<(Value, &'static str, &'static str)> {
         ),
         (
             release("h-strong", &app, strong),
-            "InstallFailed",
+            "StateError",
             "forbidden",
         ),
         (

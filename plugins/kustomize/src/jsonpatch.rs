@@ -18,6 +18,11 @@ pub(crate) struct Operation {
 /// # Errors
 /// It is not a list of operations.
 pub(crate) fn read(text: &str) -> Outcome<Vec<Operation>> {
+    Ok(read_any(text)?.unwrap_or_default())
+}
+
+/// The same; nothing when the text says null, which is no patch where a patch need not be one.
+pub(crate) fn read_any(text: &str) -> Outcome<Option<Vec<Operation>>> {
     if text.is_empty() {
         return Err(fail!(PatchFailed, "empty json patch operations"));
     }
@@ -28,7 +33,7 @@ pub(crate) fn read(text: &str) -> Outcome<Vec<Operation>> {
     };
     let operations = match value {
         Value::Array(operations) => operations,
-        Value::Null => Vec::new(),
+        Value::Null => return Ok(None),
         _ => {
             return Err(fail!(
                 PatchFailed,
@@ -36,7 +41,8 @@ pub(crate) fn read(text: &str) -> Outcome<Vec<Operation>> {
             ));
         }
     };
-    operations.into_iter().map(read_operation).collect()
+    let operations = operations.into_iter().map(read_operation);
+    operations.collect::<Outcome<_>>().map(Some)
 }
 
 fn read_operation(value: Value) -> Outcome<Operation> {

@@ -211,8 +211,12 @@ fn read_content(
     };
     let operations = std::str::from_utf8(text)
         .ok()
-        .and_then(|text| jsonpatch::read(text).ok());
-    operations.map(Content::Json).ok_or_else(|| {
+        .and_then(|text| jsonpatch::read_any(text).ok());
+    let content = operations.map(|operations| match operations {
+        Some(operations) => Content::Json(operations),
+        None => Content::StrategicMerge(Vec::new()),
+    });
+    content.ok_or_else(|| {
         let mut error = fail!(
             PatchFailed,
             "unable to parse SM or JSON patch from {source}"
