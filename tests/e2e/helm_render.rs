@@ -8,11 +8,12 @@ use anyhow::{Context as _, Result, ensure};
 use bulkhead_api::helmrelease::HelmRelease;
 use bulkhead_api::source::{HelmRepository, HelmRepositorySpec};
 use bulkhead_testing::git::Repository;
+use bulkhead_testing::registry::RegistryServer;
 use k8s_openapi::api::core::v1::{ConfigMap, ServiceAccount};
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use serde_json::{Value, json};
 
-use crate::artifacts::chart;
+use crate::artifacts::{self, HELM, chart};
 use crate::command::{Printed, bulkhead};
 use crate::manager::world;
 use crate::shelf::Shelf;
@@ -28,6 +29,9 @@ const SEEN: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: seen\n\
                     kubernetes: {{ .Capabilities.KubeVersion.Version }}\n";
 const HOOK: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: before\n  \
                     annotations: {helm.sh/hook: pre-install}\ndata:\n  text: {{ .Values.text }}\n";
+const CRD: &str = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\n\
+                   metadata:\n  name: things.x.example\nspec:\n  group: x.example\n  \
+                   names: {kind: Thing, plural: things}\n  scope: Namespaced\n  versions: []\n";
 const TEST: &str = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: try\n  \
                     annotations: {helm.sh/hook: test}\n";
 
@@ -223,7 +227,16 @@ async fn nothing_but_files_is_needed() -> Result<()> {
         "others.yaml",
         others("apps", "https://charts.example.com"),
     );
-    write(folder, "web-1.2.0.tgz", packed()?);
+    let templates = [
+        ("values.yaml", VALUES),
+        ("prod.yaml", "word: prod\n"),
+        ("templates/map.yaml", MAP),
+        ("templates/seen.yaml", SEEN),
+        ("templates/hook.yaml", HOOK),
+        ("templates/test.yaml", TEST),
+        ("crds/thing.yaml", CRD),
+    ];
+    write(folder, "web-1.2.0.tgz", chart("web", "1.2.0", &templates)?);
     let files = ["release.yaml", "others.yaml", "--offline"];
 
     let refused = render(folder, &files).await;
@@ -235,6 +248,8 @@ async fn nothing_but_files_is_needed() -> Result<()> {
     let local = ["--local-sources", "HelmRepository/apps/charts=."];
     let first = render(folder, &[&files[..], &local].concat()).await;
     assert_eq!((first.status, first.err.as_str()), (Some(0), ""));
+    let start = "---\n# Source: web/crds/thing.yaml\n";
+    assert!(first.out.starts_with(start), "{}", first.out);
     for part in [
         "release: apps 1 false",
         "found: \"{}\"",
@@ -247,8 +262,9 @@ async fn nothing_but_files_is_needed() -> Result<()> {
     ] {
         assert!(first.out.contains(part), "{part}\n{}", first.out);
     }
-    let chart = ["--chart", "web-1.2.0.tgz", "--no-hooks", "-o", "json"];
-    let second = render(folder, &[&files[..], &chart].concat()).await;
+    let flags = ["--no-hooks", "--skip-crds", "-o", "json"];
+    let chart = ["--chart", "web-1.2.0.tgz"];
+    let second = render(folder, &[&files[..], &chart, &flags].concat()).await;
     assert_eq!(second.status, Some(0), "{}", second.err);
     let lines: Vec<Value> = second
         .out
@@ -324,6 +340,80 @@ async fn a_chart_of_a_repository_is_taken_from_the_checkout_or_fetched() -> Resu
         near.err
     );
     assert!(near.out.contains("text: at hand"), "{}", near.out);
+    Ok(())
+}
+
+#[tokio::test]
+#[ignore = "needs docker-registry"]
+async fn the_digest_of_an_artifact_is_part_of_the_version() -> Result<()> {
+    let registry = RegistryServer::start().await?;
+    let image = format!("{}/charts/web:1.0.0", registry.host());
+    let shown = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\ndata:\n  \
+                 version: {{ .Chart.Version }}\n";
+    let packed = chart("web", "1.0.0", &[("templates/map.yaml", shown)])?;
+    let digest = artifacts::push(&image, HELM, &packed, json!({})).await?;
+    let folder = tempfile::tempdir()?;
+    let folder = folder.path();
+    let fields = json!({
+        "chartRef": { "kind": "OCIRepository", "name": "web" },
+        "valuesFrom": [],
+        "postRenderers": [],
+    });
+    let mut object = release("apps", fields);
+    let spec = object["spec"].as_object_mut().context("a map")?;
+    spec.remove("chart");
+    let source = json!({
+        "apiVersion": "source.toolkit.fluxcd.io/v1", "kind": "OCIRepository",
+        "metadata": { "name": "web", "namespace": "apps" },
+        "spec": {
+            "interval": "1h", "insecure": true, "ref": { "semver": "1.x" },
+            "url": format!("oci://{}/charts/web", registry.host()),
+            "layerSelector": { "mediaType": HELM[1], "operation": "copy" },
+        },
+    });
+    write(folder, "all.yaml", format!("{object}\n---\n{source}\n"));
+    let printed = render(folder, &["all.yaml"]).await;
+    assert_eq!((printed.status, printed.err.as_str()), (Some(0), ""));
+    let digest = digest.to_string();
+    let hex = digest.strip_prefix("sha256:").context("a digest")?;
+    let version = format!("version: 1.0.0+{}", &hex[..12]);
+    assert!(printed.out.contains(&version), "{}", printed.out);
+
+    // A copy on this machine has no digest.
+    write(folder, "web.tgz", &packed);
+    let local = [
+        "all.yaml",
+        "--offline",
+        "--local-sources",
+        "OCIRepository/apps/web=web.tgz",
+    ];
+    let printed = render(folder, &local).await;
+    assert_eq!(printed.status, Some(0), "{}", printed.err);
+    assert!(printed.out.contains("version: 1.0.0\n"), "{}", printed.out);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_chart_lacks_is_not_fetched_offline() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let folder = folder.path();
+    std::fs::create_dir(folder.join("web"))?;
+    let description = "apiVersion: v2\nname: web\nversion: 0.1.0\ndependencies:\n- name: db\n  \
+                       version: 1.x\n  repository: https://charts.example.com\n";
+    write(folder, "web/Chart.yaml", description);
+    let mut object = release("apps", json!({ "valuesFrom": [] }));
+    object["spec"]["chart"]["spec"]["valuesFiles"] = json!([]);
+    write(folder, "release.yaml", object.to_string());
+    let flags = ["release.yaml", "--chart", "web", "--offline"];
+    let printed = render(folder, &flags).await;
+    assert_eq!((printed.status, printed.out.as_str()), (Some(1), ""));
+    for part in [
+        "dependency `db`",
+        "nothing may be fetched",
+        "helm dependency build",
+    ] {
+        assert!(printed.err.contains(part), "{}", printed.err);
+    }
     Ok(())
 }
 

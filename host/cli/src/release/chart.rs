@@ -35,8 +35,6 @@ pub(crate) struct Charts<'a> {
     pub git: &'a Store,
     /// What GitRepositories are at, where somebody else fetches them.
     pub fetched: Option<&'a HashMap<Key, Arc<Artifact>>>,
-    /// Whether nothing may be fetched.
-    pub offline: bool,
     /// Charts by what they were asked for with.
     pub had: &'a Mutex<HashMap<String, (Chart, String)>>,
 }
@@ -117,7 +115,7 @@ impl Charts<'_> {
         let Some(found) = known.oci(key).await? else {
             return Err(missing("spec.chartRef", subject, known));
         };
-        if self.offline {
+        if known.is_offline() {
             return Err(Failure::Offline { subject });
         }
         let pulled = ocirepository::pull(&found, known, known.archives()).await;
@@ -156,7 +154,7 @@ impl Charts<'_> {
                 }
                 match known.helm(&of).await? {
                     None => return Err(missing(field, subject, known)),
-                    Some(_) if self.offline => return Err(Failure::Offline { subject }),
+                    Some(_) if known.is_offline() => return Err(Failure::Offline { subject }),
                     Some(repository) => Origin::Repository(repository),
                 }
             }
@@ -199,7 +197,7 @@ impl Charts<'_> {
             output::note(&format!("note: {subject} is taken from {}", root.display()));
             return Ok((folder(&root)?, true));
         }
-        if self.offline {
+        if known.is_offline() {
             return Err(Failure::Offline { subject });
         }
         Ok((self.fetch(key, &repository, subject, known).await?, false))
@@ -252,7 +250,7 @@ impl Charts<'_> {
         let inside = inside.display().to_string();
         if chart.spec.source_ref.kind == ChartSourceKind::HelmRepository {
             for file in &mut chart.spec.values_files {
-                *file = format!("{inside}/{file}");
+                *file = Path::new(&inside).join(&*file).display().to_string();
             }
         }
         chart.spec.chart = format!("./{inside}");

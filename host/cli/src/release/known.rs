@@ -77,6 +77,7 @@ pub(crate) struct Known<'a> {
     files: &'a Resources,
     cluster: Option<&'a Live>,
     archives: Archives,
+    is_offline: bool,
 }
 
 impl<'a> Known<'a> {
@@ -86,7 +87,14 @@ impl<'a> Known<'a> {
             files,
             cluster,
             archives,
+            is_offline: false,
         }
+    }
+
+    /// Forbids to fetch anything.
+    pub(crate) fn offline(mut self, is_offline: bool) -> Self {
+        self.is_offline = is_offline;
+        self
     }
 
     pub(super) fn cluster(&self) -> Option<&'a Live> {
@@ -191,6 +199,10 @@ impl Shelf for Known<'_> {
         let files = self.files.helm_repositories.values();
         let live = self.cluster.into_iter().flat_map(|live| &live.repositories);
         files.chain(live).cloned().collect()
+    }
+
+    fn is_offline(&self) -> bool {
+        self.is_offline
     }
 
     /// No index is stored here.

@@ -200,7 +200,6 @@ impl Engine {
             near: None,
             git: &self.store,
             fetched: Some(&self.artifacts),
-            offline: false,
             had,
         };
         let releases = Releases {

@@ -25,6 +25,13 @@ pub(super) struct OfNamespace<'a, S> {
 
 impl<S: Shelf> Repositories for OfNamespace<'_, S> {
     async fn fetch(&self, url: &str, dependency: &Dependency) -> Result<Vec<u8>, HelmError> {
+        if self.shelf.is_offline() {
+            let why = "nothing may be fetched; `helm dependency build` puts it into the chart";
+            return Err(HelmError::Unreachable {
+                place: normalize(url).unwrap_or_default(),
+                source: why.into(),
+            });
+        }
         let known = self.find(url);
         let (spec, secrets, key) = match &known {
             None => (anonymous(url), Secrets::default(), None),

@@ -28,6 +28,11 @@ pub trait Shelf: Send + Sync {
     /// Returns all HelmRepositories that there are.
     fn repositories(&self) -> Vec<Arc<HelmRepository>>;
 
+    /// Tells whether nothing may be fetched: a chart that lacks dependencies fails then.
+    fn is_offline(&self) -> bool {
+        false
+    }
+
     /// Chooses a version of a chart from the stored index of the HelmRepository `key`; `None` when
     /// that is not in the storage. `place` is what errors call the repository.
     fn choose(

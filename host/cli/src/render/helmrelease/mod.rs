@@ -48,12 +48,12 @@ pub(crate) async fn helmrelease(arguments: HelmReleaseArguments) -> Result<(), C
     let scratch = Scratch::make().context("failed to make a folder for what is fetched")?;
     let had = Mutex::new(HashMap::new());
     let known = Known::new(&files, live.as_ref(), scratch.archives.clone());
+    let known = known.offline(arguments.offline);
     let charts = Charts {
         locals: &locals,
         near: Some(&arguments.file),
         git: &git,
         fetched: None,
-        offline: arguments.offline,
         had: &had,
     };
     let releases = Releases {
