@@ -256,6 +256,8 @@ pub mod helm {
     pub const RETRIES_EXCEEDED: &str = "RetriesExceeded";
     /// Stalled: there is no version to go back to.
     pub const MISSING_ROLLBACK_TARGET: &str = "MissingRollbackTarget";
+    /// Event: the objects of the release could not be named in the inventory.
+    pub const INVENTORY_BUILD_FAILED: &str = "InventoryBuildFailed";
     /// Event: the HelmChart could not be applied.
     pub const HELM_CHART_SYNC_ERROR: &str = "HelmChartSyncErr";
     /// Event: the HelmChart was made.

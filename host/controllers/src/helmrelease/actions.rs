@@ -19,6 +19,7 @@ use super::remediation::Remediation;
 use super::state::Stored;
 use super::{history, options};
 use crate::catalogue::ClusterLookup;
+use crate::report::Report;
 use crate::{clock, status};
 
 impl Act {
@@ -255,6 +256,8 @@ impl Act {
             Some(Err(error)) => {
                 let error = bulkhead_api::chain(&error);
                 tracing::error!(error, "failed to build the inventory of the release");
+                let text = format!("failed to build inventory for {}: {error}", self.key);
+                self.tell(Report::error(reason::helm::INVENTORY_BUILD_FAILED, text));
             }
             None => {}
         }
