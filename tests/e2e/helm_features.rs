@@ -104,6 +104,21 @@ async fn another_target_removes_the_release_first() -> Result<()> {
 
 #[tokio::test]
 #[ignore = "needs kube-apiserver"]
+async fn a_release_that_was_deleted_comes_back_under_its_name() -> Result<()> {
+    let stage = stage("again").await?;
+    // What was written last of what is gone must not stand for what comes: each time at once.
+    for _ in 0..8 {
+        stage.release("web", "web", json!({})).await?;
+        stage.deployed("web", 1).await?;
+        stage.space.delete::<HelmRelease>("web").await?;
+        stage.space.wait_gone::<HelmRelease>("web").await?;
+        assert_eq!(records(&stage.space).await?, 0);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+#[ignore = "needs kube-apiserver"]
 async fn a_tag_that_moves_is_an_upgrade() -> Result<()> {
     let space = Space::new(world().await?.cluster, "digest").await?;
     let registry = RegistryServer::start().await?;
