@@ -310,11 +310,7 @@ fn escalations(victim: &str) -> Vec<(Value, &'static str, &'static str)> {
             "InstallFailed",
             "forbidden",
         ),
-        (
-            release("h-strong", &app, strong),
-            "StateError",
-            "forbidden",
-        ),
+        (release("h-strong", &app, strong), "StateError", "forbidden"),
         (
             release("h-records", &app, json!({ "storageNamespace": victim })),
             "",

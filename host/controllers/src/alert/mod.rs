@@ -19,7 +19,9 @@ use bulkhead_api::notification::Alert;
 use bulkhead_api::plugin::Plugin;
 use bulkhead_api::reason;
 use bulkhead_api::source::{GitRepository, HelmChart, HelmRepository, OCIRepository};
-use bulkhead_notify::{Delivery, Installed, Missing, Notifier, Plugins, Reach, Settings, select};
+use bulkhead_notify::{
+    Delivery, Installed, Missing, Notifier, NotifyError, Plugins, Reach, Settings, select,
+};
 use bulkhead_wasm::PluginKind;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -139,11 +141,18 @@ async fn deliver(context: &Context, notifier: &Notifier, event: &Event, alerts: 
     let labels = labels(context, &event.involved_object);
     let mut subscriptions = Vec::with_capacity(alerts.len());
     for alert in &alerts {
-        match load::subscription(context, alert).await {
+        // Nothing is read for what may not be told.
+        let subscription = match allow(context, alert, event) {
+            Ok(()) => load::subscription(context, alert)
+                .await
+                .map_err(|error| bulkhead_api::chain(&error)),
+            Err(error) => Err(bulkhead_api::chain(&error)),
+        };
+        match subscription {
             Ok(subscription) => subscriptions.push(subscription),
-            Err(error) => {
+            Err(why) => {
                 context.metrics.notified("failed");
-                let (object, why) = (bulkhead_notify::subject(event), bulkhead_api::chain(&error));
+                let object = bulkhead_notify::subject(event);
                 let note = format!("failed to send notification for {object}: {why}");
                 tracing::error!(error = why, object, "failed to send notification");
                 tell(context, alert, reason::NOTIFICATION_DISPATCH_FAILED, note);
@@ -155,6 +164,20 @@ async fn deliver(context: &Context, notifier: &Notifier, event: &Event, alerts: 
         .await
     {
         publish(context, &alerts, event, &delivery);
+    }
+}
+
+/// Refuses an alert the events of other namespaces where references to them are forbidden.
+fn allow(context: &Context, alert: &Alert, event: &Event) -> Result<(), NotifyError> {
+    let id = alert.id();
+    match context.settings.no_cross_namespace_refs
+        && event.involved_object.namespace != id.namespace
+    {
+        true => Err(NotifyError::AccessDenied {
+            alert: format!("{}/{}", id.namespace, id.name),
+            object: bulkhead_notify::subject(event),
+        }),
+        false => Ok(()),
     }
 }
 
