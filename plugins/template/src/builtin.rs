@@ -379,7 +379,7 @@ fn joined(args: &[Value]) -> String {
             }
         })
         .collect();
-    format::sprint(&args)
+    format::sprint_shown(&args)
 }
 
 fn html(_: &mut Run<'_>, args: &[Value]) -> Result<Value, Error> {

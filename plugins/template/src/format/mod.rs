@@ -135,6 +135,18 @@ fn complex(real: f64, imaginary: f64) -> String {
 
 /// Formats as `fmt.Sprint` does: a space between operands when neither is a string.
 pub fn sprint(arguments: &[Value]) -> String {
+    spaced(arguments, plain)
+}
+
+/// The same, of what pointers point at: as functions that escape print their arguments.
+pub(crate) fn sprint_shown(arguments: &[Value]) -> String {
+    spaced(arguments, |argument, out| match argument {
+        Value::Object(object) => out.push_str(&object.shown()),
+        argument => plain(argument, out),
+    })
+}
+
+fn spaced(arguments: &[Value], print: impl Fn(&Value, &mut String)) -> String {
     let mut out = String::new();
     let mut after_string = true;
     for (index, argument) in arguments.iter().enumerate() {
@@ -142,7 +154,7 @@ pub fn sprint(arguments: &[Value]) -> String {
         if index > 0 && !is_string && !after_string {
             out.push(' ');
         }
-        plain(argument, &mut out);
+        print(argument, &mut out);
         after_string = is_string;
     }
     out
