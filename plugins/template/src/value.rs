@@ -229,6 +229,11 @@ pub trait Object: std::fmt::Debug {
         text.strip_prefix('&').map(str::to_owned).unwrap_or(text)
     }
 
+    /// Writes it where a verb does not fit: what it is made of, whatever its type would have.
+    fn raw(&self) -> String {
+        self.print()
+    }
+
     /// Tells whether its type has a say in how it prints, as Go's `Stringer`s have.
     fn is_stringer(&self) -> bool {
         true

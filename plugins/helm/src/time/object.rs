@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use bulkhead_template::{IntType, Object, Param, Plain, Value};
+use bulkhead_template::{IntType, Object, Param, Plain, Value, format};
 
 use super::{Civil, MONTHS, Place, SECOND, Time, days_from_civil};
 
@@ -40,6 +40,16 @@ impl Object for Time {
             "In" => &[Param::Object("*time.Location")],
             _ => return None,
         })
+    }
+
+    /// Go's fields: nanoseconds, seconds since the year 1, and where; that is nil for UTC.
+    fn raw(&self) -> String {
+        const YEAR_1: i64 = 62_135_596_800;
+        let place = match self.place {
+            Place::Utc => "<nil>",
+            _ => format::ADDRESS,
+        };
+        format!("{{{} {} {place}}}", self.fraction(), self.unix() + YEAR_1)
     }
 
     fn bad_signature(&self, name: &str) -> Option<String> {

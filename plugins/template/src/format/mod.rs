@@ -75,7 +75,7 @@ fn plain(value: &Value, out: &mut String) {
 }
 
 /// What stands for the address that Go prints of a pointer inside a value.
-const ADDRESS: &str = "0xc00000000000";
+pub const ADDRESS: &str = "0xc00000000000";
 
 fn integer_text(value: i64, kind: IntType) -> String {
     match kind {

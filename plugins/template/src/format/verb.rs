@@ -173,6 +173,7 @@ impl Writer {
         }
         match object.parts() {
             Some(parts) => self.fields(object.type_name(), parts, verb, flags),
+            None if self.is_bad => self.out.push_str(&object.raw()),
             None if flags.is_go => self.out.push_str(&object.go_syntax()),
             None if "vsxXq".contains(verb) => self.out.push_str(&object.print()),
             None => self.bad(value, verb, flags),
