@@ -12,6 +12,7 @@ use kube::api::{Api, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::artifacts::chart;
+use crate::helm_stage;
 use crate::manager::world;
 use crate::shelf::Shelf;
 use crate::space::{Space, condition, is_ready, ready};
@@ -67,30 +68,14 @@ pub(crate) async fn release(space: &Space, fields: Value) -> Result<()> {
     space.create(&object).await.map(drop)
 }
 
-/// Waits until the release is Ready at a version, for its generation.
+/// Waits until `web` is Ready at a version, for its generation.
 pub(crate) async fn deployed(space: &Space, version: i64) -> Result<HelmRelease> {
-    let is_so = |found: &HelmRelease| {
-        is_ready(&found.status.conditions)
-            && found.metadata.generation == Some(found.status.observed_generation)
-            && found
-                .status
-                .history
-                .first()
-                .is_some_and(|entry| entry.version == version && entry.status == "deployed")
-    };
-    space
-        .wait("web", &format!("deployed as v{version}"), is_so)
-        .await
+    helm_stage::deployed(space, "web", version).await
 }
 
-/// Waits until Ready has this reason; returns its message.
+/// Waits until Ready of `web` has this reason; returns its message.
 pub(crate) async fn told(space: &Space, reason: &str) -> Result<(HelmRelease, String)> {
-    let is_so = |found: &HelmRelease| {
-        ready(&found.status.conditions).is_some_and(|ready| ready.reason == reason)
-    };
-    let found = space.wait("web", reason, is_so).await?;
-    let message = ready(&found.status.conditions).unwrap().message.clone();
-    Ok((found, message))
+    helm_stage::told(space, "web", reason).await
 }
 
 pub(crate) async fn records(space: &Space) -> Result<Vec<String>> {

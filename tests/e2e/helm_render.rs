@@ -35,16 +35,17 @@ const CRD: &str = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefi
 const TEST: &str = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: try\n  \
                     annotations: {helm.sh/hook: test}\n";
 
+const FILES: [(&str, &str); 6] = [
+    ("values.yaml", VALUES),
+    ("prod.yaml", "word: prod\n"),
+    ("templates/map.yaml", MAP),
+    ("templates/seen.yaml", SEEN),
+    ("templates/hook.yaml", HOOK),
+    ("templates/test.yaml", TEST),
+];
+
 fn packed() -> Result<Vec<u8>> {
-    let files = [
-        ("values.yaml", VALUES),
-        ("prod.yaml", "word: prod\n"),
-        ("templates/map.yaml", MAP),
-        ("templates/seen.yaml", SEEN),
-        ("templates/hook.yaml", HOOK),
-        ("templates/test.yaml", TEST),
-    ];
-    chart("web", "1.2.0", &files)
+    chart("web", "1.2.0", &FILES)
 }
 
 /// A release of the chart in the HelmRepository `charts`, in this namespace.
@@ -227,16 +228,8 @@ async fn nothing_but_files_is_needed() -> Result<()> {
         "others.yaml",
         others("apps", "https://charts.example.com"),
     );
-    let templates = [
-        ("values.yaml", VALUES),
-        ("prod.yaml", "word: prod\n"),
-        ("templates/map.yaml", MAP),
-        ("templates/seen.yaml", SEEN),
-        ("templates/hook.yaml", HOOK),
-        ("templates/test.yaml", TEST),
-        ("crds/thing.yaml", CRD),
-    ];
-    write(folder, "web-1.2.0.tgz", chart("web", "1.2.0", &templates)?);
+    let files = [&FILES[..], &[("crds/thing.yaml", CRD)]].concat();
+    write(folder, "web-1.2.0.tgz", chart("web", "1.2.0", &files)?);
     let files = ["release.yaml", "others.yaml", "--offline"];
 
     let refused = render(folder, &files).await;

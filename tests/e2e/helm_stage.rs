@@ -88,27 +88,12 @@ impl Stage {
 
     /// Waits until a release is Ready at a version, for its generation.
     pub(crate) async fn deployed(&self, name: &str, version: i64) -> Result<HelmRelease> {
-        let is_so = |found: &HelmRelease| {
-            is_ready(&found.status.conditions)
-                && found.metadata.generation == Some(found.status.observed_generation)
-                && found
-                    .status
-                    .history
-                    .first()
-                    .is_some_and(|entry| entry.version == version && entry.status == "deployed")
-        };
-        let what = format!("deployed as v{version}");
-        self.space.wait(name, &what, is_so).await
+        deployed(&self.space, name, version).await
     }
 
     /// Waits until Ready has this reason; returns its message.
     pub(crate) async fn told(&self, name: &str, reason: &str) -> Result<(HelmRelease, String)> {
-        let is_so = |found: &HelmRelease| {
-            ready(&found.status.conditions).is_some_and(|ready| ready.reason == reason)
-        };
-        let found = self.space.wait(name, reason, is_so).await?;
-        let message = ready(&found.status.conditions).unwrap().message.clone();
-        Ok((found, message))
+        told(&self.space, name, reason).await
     }
 
     /// Waits until a request by annotation is handled.
@@ -145,4 +130,29 @@ pub(crate) fn merge(base: &mut Value, more: Value) {
         }
         (base, more) => *base = more,
     }
+}
+
+/// Waits until a release is Ready at a version, for its generation.
+pub(crate) async fn deployed(space: &Space, name: &str, version: i64) -> Result<HelmRelease> {
+    let is_so = |found: &HelmRelease| {
+        is_ready(&found.status.conditions)
+            && found.metadata.generation == Some(found.status.observed_generation)
+            && found
+                .status
+                .history
+                .first()
+                .is_some_and(|entry| entry.version == version && entry.status == "deployed")
+    };
+    let what = format!("deployed as v{version}");
+    space.wait(name, &what, is_so).await
+}
+
+/// Waits until Ready has this reason; returns its message.
+pub(crate) async fn told(space: &Space, name: &str, reason: &str) -> Result<(HelmRelease, String)> {
+    let is_so = |found: &HelmRelease| {
+        ready(&found.status.conditions).is_some_and(|ready| ready.reason == reason)
+    };
+    let found = space.wait(name, reason, is_so).await?;
+    let message = ready(&found.status.conditions).unwrap().message.clone();
+    Ok((found, message))
 }

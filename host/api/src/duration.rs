@@ -189,7 +189,8 @@ fn term(text: &str) -> Result<(u64, &str), Wrong> {
     Ok((nanos, rest))
 }
 
-fn unit_nanos(unit: &str) -> Option<u64> {
+/// Nanoseconds of one unit of Go's durations.
+pub(crate) fn unit_nanos(unit: &str) -> Option<u64> {
     Some(match unit {
         "ns" => 1,
         "us" | "µs" | "μs" => 1_000,

@@ -255,6 +255,22 @@ impl<G: Guest + Sync> Notifier<G> {
         result.map(|requests| Delivered::Sent { requests })
     }
 
+    /// Refuses an alert the events of other namespaces where references to them are forbidden:
+    /// before a provider or a Secret is read for it.
+    ///
+    /// # Errors
+    /// [`NotifyError::AccessDenied`].
+    pub fn allow(&self, alert: &Alert, event: &Event) -> Result<(), NotifyError> {
+        let id = alert.id();
+        match self.inner.cross_namespace || event.involved_object.namespace == id.namespace {
+            true => Ok(()),
+            false => Err(NotifyError::AccessDenied {
+                alert: name(&id),
+                object: subject(event),
+            }),
+        }
+    }
+
     async fn deliver_now(
         &self,
         event: &Event,
@@ -266,12 +282,7 @@ impl<G: Guest + Sync> Notifier<G> {
         } = subscription;
         let (object, provider_name) = (subject(event), name(&provider.id()));
         let namespace = alert.metadata.namespace.as_deref().unwrap_or_default();
-        if !self.inner.cross_namespace && event.involved_object.namespace != namespace {
-            return Err(NotifyError::AccessDenied {
-                alert: name(&alert.id()),
-                object,
-            });
-        }
+        self.allow(alert, event)?;
         let installed = &self.plugin(provider, namespace, &provider_name)?;
         let timeout = provider
             .spec

@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::eval::{Fault, Result, no_overload, told};
 use super::value::Value;
+use crate::duration::unit_nanos;
 
 /// Reads a duration as Go writes it: `1h30m`, `-1.5s`.
 pub(super) fn span(text: &str) -> Result<SignedDuration> {
@@ -32,15 +33,7 @@ pub(super) fn span(text: &str) -> Result<SignedDuration> {
         let (number, behind) = rest.split_at(digits);
         let letters = behind.find(|c: char| c.is_ascii_digit() || c == '.');
         let (unit, behind) = behind.split_at(letters.unwrap_or(behind.len()));
-        let scale: i128 = match unit {
-            "ns" => 1,
-            "us" | "µs" | "μs" => 1_000,
-            "ms" => 1_000_000,
-            "s" => 1_000_000_000,
-            "m" => 60_000_000_000,
-            "h" => 3_600_000_000_000,
-            _ => return Err(wrong()),
-        };
+        let scale = i128::from(unit_nanos(unit).ok_or_else(wrong)?);
         let (whole, part) = number.split_once('.').unwrap_or((number, ""));
         let digits = |text: &str| match text {
             "" => Some(0),

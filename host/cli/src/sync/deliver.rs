@@ -79,9 +79,7 @@ impl Engine {
             .collect();
         let Ordered { order, cyclic } = order::order(&dependencies);
         for name in &cyclic {
-            let text = "depends on itself, directly or through others".to_owned();
-            let advice = Advice::new(reason::DEPENDENCY_NOT_READY, Retry::OnChange)
-                .hint("take one reference out of `spec.dependsOn`");
+            let (advice, text) = order::cycle();
             self.tell_failure(&resources.appliers[name], &advice, text, resources)
                 .await?;
         }

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bulkhead_api::{Advice, Retry, reason};
+
 /// Those with a dependency on themselves, directly or through others.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ordered<T> {
@@ -42,6 +44,14 @@ pub(crate) fn order<T: Clone + Ord>(dependencies: &BTreeMap<T, Vec<T>>) -> Order
         order,
         cyclic: waiting.into_keys().cloned().collect(),
     }
+}
+
+/// What is told of those in a cycle: why they are not ready, and the words for it.
+pub(super) fn cycle() -> (Advice, String) {
+    let advice = Advice::new(reason::DEPENDENCY_NOT_READY, Retry::OnChange)
+        .hint("take one reference out of `spec.dependsOn`");
+    let text = "depends on itself, directly or through others".to_owned();
+    (advice, text)
 }
 
 #[cfg(test)]

@@ -98,9 +98,7 @@ impl Engine {
             .collect();
         let Ordered { order, cyclic } = order::order(&dependencies);
         for key in &cyclic {
-            let text = "depends on itself, directly or through others".to_owned();
-            let advice = Advice::new(reason::DEPENDENCY_NOT_READY, Retry::OnChange)
-                .hint("take one reference out of `spec.dependsOn`");
+            let (advice, text) = order::cycle();
             let object = &resources.releases[key];
             self.tell_release_failure(key, object, &advice, text, resources)
                 .await?;

@@ -19,9 +19,7 @@ use bulkhead_api::notification::Alert;
 use bulkhead_api::plugin::Plugin;
 use bulkhead_api::reason;
 use bulkhead_api::source::{GitRepository, HelmChart, HelmRepository, OCIRepository};
-use bulkhead_notify::{
-    Delivery, Installed, Missing, Notifier, NotifyError, Plugins, Reach, Settings, select,
-};
+use bulkhead_notify::{Delivery, Installed, Missing, Notifier, Plugins, Reach, Settings, select};
 use bulkhead_wasm::PluginKind;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -142,7 +140,7 @@ async fn deliver(context: &Context, notifier: &Notifier, event: &Event, alerts: 
     let mut subscriptions = Vec::with_capacity(alerts.len());
     for alert in &alerts {
         // Nothing is read for what may not be told.
-        let subscription = match allow(context, alert, event) {
+        let subscription = match notifier.allow(alert, event) {
             Ok(()) => load::subscription(context, alert)
                 .await
                 .map_err(|error| bulkhead_api::chain(&error)),
@@ -164,20 +162,6 @@ async fn deliver(context: &Context, notifier: &Notifier, event: &Event, alerts: 
         .await
     {
         publish(context, &alerts, event, &delivery);
-    }
-}
-
-/// Refuses an alert the events of other namespaces where references to them are forbidden.
-fn allow(context: &Context, alert: &Alert, event: &Event) -> Result<(), NotifyError> {
-    let id = alert.id();
-    match context.settings.no_cross_namespace_refs
-        && event.involved_object.namespace != id.namespace
-    {
-        true => Err(NotifyError::AccessDenied {
-            alert: format!("{}/{}", id.namespace, id.name),
-            object: bulkhead_notify::subject(event),
-        }),
-        false => Ok(()),
     }
 }
 
