@@ -10,6 +10,7 @@
 pub mod drift;
 pub mod health;
 pub mod inventory;
+mod merge;
 pub mod metadata;
 pub mod normalize;
 pub mod object;

@@ -15,7 +15,7 @@ use super::action::{ActionError, Helm};
 use super::model::Release;
 use super::objects::{Placed, Unknown};
 use super::patch::{Operation, compare, remove};
-use super::update::Way;
+use super::send::Way;
 use super::wait::Judge;
 use crate::normalize;
 use crate::object::Object;

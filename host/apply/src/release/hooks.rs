@@ -9,8 +9,8 @@
 use super::action::{ActionError, Helm, Propagation, Run};
 use super::model::{Hook, HookRun, Phase, Release};
 use super::objects::{Placed, Unknown};
+use super::send::{Earlier, Way};
 use super::time::Time;
-use super::update::Way;
 use super::wait::Judge;
 use bulkhead_api::chain;
 use jiff::Timestamp;
@@ -90,7 +90,14 @@ impl Run<'_> {
             phase: Phase::RUNNING.to_owned(),
         };
         self.update(release).await.map_err(|error| chain(&error))?;
-        let applied = helm.apply(&objects, Way::Yield, Judge::Hook).await;
+        let none = Earlier::default();
+        // Upstream's client only creates hooks: one that an earlier run has left, and that no policy
+        // deletes, would fail there. Here both ways take it over.
+        let way = match release.is_server_side() {
+            true => Way::Yield,
+            false => Way::Merge(&none),
+        };
+        let applied = helm.apply(&objects, way, Judge::Hook).await;
         let result = if applied.errors.is_empty() {
             let waited = helm
                 .wait(&applied.pending, Judge::Hook, false, timeout, None)

@@ -71,6 +71,7 @@ mod ownership;
 mod patch;
 mod post_render;
 mod reuse;
+mod send;
 mod snapshot;
 mod status;
 mod storage;

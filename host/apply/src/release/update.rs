@@ -1,42 +1,22 @@
-//! Brings objects into the cluster, and takes them out: every write that a release makes to its
-//! objects is here.
+//! Brings a release's objects into the cluster, kind by kind, and takes them out. How one is brought
+//! there is [`send`](super::send)'s.
 //!
 //! Guarantees: an object is deleted only by its uid, and pruned only while it carries the release's
 //! ownership metadata. Every write may be sent twice.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use bulkhead_api::ObjectId;
-use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
 
 use super::action::{ActionError, Helm, Propagation};
 use super::objects::Placed;
 use super::ownership;
+use super::send::{SERVED_LIMIT, TRIES, Way};
 use super::wait::{Judge, is_awaited};
 use crate::health::Status;
 use crate::target::ObjectError;
-use crate::target::cluster::api::{self, ApiError, Apply};
-use crate::target::cluster::{Resource, adopt_updates, all, object_error};
-
-/// How often a write is repeated that met another one.
-const TRIES: u32 = 5;
-/// The pause before it; it doubles.
-const PAUSE: Duration = Duration::from_millis(50);
-/// How long a kind may take to be served after its definition is established, and that.
-const SERVED_LIMIT: Duration = Duration::from_secs(60);
-
-/// How objects are brought into the cluster.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
-    /// By server-side apply, over other managers.
-    Apply,
-    /// By server-side apply that gives way to other managers: hooks.
-    Yield,
-    /// Replaced as a whole, where they are there.
-    Replace,
-}
+use crate::target::cluster::api::{self, ApiError};
+use crate::target::cluster::{all, object_error};
 
 /// What came of applying objects.
 #[derive(Debug, Default)]
@@ -54,7 +34,7 @@ impl Helm {
     pub(super) async fn apply<'p>(
         &self,
         objects: &'p [Placed],
-        way: Way,
+        way: Way<'_>,
         judge: Judge,
     ) -> Applied<'p> {
         let mut applied = Applied::default();
@@ -95,122 +75,6 @@ impl Helm {
             }
         }
         applied
-    }
-
-    async fn send(&self, placed: &Placed, way: Way) -> Result<(bool, Value), ObjectError> {
-        let failed = |error: ApiError| object_error(&placed.object, "apply failed", &error);
-        let resource = self.served(placed).await.map_err(failed)?;
-        let path = api::path(&resource, placed.id());
-        let sent = match way {
-            Way::Replace => self.replace(&path, placed).await,
-            Way::Apply | Way::Yield => self.patch(&path, placed, way).await,
-        };
-        sent.map_err(failed)
-    }
-
-    async fn patch(
-        &self,
-        path: &str,
-        placed: &Placed,
-        way: Way,
-    ) -> Result<(bool, Value), ApiError> {
-        let bytes = placed.object.to_bytes();
-        let apply = Apply {
-            manager: &self.manager,
-            force: way == Way::Apply,
-            validation: "Strict",
-            dry_run: false,
-        };
-        let mut pause = PAUSE;
-        let mut attempt = 1;
-        let (is_new, object) = loop {
-            match self.cluster.http().apply_with(path, &bytes, apply).await {
-                // A quota that somebody else changed; a kind that is served only just now.
-                Err(error) if attempt < TRIES && is_passing(&error, placed.id()) => {
-                    sleep(pause).await;
-                    pause *= 2;
-                    attempt += 1;
-                }
-                answer => break answer?,
-            }
-        };
-        let entries = object["metadata"]["managedFields"].as_array();
-        let entries = entries.map_or(&[] as &[Value], Vec::as_slice);
-        let Some(entries) = adopt_updates(entries, &self.manager) else {
-            return Ok((is_new, object));
-        };
-        // Fields that were applied client-side would stay when the chart drops them.
-        let version = &object["metadata"]["resourceVersion"];
-        let operations = json!([
-            { "op": "replace", "path": "/metadata/managedFields", "value": entries },
-            { "op": "replace", "path": "/metadata/resourceVersion", "value": version },
-        ]);
-        let http = self.cluster.http();
-        match http.json_patch(path, &operations, &self.manager).await {
-            Err(error) if error.code() != 409 => Err(error),
-            // Who changed it meanwhile makes the next upgrade try again.
-            Ok(()) | Err(_) => self.cluster.http().apply_with(path, &bytes, apply).await,
-        }
-    }
-
-    async fn replace(&self, path: &str, placed: &Placed) -> Result<(bool, Value), ApiError> {
-        let http = self.cluster.http();
-        let mut attempt = 1;
-        loop {
-            let Some(live) = http.get_metadata(path).await? else {
-                return self.patch(path, placed, Way::Apply).await;
-            };
-            let mut object = placed.object.to_value();
-            object["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"].clone();
-            match http.replace_as(path, &object, &self.manager).await {
-                Err(error) if error.code() == 409 && attempt < TRIES => attempt += 1,
-                Err(error) => return Err(error),
-                Ok(object) => return Ok((false, object)),
-            }
-        }
-    }
-
-    /// Finds the kind of an object. One that comes with the release may take a moment.
-    pub(super) async fn served(&self, placed: &Placed) -> Result<Resource, ApiError> {
-        if let Some(resource) = &placed.resource {
-            return Ok(resource.clone());
-        }
-        let (id, version) = (placed.id(), placed.object.version());
-        let discovery = self.cluster.discovery();
-        let deadline = Instant::now() + SERVED_LIMIT;
-        loop {
-            if let Some(found) = discovery.find(&id.group, &id.kind, Some(version)).await? {
-                return Ok(found);
-            }
-            if Instant::now() > deadline {
-                return Err(ApiError::Refused {
-                    code: 404,
-                    reason: String::new(),
-                    message: format!(
-                        "no matches for kind \"{}\" in {}/{version}",
-                        id.kind, id.group
-                    ),
-                });
-            }
-            sleep(PAUSE * 2).await;
-            discovery.forget().await;
-        }
-    }
-
-    /// Reads the live object; `None` where there is none, or nothing of its kind.
-    pub(super) async fn read(&self, placed: &Placed) -> Result<Option<Value>, ApiError> {
-        let (id, version) = (placed.id(), placed.object.version());
-        let resource = match &placed.resource {
-            Some(resource) => Some(resource.clone()),
-            None => {
-                let discovery = self.cluster.discovery();
-                discovery.find(&id.group, &id.kind, Some(version)).await?
-            }
-        };
-        match resource {
-            Some(resource) => self.cluster.http().get(&api::path(&resource, id)).await,
-            None => Ok(None),
-        }
     }
 
     /// Deletes what an earlier version had and `keep` has not, unless it is marked to stay.
@@ -356,10 +220,4 @@ fn is_settled(placed: &Placed, status: Status) -> bool {
     let group = &placed.id().group;
     let is_built_in = !group.contains('.') || group.ends_with(".k8s.io");
     is_built_in && status == Status::Current
-}
-
-fn is_passing(error: &ApiError, id: &ObjectId) -> bool {
-    let is_custom = id.group.contains('.') && !id.group.ends_with(".k8s.io");
-    let is_quota = error.code() == 409 && error.to_string().contains("on resourcequotas");
-    is_quota || (error.code() == 404 && is_custom)
 }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bulkhead_apply::release::{Content, Done, Rollback, Status, Target, Uninstall, Upgrade};
+use bulkhead_apply::release::{
+    ApplyMethod, Content, Done, Install, Rollback, Status, Target, Uninstall, Upgrade,
+};
 use tokio::sync::Notify;
 
 use super::{Scene, content, error, helm_of, hook, map};
@@ -46,11 +48,25 @@ fn third() -> Content {
     content("1.2.0", &[("d", &map("d", "1"))])
 }
 
-async fn run(helm: &bulkhead_apply::release::Helm, target: &Target, act: Act) -> Done {
+/// Both ways to apply; what follows an install goes the way of the version before.
+const METHODS: [ApplyMethod; 2] = [ApplyMethod::ServerSide, ApplyMethod::ClientSide];
+
+fn install(method: ApplyMethod) -> Install {
+    Install {
+        method,
+        ..Install::default()
+    }
+}
+
+async fn run(
+    helm: &bulkhead_apply::release::Helm,
+    target: &Target,
+    (act, method): (Act, ApplyMethod),
+) -> Done {
     let forever = std::future::pending::<()>;
     match act {
         Act::Install => {
-            helm.install(target, first(), &Default::default(), forever())
+            helm.install(target, first(), &install(method), forever())
                 .await
         }
         Act::Upgrade => {
@@ -68,10 +84,11 @@ async fn run(helm: &bulkhead_apply::release::Helm, target: &Target, act: Act) ->
     }
 }
 
-async fn prepared(act: Act) -> Scene {
+async fn prepared((act, method): (Act, ApplyMethod)) -> Scene {
     let scene = Scene::new("sweep").await;
     if act != Act::Install {
-        assert_eq!(error(&scene.install(first()).await), "");
+        let done = run(&scene.helm, &scene.target, (Act::Install, method)).await;
+        assert_eq!(error(&done), "");
     }
     if act == Act::Rollback {
         assert_eq!(error(&scene.upgrade(second()).await), "");
@@ -80,7 +97,7 @@ async fn prepared(act: Act) -> Scene {
 }
 
 /// Does `act`, and stops before write number `crash_after`; returns whether it got to its end.
-async fn crashed(scene: &Scene, act: Act, crash_after: usize) -> bool {
+async fn crashed(scene: &Scene, act: (Act, ApplyMethod), crash_after: usize) -> bool {
     let (writes, crash) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
     let told = crash.clone();
     let client = meddling(scene.server.client().unwrap(), move |method, _| {
@@ -135,11 +152,15 @@ async fn recovered(scene: &Scene, act: Act, next: Content) {
 #[tokio::test]
 #[ignore = "needs kube-apiserver"]
 async fn a_crash_at_any_write_is_taken_up() {
-    for act in [Act::Install, Act::Upgrade, Act::Rollback] {
+    let acts = [Act::Install, Act::Upgrade, Act::Rollback];
+    for (act, method) in acts
+        .into_iter()
+        .flat_map(|act| METHODS.map(|method| (act, method)))
+    {
         let mut crash_after = 0;
         loop {
-            let scene = prepared(act).await;
-            if crashed(&scene, act, crash_after).await {
+            let scene = prepared((act, method)).await;
+            if crashed(&scene, (act, method), crash_after).await {
                 break;
             }
             recovered(&scene, act, third()).await;
@@ -164,12 +185,13 @@ async fn a_crash_at_any_write_is_taken_up() {
 async fn an_uninstall_that_was_broken_off_goes_on() {
     let mut crash_after = 0;
     loop {
-        let scene = prepared(Act::Uninstall).await;
-        if crashed(&scene, Act::Uninstall, crash_after).await {
+        let act = (Act::Uninstall, ApplyMethod::ServerSide);
+        let scene = prepared(act).await;
+        if crashed(&scene, act, crash_after).await {
             break;
         }
         if scene.secrets().await > 0 {
-            let done = run(&scene.helm, &scene.target, Act::Uninstall).await;
+            let done = run(&scene.helm, &scene.target, act).await;
             assert_eq!(error(&done), "", "after {crash_after}");
         }
         assert_eq!(scene.secrets().await, 0);
@@ -183,7 +205,11 @@ async fn an_uninstall_that_was_broken_off_goes_on() {
 #[tokio::test]
 #[ignore = "needs kube-apiserver"]
 async fn an_answer_that_gets_lost_changes_nothing() {
-    for act in [Act::Install, Act::Upgrade, Act::Rollback, Act::Uninstall] {
+    let acts = [Act::Install, Act::Upgrade, Act::Rollback, Act::Uninstall];
+    for act in acts
+        .into_iter()
+        .flat_map(|act| METHODS.map(|method| (act, method)))
+    {
         for lost in 0..MAX_WRITES {
             let scene = prepared(act).await;
             let writes = Arc::new(AtomicUsize::new(0));
@@ -200,7 +226,7 @@ async fn an_answer_that_gets_lost_changes_nothing() {
             let helm = helm_of(client, &scene.target.namespace);
             let done = run(&helm, &scene.target, act).await;
             assert_eq!(error(&done), "", "{act:?}, answer {lost}");
-            let names = match act {
+            let names = match act.0 {
                 Act::Install | Act::Rollback => vec!["a", "b"],
                 Act::Upgrade => vec!["a", "c"],
                 Act::Uninstall => vec![],

@@ -16,18 +16,18 @@ use serde_json::Value;
 use super::{Scene, content, error, hook, map};
 
 /// Runs `helm` in the namespace of the scene; returns what it printed.
-struct Program<'a> {
+pub(super) struct Program<'a> {
     path: PathBuf,
     scene: &'a Scene,
 }
 
 impl<'a> Program<'a> {
-    fn of(scene: &'a Scene) -> Self {
+    pub(super) fn of(scene: &'a Scene) -> Self {
         let path = bulkhead_testing::cluster::helm().unwrap();
         Self { path, scene }
     }
 
-    fn run(&self, arguments: &[&str]) -> Result<String, String> {
+    pub(super) fn run(&self, arguments: &[&str]) -> Result<String, String> {
         let home = tempfile::tempdir().unwrap();
         let namespace = &self.scene.target.namespace;
         let Output {

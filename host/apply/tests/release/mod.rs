@@ -1,5 +1,6 @@
 //! Releases on a real API server: their life, what breaks it, and the real `helm` beside us.
 
+mod client;
 mod crash;
 mod helm;
 mod life;

@@ -3,11 +3,11 @@
 use bulkhead_api::chain;
 
 use super::{ActionError, Helm, Run};
-use crate::release::model::{ApplyMethod, Release};
+use crate::release::model::Release;
 use crate::release::objects::{Placed, Unknown};
+use crate::release::send::{Earlier, Way};
 use crate::release::status::Status;
 use crate::release::storage::Record;
-use crate::release::update::Way;
 
 /// How one version becomes another.
 pub(super) struct Change {
@@ -91,8 +91,12 @@ impl Run<'_> {
             let hooks = self.hooks(release, change.before, options.timeout, |_| true);
             hooks.await.map_err(plain)?;
         }
-        let replaces = change.force && release.apply_method == Some(ApplyMethod::ClientSide);
-        let way = if replaces { Way::Replace } else { Way::Apply };
+        let before = Earlier::new(earlier);
+        let way = match (release.is_server_side(), change.force) {
+            (true, _) => Way::Apply,
+            (false, false) => Way::Merge(&before),
+            (false, true) => Way::Replace,
+        };
         let applied = helm.apply(objects, way, self.judge()).await;
         let created = applied.created;
         if !applied.errors.is_empty() {
@@ -129,18 +133,12 @@ impl Run<'_> {
 }
 
 impl Helm {
-    /// Reads the objects of earlier versions, each once.
+    /// Reads the objects of earlier versions, those of the newest first.
     pub(super) async fn earlier(&self, releases: &[Release]) -> Result<Vec<Placed>, ActionError> {
         let mut found: Vec<Placed> = Vec::new();
         for release in releases.iter().rev() {
-            let objects = self
-                .objects(&release.manifest, &release.namespace, Unknown::Drop)
-                .await?;
-            for placed in objects {
-                if !found.iter().any(|known| known.id() == placed.id()) {
-                    found.push(placed);
-                }
-            }
+            let (manifest, namespace) = (&release.manifest, &release.namespace);
+            found.extend(self.objects(manifest, namespace, Unknown::Drop).await?);
         }
         Ok(found)
     }

@@ -9,8 +9,9 @@ use std::time::Duration;
 use bulkhead_api::chain;
 
 use super::{ActionError, Helm};
+use crate::release::model::ApplyMethod;
 use crate::release::objects::{Placed, Unknown};
-use crate::release::update::Way;
+use crate::release::send::{Earlier, Way};
 use crate::release::wait::Judge;
 
 /// How long new definitions may take to be established.
@@ -43,6 +44,7 @@ impl Helm {
         crds: &[Crd],
         policy: CrdPolicy,
         labels: &BTreeMap<String, String>,
+        method: ApplyMethod,
     ) -> Result<(), ActionError> {
         if policy == CrdPolicy::Skip || crds.is_empty() {
             return Ok(());
@@ -72,7 +74,13 @@ impl Helm {
         if wanted.is_empty() {
             return Ok(());
         }
-        let applied = self.apply(&wanted, Way::Apply, Judge::Started).await;
+        let none = Earlier::default();
+        let way = match (method, policy) {
+            (ApplyMethod::ServerSide, _) => Way::Apply,
+            (ApplyMethod::ClientSide, CrdPolicy::CreateReplace) => Way::Replace,
+            (ApplyMethod::ClientSide, _) => Way::Merge(&none),
+        };
+        let applied = self.apply(&wanted, way, Judge::Started).await;
         if !applied.errors.is_empty() {
             let errors: Vec<String> = applied.errors.iter().map(ToString::to_string).collect();
             return Err(ActionError::Crds(errors.join("; ")));

@@ -8,9 +8,9 @@ use super::{ActionError, Content, Done, Helm, Install, Readiness, Run, Target, n
 use crate::release::model::{Event, Info, Release};
 use crate::release::objects::{Placed, Unknown};
 use crate::release::ownership;
+use crate::release::send::{Earlier, Way};
 use crate::release::status::Status;
 use crate::release::storage::Record;
-use crate::release::update::Way;
 use crate::release::wait::Judge;
 use crate::target::cluster::Resource;
 use crate::target::cluster::api::{self, ApiError};
@@ -83,7 +83,7 @@ impl Run<'_> {
             apply_method: Some(install.method),
         };
         helm.storage.check(&release)?;
-        helm.apply_crds(&content.crds, install.crds, &crd_labels)
+        helm.apply_crds(&content.crds, install.crds, &crd_labels, install.method)
             .await?;
         let objects = helm.owned_objects(&release, Unknown::Refuse).await?;
         if !install.take_ownership {
@@ -131,7 +131,12 @@ impl Run<'_> {
             self.hooks(release, Event::PRE_INSTALL, options.timeout, |_| true)
                 .await?;
         }
-        let applied = helm.apply(objects, Way::Apply, self.judge()).await;
+        let none = Earlier::default();
+        let way = match release.is_server_side() {
+            true => Way::Apply,
+            false => Way::Merge(&none),
+        };
+        let applied = helm.apply(objects, way, self.judge()).await;
         if !applied.errors.is_empty() {
             return Err(ActionError::Objects(applied.errors));
         }

@@ -164,7 +164,7 @@ pub struct Install {
     pub replace: bool,
     /// Take objects that are there already, whoever made them.
     pub take_ownership: bool,
-    /// What is recorded as the method.
+    /// How its objects are applied.
     pub method: ApplyMethod,
 }
 
@@ -181,7 +181,7 @@ impl Default for Install {
     }
 }
 
-/// Which method an upgrade or a rollback records.
+/// Which method an upgrade or a rollback applies with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ServerSide {
     /// That of the version before.
@@ -212,7 +212,7 @@ pub struct Upgrade {
     pub crds: CrdPolicy,
     /// Take objects that are there already, whoever made them.
     pub take_ownership: bool,
-    /// What is recorded as the method.
+    /// How its objects are applied.
     pub server_side: ServerSide,
     /// Replace objects instead of applying them; only with the client-side method, as in Flux.
     pub force: bool,
@@ -240,7 +240,7 @@ pub struct Rollback {
     pub options: Options,
     /// The version to go back to; 0 for the one before the newest.
     pub version: i64,
-    /// What is recorded as the method.
+    /// How its objects are applied.
     pub server_side: ServerSide,
     /// Replace objects instead of applying them; only with the client-side method, as in Flux.
     pub force: bool,

@@ -1,5 +1,6 @@
 //! The end of a release: its objects, then its records.
 
+use std::collections::HashSet;
 use std::future::pending;
 
 use bulkhead_api::chain;
@@ -136,7 +137,10 @@ impl Run<'_> {
             }
         }
         releases.push(release.clone());
-        helm.earlier(&releases).await
+        let mut objects = helm.earlier(&releases).await?;
+        let mut seen = HashSet::new();
+        objects.retain(|placed| seen.insert(placed.id().clone()));
+        Ok(objects)
     }
 
     /// Deletes objects by kind, in Helm's order; returns what is on its way out, and what stays.

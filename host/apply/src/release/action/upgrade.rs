@@ -73,6 +73,7 @@ impl Run<'_> {
         let version = base.last.version + 1;
         self.oci_digests.insert(version, content.oci_digest.clone());
         let crd_labels = content.crd_labels.clone();
+        let method = upgrade.server_side.method(base.last.apply_method);
         let mut labels = base.last.labels.clone();
         labels.extend(content.labels);
         let release = Release {
@@ -92,10 +93,10 @@ impl Run<'_> {
             version,
             namespace: base.current().namespace.clone(),
             labels,
-            apply_method: Some(upgrade.server_side.method(base.last.apply_method)),
+            apply_method: Some(method),
         };
         helm.storage.check(&release)?;
-        helm.apply_crds(&content.crds, upgrade.crds, &crd_labels)
+        helm.apply_crds(&content.crds, upgrade.crds, &crd_labels, method)
             .await?;
         let objects = helm.owned_objects(&release, Unknown::Refuse).await?;
         let earlier = helm.earlier(&base.earlier).await?;

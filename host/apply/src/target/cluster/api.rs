@@ -165,6 +165,31 @@ impl Http {
         self.replace(&uri, object).await
     }
 
+    /// Creates an object under a field manager.
+    pub(crate) async fn create_as(
+        &self,
+        collection: &str,
+        object: &Value,
+        manager: &str,
+    ) -> Result<Value, ApiError> {
+        let uri = format!("{collection}?fieldManager={}", encode(manager));
+        self.create(&uri, object).await
+    }
+
+    /// Sends a JSON merge patch (RFC 7386). Returns the object.
+    pub(crate) async fn merge_patch(
+        &self,
+        path: &str,
+        patch: &Value,
+        manager: &str,
+    ) -> Result<Value, ApiError> {
+        let uri = format!("{path}?fieldManager={}", encode(manager));
+        let bytes = patch.to_string();
+        let content = "application/merge-patch+json";
+        let sent = self.send(Method::PATCH, &uri, JSON, content, bytes.as_bytes());
+        sent.await.map(|(_, object)| object)
+    }
+
     /// Sends a JSON patch (RFC 6902).
     pub(crate) async fn json_patch(
         &self,

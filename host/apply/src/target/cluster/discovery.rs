@@ -1,5 +1,5 @@
 //! Which kinds the API server serves, and where: two requests for everything, again when an unknown
-//! kind is asked for.
+//! kind is asked for. And what it publishes of the built-in ones: a request a version of a group.
 //!
 //! A kind that is not found is unknown, never "gone": a broken aggregated API looks the same.
 
@@ -11,6 +11,7 @@ use kube::core::discovery::v2::{APIGroupDiscovery, APIVersionDiscovery};
 use tokio::sync::RwLock;
 
 use super::api::ApiError;
+use crate::merge::schema::Schemas;
 
 /// How long a "not found" is believed before the server is asked again.
 const BELIEVED: Duration = Duration::from_secs(1);
@@ -56,6 +57,8 @@ struct Served {
 pub struct Discovery {
     client: kube::Client,
     served: Arc<RwLock<Served>>,
+    // By path. What is built in changes with the server's version alone.
+    schemas: Arc<RwLock<HashMap<String, Arc<Schemas>>>>,
 }
 
 impl Discovery {
@@ -64,6 +67,7 @@ impl Discovery {
         Self {
             client,
             served: Arc::default(),
+            schemas: Arc::default(),
         }
     }
 
@@ -111,6 +115,34 @@ impl Discovery {
             found.insert(version);
         }
         Ok(found.into_iter().collect())
+    }
+
+    /// Returns what the server publishes of the kinds of a group's version. Asked for once.
+    ///
+    /// # Errors
+    /// As [`find`](Self::find); an answer that is no OpenAPI document.
+    pub(crate) async fn schemas(&self, resource: &Resource) -> Result<Arc<Schemas>, ApiError> {
+        let (group, version) = (&resource.group, &resource.version);
+        let path = match group.as_str() {
+            "" => format!("/openapi/v3/api/{version}"),
+            group => format!("/openapi/v3/apis/{group}/{version}"),
+        };
+        if let Some(known) = self.schemas.read().await.get(&path) {
+            return Ok(Arc::clone(known));
+        }
+        let mut schemas = self.schemas.write().await;
+        // Somebody else may have asked while this one waited.
+        if let Some(known) = schemas.get(&path) {
+            return Ok(Arc::clone(known));
+        }
+        let request = http::Request::get(&path).body(Vec::new());
+        let request = request.map_err(|error| ApiError::Unreadable(error.to_string()))?;
+        let text = self.client.request_text(request).await.map_err(refused)?;
+        let parsed = Schemas::parse(&text);
+        let parsed = parsed.map_err(|error| ApiError::Unreadable(format!("{path}: {error}")))?;
+        let parsed = Arc::new(parsed);
+        schemas.insert(path, Arc::clone(&parsed));
+        Ok(parsed)
     }
 
     /// Forgets what is known: the next look asks the server. For a new CustomResourceDefinition.
@@ -171,19 +203,10 @@ impl Served {
 }
 
 async fn ask(client: &kube::Client) -> Result<Served, ApiError> {
-    let failed = |error: kube::Error| match error {
-        kube::Error::Api(status) => ApiError::Refused {
-            code: status.code,
-            reason: status.reason.clone(),
-            message: status.message.clone(),
-        },
-        other => ApiError::Lost(bulkhead_api::chain(&other)),
-    };
-    let core = client
-        .list_core_api_versions_aggregated()
-        .await
-        .map_err(failed)?;
-    let groups = client.list_api_groups_aggregated().await.map_err(failed)?;
+    let core = client.list_core_api_versions_aggregated().await;
+    let core = core.map_err(refused)?;
+    let groups = client.list_api_groups_aggregated().await;
+    let groups = groups.map_err(refused)?;
     let mut served = Served {
         at: Some(Instant::now()),
         ..Served::default()
@@ -193,4 +216,15 @@ async fn ask(client: &kube::Client) -> Result<Served, ApiError> {
         .chain(&groups.items)
         .for_each(|group| served.add(group));
     Ok(served)
+}
+
+fn refused(error: kube::Error) -> ApiError {
+    match error {
+        kube::Error::Api(status) => ApiError::Refused {
+            code: status.code,
+            reason: status.reason.clone(),
+            message: status.message.clone(),
+        },
+        other => ApiError::Lost(bulkhead_api::chain(&other)),
+    }
 }
