@@ -27,7 +27,7 @@
 //! let target = Target {
 //!     name: "app".into(),
 //!     namespace: "apps".into(),
-//!     oci_digests: Default::default(),
+//!     ..Target::default()
 //! };
 //! let done = helm.install(&target, content, &Install::default(), std::future::pending()).await;
 //! for snapshot in &done.snapshots {

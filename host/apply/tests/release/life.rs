@@ -127,6 +127,19 @@ async fn an_action_costs_a_request_an_object_and_a_few_for_the_record() {
         records.last(),
         "a list is not needed"
     );
+    // Who has just listed them tells of them, and one request is saved.
+    scene.target.records = Some(records);
+    let upgraded = scene.upgrade(two()).await;
+    assert_eq!(error(&upgraded), "");
+    assert_eq!(total(take()), 2 + 4);
+    // They are old now: the version is there, and nothing is touched.
+    let upgraded = scene.upgrade(content("1.1.0", &[("a", &a)])).await;
+    let told = error(&upgraded);
+    assert!(
+        told.contains("another process is at this release"),
+        "{told}"
+    );
+    assert_eq!(scene.names().await, ["a", "b"]);
 }
 
 #[tokio::test]

@@ -71,6 +71,8 @@ pub(super) struct Act {
     pub(super) made: Option<Known>,
     /// Number of the newest version that was seen; 0 for none.
     pub(super) newest: i64,
+    /// The records, where the last look listed them.
+    pub(super) listed: Option<Vec<Stamped>>,
     /// What the last comparison found.
     pub(super) drift: Option<Arc<Drift>>,
     place: OnceCell<Place>,
@@ -86,6 +88,7 @@ impl Act {
             trusts_watch: false,
             made: None,
             newest: 0,
+            listed: None,
             drift: None,
             place: OnceCell::new(),
         }
@@ -270,6 +273,7 @@ impl Act {
     /// Reads the newest record; one that was read already is known by its resource version, and what
     /// this run has just written is not asked for.
     pub(super) async fn stored(&mut self) -> Result<Option<Stored>, ReleaseError> {
+        self.listed = None;
         if let Some(made) = self.made.take() {
             let snapshot = made.snapshot.clone();
             self.newest = snapshot.version;
@@ -293,10 +297,12 @@ impl Act {
         }
         let records = storage.records(&name).await.map_err(ReleaseError::from)?;
         self.newest = records.last().map_or(0, |record| record.version);
-        let Some(record) = records.last() else {
+        let newest = records.last().cloned();
+        self.listed = Some(records);
+        let Some(record) = newest else {
             return Ok(None);
         };
-        if let Some(snapshot) = self.context.releases.known(&self.key, record) {
+        if let Some(snapshot) = self.context.releases.known(&self.key, &record) {
             return Ok(Some(Stored { snapshot }));
         }
         let release = storage.get(&name, record.version).await;
@@ -305,7 +311,7 @@ impl Act {
         };
         let snapshot = Snapshot::of(&release, &self.oci_digest(record.version));
         let known = Known {
-            record: record.clone(),
+            record,
             snapshot: snapshot.clone(),
         };
         self.context.releases.remember(&self.key, known);
@@ -373,6 +379,7 @@ impl Act {
             name: self.name(),
             namespace: self.object.release_namespace().to_owned(),
             oci_digests: self.oci_digests(),
+            ..Target::default()
         }
     }
 
@@ -381,6 +388,7 @@ impl Act {
             name: entry.name.clone(),
             namespace: entry.namespace.clone(),
             oci_digests: self.oci_digests(),
+            ..Target::default()
         }
     }
 

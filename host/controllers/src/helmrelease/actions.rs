@@ -45,7 +45,12 @@ impl Act {
         action: Action,
         observed: &Arc<Observed>,
     ) -> Result<Result<(), String>, ReleaseError> {
-        let (helm, target) = (self.helm().await?, self.target());
+        // Nothing was written since the look by which the state was determined.
+        let target = Target {
+            records: self.listed.take(),
+            ..self.target()
+        };
+        let helm = self.helm().await?;
         let install = options::install(&self.object.spec)?;
         let upgrade = options::upgrade(&self.object.spec)?;
         let reused = match action {
@@ -152,6 +157,7 @@ impl Act {
             name: snapshot.name.clone(),
             namespace: snapshot.namespace.clone(),
             oci_digests: self.oci_digests(),
+            ..Target::default()
         };
         let started = Instant::now();
         let done = self

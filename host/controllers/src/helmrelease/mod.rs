@@ -57,7 +57,9 @@ pub async fn reconcile(context: Arc<Context>, key: Key, class: Class) -> Result<
         return Ok(Again::OnEvent);
     };
     let mut act = Act::new(&context, &object);
-    act.trusts_watch = class == Class::Interval;
+    // Its source may have come while the finalizer was written.
+    let was_asked = context.helm_releases.queue.catch_up(&key);
+    act.trusts_watch = class == Class::Interval && !was_asked;
     let result = run(&mut act).await;
     report::conclude(act, result).await
 }

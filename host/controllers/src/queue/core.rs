@@ -235,6 +235,15 @@ impl Core {
         Some((key, class))
     }
 
+    /// Forgets that `key`, which runs, was asked to run again, for any reason but what only the object
+    /// itself tells: the caller has the object, and reads all else from now on. Returns whether it was
+    /// asked.
+    pub fn catch_up(&mut self, key: &Key) -> bool {
+        let again = self.running.get_mut(key);
+        let again = again.filter(|again| again.is_some_and(|class| class > Class::Spec));
+        again.is_some_and(|again| again.take().is_some())
+    }
+
     /// Ends the run of `key`.
     pub fn done(&mut self, key: &Key) -> Done {
         match self.running.remove(key) {
@@ -391,6 +400,32 @@ mod tests {
         assert_eq!(core.pop(now), Some((key("a"), Class::Request)));
         assert_eq!(core.done(&key("a")), Done::Idle);
         assert_eq!(core.running(), 0);
+    }
+
+    #[test]
+    fn what_came_before_everything_is_read_is_no_reason_to_run_again() {
+        let mut core = Core::default();
+        let now = Instant::now();
+        core.add(key("a"), Class::Spec);
+        core.pop(now).unwrap();
+        assert!(!core.catch_up(&key("a")), "nobody asked");
+        core.add(key("a"), Class::Artifact);
+        assert!(core.catch_up(&key("a")));
+        assert_eq!(core.done(&key("a")), Done::Idle);
+        // The object itself was read before; and what comes later is to be seen, too.
+        for class in [Class::Spec, Class::Request] {
+            core.add(key("a"), Class::Spec);
+            core.pop(now).unwrap();
+            core.add(key("a"), class);
+            assert!(!core.catch_up(&key("a")));
+            assert_eq!(core.done(&key("a")), Done::Again);
+            core.pop(now).unwrap();
+            core.catch_up(&key("a"));
+            core.add(key("a"), Class::Artifact);
+            assert_eq!(core.done(&key("a")), Done::Again);
+            core.pop(now).unwrap();
+            core.done(&key("a"));
+        }
     }
 
     #[test]

@@ -75,6 +75,11 @@ impl Queue {
         }
     }
 
+    /// Forgets what a running key was asked for until now: see [`Core::catch_up`].
+    pub fn catch_up(&self, key: &Key) -> bool {
+        self.lock().catch_up(key)
+    }
+
     /// Ends the run of `key` and says when it runs next.
     pub fn done(&self, key: &Key, again: Again) {
         {

@@ -58,7 +58,7 @@ impl Run<'_> {
     async fn install(&mut self, content: Content, install: &Install) -> Result<(), ActionError> {
         let (helm, target) = (self.helm, self.target);
         check_name(&target.name)?;
-        let records = helm.storage.records(&target.name).await?;
+        let records = self.records().await?;
         let version = first_version(&records, install.replace)?;
         self.oci_digests.insert(version, content.oci_digest.clone());
         let at = now();

@@ -74,6 +74,10 @@ pub struct Target {
     /// The digests of the OCI artifacts of its versions, as far as the status has them: they are part
     /// of the digests of [`Snapshot`]s.
     pub oci_digests: BTreeMap<i64, String>,
+    /// Its records as the caller has just listed them, for an install or an upgrade; listed again where
+    /// there are none here. Another process that made a version meanwhile is noticed either way: a
+    /// version can be made but once.
+    pub records: Option<Vec<Record>>,
 }
 
 /// What a new version of a release is made of.
@@ -346,6 +350,14 @@ impl<'a> Run<'a> {
     fn end(mut self, result: Result<(), ActionError>) -> Done {
         self.done.error = result.err();
         self.done
+    }
+
+    /// Returns the records of the release, the oldest version first.
+    async fn records(&self) -> Result<Vec<Record>, StorageError> {
+        match &self.target.records {
+            Some(records) => Ok(records.clone()),
+            None => self.helm.storage.records(&self.target.name).await,
+        }
     }
 
     async fn create(&mut self, release: &Release, records: &[Record]) -> Result<(), StorageError> {

@@ -122,8 +122,8 @@ impl Run<'_> {
 
     /// Finds what an upgrade starts from.
     pub(super) async fn base(&mut self) -> Result<Base, ActionError> {
-        let (helm, name) = (self.helm, &self.target.name);
-        let records = helm.storage.records(name).await?;
+        let name = &self.target.name;
+        let records = self.records().await?;
         let none = || ActionError::NoDeployed(name.clone());
         let last = records.last().ok_or_else(none)?;
         if last.status.is_pending() {
