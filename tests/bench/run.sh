@@ -10,7 +10,16 @@ echo "== 300 Kustomizations of three objects"
 cargo build --release --locked --quiet -p bulkhead-tests --example kustomizations
 "$release/examples/kustomizations" "$release/bulkhead" "${KUSTOMIZATIONS:-300}"
 
-echo "== 100 HelmReleases of one chart of \`helm create\`"
+echo "== 100 HelmReleases of one chart of \`helm create\`, and Flux's two controllers at the same"
+SOURCE_CONTROLLER=$(command -v "${SOURCE_CONTROLLER:-source-controller}" || true)
+HELM_CONTROLLER=$(command -v "${HELM_CONTROLLER:-helm-controller}" || true)
+if [ -n "$SOURCE_CONTROLLER" ] && [ -n "$HELM_CONTROLLER" ]; then
+    export SOURCE_CONTROLLER HELM_CONTROLLER
+else
+    unset SOURCE_CONTROLLER HELM_CONTROLLER
+    echo "no \`source-controller\` and \`helm-controller\` on PATH or named by SOURCE_CONTROLLER and" \
+        "HELM_CONTROLLER: Flux is not measured" >&2
+fi
 if command -v "${HELM:-helm}" >/dev/null 2>&1; then
     cargo build --release --locked --quiet -p bulkhead-tests --example helmreleases
     charts=$(mktemp -d)

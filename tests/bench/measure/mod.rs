@@ -13,10 +13,11 @@ use serde_json::{Value, json};
 /// Ticks of the processor clock a second, as Linux counts them in /proc.
 const TICKS: f64 = 100.0;
 
-/// The controllers, as a process of their own.
-pub(crate) struct Manager(Child);
+/// The controllers, as processes of their own.
+pub(crate) struct Manager(Vec<Child>);
 
 /// What the controllers used since they started.
+#[derive(Clone, Copy)]
 pub(crate) struct Usage {
     pub(crate) cpu: f64,
     pub(crate) peak_mib: f64,
@@ -25,7 +26,12 @@ pub(crate) struct Usage {
 
 impl Manager {
     pub(crate) fn ended(&mut self) -> Result<Option<std::process::ExitStatus>> {
-        Ok(self.0.try_wait()?)
+        for child in &mut self.0 {
+            if let Some(status) = child.try_wait()? {
+                return Ok(Some(status));
+            }
+        }
+        Ok(None)
     }
 
     pub(crate) fn start(
@@ -33,7 +39,8 @@ impl Manager {
         cluster: &Cluster,
         storage: &std::path::Path,
     ) -> Result<Self> {
-        let child = Command::new(program)
+        let mut command = Command::new(program);
+        command
             .arg("run")
             .arg(format!("--kubeconfig={}", cluster.kubeconfig().display()))
             .arg(format!("--storage-path={}", storage.display()))
@@ -44,45 +51,73 @@ impl Manager {
             ])
             .arg("--log-level=error")
             .stdout(Stdio::null())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .with_context(|| format!("failed to start {program}"))?;
-        Ok(Self(child))
+            .stderr(Stdio::inherit());
+        Self::start_all(vec![command])
     }
 
+    /// Starts them, all at once.
+    pub(crate) fn start_all(commands: Vec<Command>) -> Result<Self> {
+        let mut all = Self(Vec::new());
+        for mut command in commands {
+            let name = command.get_program().to_string_lossy().into_owned();
+            let child = command.spawn();
+            all.0
+                .push(child.with_context(|| format!("failed to start {name}"))?);
+        }
+        Ok(all)
+    }
+
+    /// Returns what they used, together.
     pub(crate) fn usage(&self) -> Result<Usage> {
-        let of = |file: &str| {
-            let path = format!("/proc/{}/{file}", self.0.id());
-            std::fs::read_to_string(&path).with_context(|| format!("failed to read {path}"))
-        };
-        let stat = of("stat")?;
-        let fields: Vec<&str> = stat
-            .rsplit(')')
-            .next()
-            .unwrap_or("")
-            .split_whitespace()
-            .collect();
-        // utime, stime, and those of children that ended: the compile worker.
-        let ticks: f64 = (11..15)
-            .filter_map(|index| fields.get(index)?.parse::<f64>().ok())
-            .sum();
-        let status = of("status")?;
-        let kib = |name: &str| {
-            let line = status.lines().find(|line| line.starts_with(name))?;
-            line.split_whitespace().nth(1)?.parse::<f64>().ok()
-        };
+        let each: Result<Vec<Usage>> = self.0.iter().map(usage).collect();
+        let (mut cpu, mut peak_mib, mut resident_mib) = (0.0, 0.0, 0.0);
+        for used in each? {
+            cpu += used.cpu;
+            peak_mib += used.peak_mib;
+            resident_mib += used.resident_mib;
+        }
         Ok(Usage {
-            cpu: ticks / TICKS,
-            peak_mib: kib("VmHWM:").context("no VmHWM")? / 1024.0,
-            resident_mib: kib("VmRSS:").context("no VmRSS")? / 1024.0,
+            cpu,
+            peak_mib,
+            resident_mib,
         })
     }
 }
 
+fn usage(child: &Child) -> Result<Usage> {
+    let of = |file: &str| {
+        let path = format!("/proc/{}/{file}", child.id());
+        std::fs::read_to_string(&path).with_context(|| format!("failed to read {path}"))
+    };
+    let stat = of("stat")?;
+    let fields: Vec<&str> = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or("")
+        .split_whitespace()
+        .collect();
+    // utime, stime, and those of children that ended: the compile worker.
+    let ticks: f64 = (11..15)
+        .filter_map(|index| fields.get(index)?.parse::<f64>().ok())
+        .sum();
+    let status = of("status")?;
+    let kib = |name: &str| {
+        let line = status.lines().find(|line| line.starts_with(name))?;
+        line.split_whitespace().nth(1)?.parse::<f64>().ok()
+    };
+    Ok(Usage {
+        cpu: ticks / TICKS,
+        peak_mib: kib("VmHWM:").context("no VmHWM")? / 1024.0,
+        resident_mib: kib("VmRSS:").context("no VmRSS")? / 1024.0,
+    })
+}
+
 impl Drop for Manager {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        for child in &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 
