@@ -22,6 +22,17 @@ use crate::space::{Space, condition, ready};
 const MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n\
                    data:\n  text: {{ .Values.text | quote }}\n";
 
+const DEFINITION: &str = "apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: kept.realcharts.example.com}
+spec:
+  group: realcharts.example.com
+  scope: Namespaced
+  names: {kind: Kept, plural: kept}
+  versions:
+  - {name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}
+";
+
 async fn stage(prefix: &str) -> Result<Stage> {
     let stage = Stage::new(world().await?.cluster, prefix).await?;
     let files = [("values.yaml", "text: one\n"), ("templates/map.yaml", MAP)];
@@ -114,6 +125,37 @@ async fn a_release_that_was_deleted_comes_back_under_its_name() -> Result<()> {
         stage.space.wait_gone::<HelmRelease>("web").await?;
         assert_eq!(records(&stage.space).await?, 0);
     }
+    Ok(())
+}
+
+#[tokio::test]
+#[ignore = "needs kube-apiserver"]
+async fn the_definitions_of_a_chart_stay_in_the_inventory_of_a_rollback() -> Result<()> {
+    let stage = Stage::new(world().await?.cluster, "definitions").await?;
+    let files = [
+        ("values.yaml", "more: ''\n"),
+        (
+            "templates/map.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: one}\n{{ .Values.more }}\n",
+        ),
+        ("crds/kept.yaml", DEFINITION),
+    ];
+    stage.chart("web", "1.0.0", &files)?;
+    let fields = json!({
+        "upgrade": { "remediation": { "retries": 0, "remediateLastFailure": true } },
+    });
+    stage.release("web", "web", fields).await?;
+    let before = stage.deployed("web", 1).await?;
+    let values = json!({ "values": { "more": "nonsense: true" } });
+    stage.change("web", values).await?;
+    let (after, _) = stage.told("web", "RollbackSucceeded").await?;
+    let names = |found: &HelmRelease| {
+        let entries = found.status.inventory.iter().flat_map(|all| &all.entries);
+        entries.map(|entry| entry.id.clone()).collect::<Vec<_>>()
+    };
+    let definition = "_kept.realcharts.example.com_apiextensions.k8s.io_CustomResourceDefinition";
+    assert!(names(&before).iter().any(|id| id == definition));
+    assert_eq!(names(&after), names(&before));
     Ok(())
 }
 

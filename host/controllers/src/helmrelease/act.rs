@@ -15,7 +15,7 @@ use bulkhead_api::names::condition::{READY, RECONCILING, STALLED};
 use bulkhead_api::{StatusFields as _, reason};
 use bulkhead_apply::health::Checks;
 use bulkhead_apply::release::{
-    Drift, Helm, Record as Stamped, Snapshot, Storage, Target, shorten_name,
+    Crd, Drift, Helm, Record as Stamped, Snapshot, Storage, Target, shorten_name,
 };
 
 use tokio::sync::OnceCell;
@@ -71,6 +71,8 @@ pub(super) struct Act {
     pub(super) made: Option<Known>,
     /// Number of the newest version that was seen; 0 for none.
     pub(super) newest: i64,
+    /// The CRDs of the chart that this run tried to bring.
+    pub(super) crds: Vec<Crd>,
     /// The records, where the last look listed them.
     pub(super) listed: Option<Vec<Stamped>>,
     /// What the last comparison found.
@@ -89,6 +91,7 @@ impl Act {
             made: None,
             newest: 0,
             listed: None,
+            crds: Vec::new(),
             drift: None,
             place: OnceCell::new(),
         }

@@ -92,10 +92,11 @@ impl Act {
                 }
                 _ => None,
             };
-            Ok::<_, ContentError>((done, inventory))
+            Ok::<_, ContentError>((done, inventory, crds))
         };
         let ended = match self.while_slow(work).await {
-            Ok((done, inventory)) => {
+            Ok((done, inventory, crds)) => {
+                self.crds = crds;
                 self.take_inventory(inventory);
                 told_kept(&done);
                 self.keep(done.record.clone(), &done.snapshots);
@@ -181,12 +182,14 @@ impl Act {
         let (helm, target) = (self.helm().await?, self.target());
         let rollback = options::rollback(spec, previous.version)?;
         let started = Instant::now();
+        // They stay with a rollback.
+        let crds = std::mem::take(&mut self.crds);
         let work = async move {
             let never = std::future::pending();
             let done = helm.rollback(&target, &rollback, never).await;
             let inventory = match &done.release {
                 Some(release) if !done.snapshots.is_empty() => {
-                    Some(helm.inventory(release, &[]).await)
+                    Some(helm.inventory(release, &crds).await)
                 }
                 _ => None,
             };
