@@ -108,7 +108,7 @@ fn write(folder: &Path, name: &str, text: impl AsRef<[u8]>) {
 }
 
 /// Runs the command while this process answers it.
-async fn render(folder: &Path, arguments: &[&str]) -> Printed {
+pub(crate) async fn render(folder: &Path, arguments: &[&str]) -> Printed {
     let line = [&["render", "helmrelease"], arguments].concat();
     let line: Vec<String> = line.into_iter().map(str::to_owned).collect();
     let folder = folder.to_owned();

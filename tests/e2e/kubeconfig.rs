@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use crate::helm_release::{deployed, records, release, stage, told};
+use crate::helm_render::render;
 use crate::manager::world;
 use crate::space::{Space, condition, config_map, ready};
 
@@ -146,10 +147,53 @@ async fn a_release_and_its_records_are_in_the_other_cluster() -> Result<()> {
     let patch = json!({ "spec": { "values": { "text": "two" } } });
     space.patch::<HelmRelease>("web", patch).await?;
     deployed(&space, 2).await?;
+    rendered_for_the_other(&space).await?;
     space.delete::<HelmRelease>("web").await?;
     space.wait_gone::<HelmRelease>("web").await?;
     assert_eq!(records(&beyond).await?, [""; 0]);
     beyond.wait_gone::<ConfigMap>("web").await
+}
+
+/// `bulkhead render helmrelease` asks the cluster that the release is for, too.
+async fn rendered_for_the_other(space: &Space) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text);
+    std::fs::create_dir_all(folder.path().join("chart/templates"))?;
+    write(
+        "chart/Chart.yaml",
+        "apiVersion: v2\nname: web\nversion: 1.0.0\n",
+    )?;
+    write(
+        "chart/templates/map.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\n\
+         data: {next: '{{ .Release.Revision }} {{ .Release.IsUpgrade }}'}\n",
+    )?;
+    let object = |kube_config: Value| {
+        json!({
+            "apiVersion": "helm.toolkit.fluxcd.io/v2", "kind": "HelmRelease",
+            "metadata": { "name": "web", "namespace": space.namespace },
+            "spec": {
+                "interval": "1h", "kubeConfig": kube_config,
+                "chartRef": { "kind": "HelmChart", "name": "web" },
+            },
+        })
+    };
+    let live = world().await?.cluster.kubeconfig().display().to_string();
+    let line = ["release.yaml", "--chart", "chart", "--kubeconfig", &live];
+    let far = object(json!({ "secretRef": { "name": "far", "key": "config" } }));
+    write("release.yaml", &far.to_string())?;
+    let printed = render(folder.path(), &line).await;
+    assert_eq!((printed.status, printed.err.as_str()), (Some(0), ""));
+    assert!(printed.out.contains("next: 3 true"), "{}", printed.out);
+    let none = object(json!({ "secretRef": { "name": "none" } }));
+    write("release.yaml", &none.to_string())?;
+    let refused = render(folder.path(), &line).await;
+    let told = format!(
+        "could not get KubeConfig secret '{}/none': secrets \"none\" not found",
+        space.namespace
+    );
+    assert!(refused.err.contains(&told), "{}", refused.err);
+    Ok(())
 }
 
 #[tokio::test]

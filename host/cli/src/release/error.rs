@@ -79,8 +79,6 @@ pub(crate) enum Failure {
     Content(Box<ContentError>),
     #[error("failed to keep what is fetched")]
     Scratch(#[source] std::io::Error),
-    #[error("`spec.kubeConfig` names another cluster than the one that is asked")]
-    Elsewhere,
     #[error("waiting for {0}")]
     Waiting(String),
 }
@@ -131,8 +129,6 @@ impl Failure {
                 "the account that `spec.serviceAccountName` names, or else you, must be able to list and read Secrets where the release is stored",
             ),
             Self::Content(error) => content(error),
-            Self::Elsewhere => stays(reason::own::NOT_SUPPORTED)
-                .hint("render without `--kubeconfig` and `--context`, or remove `spec.kubeConfig`"),
             Self::Waiting(_) => Advice::new(reason::helm::SOURCE_NOT_READY, Retry::OnDependency),
         }
     }

@@ -13,13 +13,14 @@ use bulkhead_controllers::helmchart::Shelf;
 use bulkhead_controllers::helmrelease::ReleaseError;
 use bulkhead_controllers::holder::{Data, Found, Holder};
 use bulkhead_controllers::metrics::Metrics;
-use bulkhead_controllers::place::PlaceError;
-use bulkhead_controllers::queue::Key as Place;
+use bulkhead_controllers::place::kubeconfig::Allowed;
+use bulkhead_controllers::place::{Place, Places, Remotes};
+use bulkhead_controllers::queue::Key as ObjectKey;
 use bulkhead_source::helm::HelmError;
 use bulkhead_source::helm::index::ChartVersion;
 use kube::api::ListParams;
 use kube::core::NamespaceResourceScope;
-use kube::{Api, Client, Config, Resource};
+use kube::{Api, Config, Resource};
 use serde::de::DeserializeOwned;
 
 use super::error::Failure;
@@ -29,8 +30,8 @@ use crate::resources::{Key, Resources};
 /// A cluster.
 pub(crate) struct Live {
     clients: Clients,
-    /// What it serves.
-    pub discovery: Discovery,
+    discovery: Discovery,
+    remotes: Remotes,
     /// Its version.
     pub kube_version: String,
     repositories: Vec<Arc<HelmRepository>>,
@@ -51,6 +52,7 @@ impl Live {
         let listed = all.list(&ListParams::default()).await;
         Ok(Self {
             discovery: Discovery::new(own),
+            remotes: Remotes::default(),
             clients,
             kube_version: version.git_version,
             repositories: listed.map_or(Vec::new(), |list| {
@@ -59,16 +61,27 @@ impl Live {
         })
     }
 
-    /// Returns a client with the rights of the account that a release is made as: the one that its
-    /// spec names, else the user's own.
-    pub(super) fn client(&self, object: &HelmRelease) -> Result<Client, Failure> {
-        match &object.spec.service_account_name {
-            None => Ok(self.clients.own().clone()),
-            Some(name) => {
-                let acting = self.clients.acting_as(object.own_namespace(), name);
-                Ok(acting.map_err(|error| ReleaseError::from(PlaceError::from(error)))?)
-            }
-        }
+    /// Finds the cluster that a release is for, with the rights of the account that it is made as: the
+    /// one that its spec names, else the user's own.
+    pub(super) async fn place(
+        &self,
+        object: &HelmRelease,
+        known: &Known<'_>,
+    ) -> Result<Place, Failure> {
+        let places = Places {
+            clients: &self.clients,
+            discovery: &self.discovery,
+            remotes: &self.remotes,
+            holder: known,
+            allowed: Allowed::default(),
+            default_account: None,
+        };
+        let account = object.spec.service_account_name.as_deref();
+        let reference = object.spec.kube_config.as_ref();
+        let found = places
+            .find(object.own_namespace(), reference, account)
+            .await;
+        Ok(found.map_err(ReleaseError::from)?)
     }
 }
 
@@ -154,12 +167,12 @@ impl<'a> Known<'a> {
     }
 }
 
-fn key_of(place: &Place) -> Key {
+fn key_of(place: &ObjectKey) -> Key {
     (place.namespace.to_string(), place.name.to_string())
 }
 
 impl Holder for Known<'_> {
-    async fn config_map(&self, key: &Place) -> Found<Data> {
+    async fn config_map(&self, key: &ObjectKey) -> Found<Data> {
         match (self.files.config_maps.get(&key_of(key)), self.cluster) {
             (Some(data), _) => Ok(Some(data.clone())),
             (None, Some(live)) => live.clients.own().config_map(key).await,
@@ -167,7 +180,7 @@ impl Holder for Known<'_> {
         }
     }
 
-    async fn secret(&self, key: &Place) -> Found<Data> {
+    async fn secret(&self, key: &ObjectKey) -> Found<Data> {
         match (self.files.secrets.get(&key_of(key)), self.cluster) {
             (Some(data), _) => Ok(Some(data.clone())),
             (None, Some(live)) => live.clients.own().secret(key).await,
@@ -175,7 +188,7 @@ impl Holder for Known<'_> {
         }
     }
 
-    async fn pull_secrets(&self, account: &Place) -> Found<Vec<String>> {
+    async fn pull_secrets(&self, account: &ObjectKey) -> Found<Vec<String>> {
         match (self.files.accounts.get(&key_of(account)), self.cluster) {
             (Some(names), _) => Ok(Some(names.clone())),
             (None, Some(live)) => live.clients.own().pull_secrets(account).await,
@@ -208,7 +221,7 @@ impl Shelf for Known<'_> {
     /// No index is stored here.
     async fn choose(
         &self,
-        _key: &Place,
+        _key: &ObjectKey,
         _artifact: &Artifact,
         _place: String,
         _wanted: (String, String),

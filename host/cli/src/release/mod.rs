@@ -14,7 +14,6 @@ use std::sync::Arc;
 
 use bulkhead_api::helmrelease::HelmRelease;
 use bulkhead_apply::release::{Content, Helm, Reused, Status, Storage, reuse, shorten_name};
-use bulkhead_apply::target::cluster::Cluster;
 use bulkhead_controllers::archives::Archives;
 use bulkhead_controllers::catalogue::{Catalogue, ClusterLookup};
 use bulkhead_controllers::helmrelease::values::resolve;
@@ -129,12 +128,9 @@ impl Releases<'_> {
                 lookup: None,
             });
         };
-        if object.spec.kube_config.is_some() {
-            return Err(Failure::Elsewhere);
-        }
-        let client = live.client(object)?;
-        let discovery = live.discovery.clone();
-        let cluster = Cluster::new(client.clone(), discovery.clone());
+        let place = live.place(object, self.known).await?;
+        let (client, discovery) = (place.client.clone(), place.discovery.clone());
+        let cluster = place.cluster();
         let storage = Storage::new(cluster.clone(), object.storage_namespace());
         let helm = Helm::new(cluster, storage);
         let name = shorten_name(&object.release_name());
@@ -154,7 +150,10 @@ impl Releases<'_> {
             reused: reused.transpose().map_err(ReleaseError::Reuse)?,
             version: newest.map_or(0, |newest| newest.version) + 1,
             kube_version: match self.kube_version.is_empty() {
-                true => live.kube_version.clone(),
+                true => place
+                    .kube_version(&live.kube_version)
+                    .await
+                    .map_err(ReleaseError::from)?,
                 false => self.kube_version.clone(),
             },
             api_versions,

@@ -17,15 +17,14 @@ pub enum PlaceError {
     )]
     Reference,
     /// What is named cannot be read.
-    #[error("could not get KubeConfig {kind} '{name}'")]
+    #[error("could not get KubeConfig {kind} '{name}': {problem}")]
     Read {
         /// `secret` or `configmap`.
         kind: &'static str,
         /// `namespace/name`.
         name: String,
         /// Why.
-        #[source]
-        source: Box<kube::Error>,
+        problem: String,
     },
     /// The Secret has no kubeconfig.
     #[error("KubeConfig secret '{name}' does not contain a '{key}' key with a kubeconfig")]
