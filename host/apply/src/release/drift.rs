@@ -11,7 +11,8 @@ use std::fmt;
 use bulkhead_api::ObjectId;
 use serde_json::{Map, Value, json};
 
-use super::action::{ActionError, Helm};
+use super::error::ActionError;
+use super::helm::Helm;
 use super::model::Release;
 use super::objects::{Placed, Unknown};
 use super::patch::{Operation, compare, remove};

@@ -5,7 +5,9 @@
 
 use bulkhead_api::ObjectId;
 
-use super::action::{ActionError, Crd, Helm};
+use super::action::Crd;
+use super::error::ActionError;
+use super::helm::Helm;
 use super::model::Release;
 use super::objects::Unknown;
 

@@ -7,7 +7,7 @@
 
 use serde_json::Value;
 
-use super::action::Helm;
+use super::helm::Helm;
 use crate::health::{Status, Verdict};
 use crate::target::cluster::{ApiError, Resource, api};
 

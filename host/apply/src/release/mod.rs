@@ -48,9 +48,9 @@
 //! - Nothing is pruned that does not carry the release's ownership metadata.
 //!
 //! # Differences from Helm
-//! Objects are always applied server-side and by force. `ClientSide` decides what is recorded (the next
-//! `helm upgrade` goes by it), and lets `force` replace objects. An upgrade prunes what failed versions
-//! since the deployed one have brought, which Helm forgets. A hook that fails ends a rollback as
+//! Server-side apply is always by force. A client-side merge goes by what is there, and takes over what
+//! an action finds: [`send`]. An upgrade prunes what failed versions since the deployed one have
+//! brought, which Helm forgets. A hook that fails ends a rollback as
 //! failed, where Helm leaves it pending. An uninstall whose objects do not go away keeps its records, and
 //! goes on with the next one.
 
@@ -59,7 +59,8 @@ mod chart;
 mod digest;
 mod drift;
 mod encode;
-mod hooks;
+mod error;
+mod helm;
 mod inventory;
 mod json;
 mod kinds;
@@ -81,13 +82,15 @@ mod values;
 mod wait;
 
 pub use action::{
-    ActionError, Content, Crd, CrdPolicy, Done, Helm, Install, Options, Propagation, Readiness,
-    Rollback, ServerSide, Target, Test, Uninstall, Upgrade, Wait,
+    Content, Crd, CrdPolicy, Done, Install, Options, Propagation, Readiness, Rollback, ServerSide,
+    Target, Test, Uninstall, Upgrade, Wait,
 };
 pub use chart::{Chart, Dependency, Maintainer, Metadata};
 pub use digest::{SNAPSHOT_API_VERSION, release_digest, values_digest};
 pub use drift::{Difference, Drift, DriftChange};
 pub use encode::{EncodeError, MAX_RELEASE_BYTES, MAX_SECRET_BYTES, decode, encode};
+pub use error::ActionError;
+pub use helm::Helm;
 pub use manifest::{ManifestError, Sorted, Source, sort};
 pub use model::{ApplyMethod, Event, Hook, HookRun, Info, Phase, Release, TestFilter};
 pub use patch::Operation;

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use bulkhead_api::ObjectId;
 
-use super::action::{ActionError, Helm};
+use super::error::ActionError;
+use super::helm::Helm;
 use crate::metadata::{Scope, place};
 use crate::object::Object;
 use crate::parse::{self, Limits};

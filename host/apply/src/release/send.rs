@@ -10,7 +10,7 @@ use bulkhead_api::ObjectId;
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::action::Helm;
+use super::helm::Helm;
 use super::objects::Placed;
 use crate::merge;
 use crate::object::Object;

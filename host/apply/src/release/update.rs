@@ -8,7 +8,9 @@ use std::collections::HashSet;
 
 use bulkhead_api::ObjectId;
 
-use super::action::{ActionError, Helm, Propagation};
+use super::action::Propagation;
+use super::error::ActionError;
+use super::helm::Helm;
 use super::objects::Placed;
 use super::ownership;
 use super::send::{SERVED_LIMIT, TRIES, Way};

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::action::Helm;
+use super::helm::Helm;
 use super::objects::Placed;
 use crate::health::{self, Status, Verdict};
 use crate::target::cluster::{Awaited, WaitError, all};

@@ -4,8 +4,9 @@
 
 mod change;
 mod crds;
-mod error;
+mod hooks;
 mod install;
+mod options;
 mod rollback;
 mod settle;
 mod test;
@@ -16,53 +17,27 @@ mod upgrade;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 pub use crds::{Crd, CrdPolicy};
-pub use error::ActionError;
+pub use options::{
+    Install, Options, Propagation, Readiness, Rollback, ServerSide, Test, Uninstall, Upgrade, Wait,
+};
 
 use super::chart::Chart;
-use super::model::{ApplyMethod, Hook, Release, TestFilter};
+use super::error::ActionError;
+use super::helm::Helm;
+use super::model::{Hook, Release};
 use super::snapshot::Snapshot;
 use super::status::Status;
-use super::storage::{Record, Storage, StorageError};
+use super::storage::{Record, StorageError};
 use super::time::Time;
-use crate::target::cluster::Cluster;
 
-/// The field manager, as in Flux.
-const MANAGER: &str = "helm-controller";
-/// How long an action waits, by default: five minutes, as in Flux.
-const TIMEOUT: Duration = Duration::from_secs(300);
 /// The longest description that is stored, in characters: a release near its Secret's limit must
 /// still fit when it fails.
 const MAX_DESCRIPTION: usize = 4_000;
-
-/// Does Helm's actions in a cluster. Cheap to clone.
-#[derive(Clone)]
-pub struct Helm {
-    pub(super) cluster: Cluster,
-    pub(super) storage: Storage,
-    pub(super) manager: String,
-}
-
-impl Helm {
-    /// Acts as the identity of `cluster`, with the field manager `helm-controller`.
-    pub fn new(cluster: Cluster, storage: Storage) -> Self {
-        Self {
-            cluster,
-            storage,
-            manager: MANAGER.to_owned(),
-        }
-    }
-
-    /// Returns where the releases are.
-    pub fn storage(&self) -> &Storage {
-        &self.storage
-    }
-}
 
 /// Which release is meant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -101,206 +76,6 @@ pub struct Content {
     pub oci_digest: String,
     /// Labels that CRDs of the chart get: [`origin_labels`](super::origin_labels).
     pub crd_labels: BTreeMap<String, String>,
-}
-
-/// What all actions have in common.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Options {
-    /// How long each wait may take: for the objects, and for each hook.
-    pub timeout: Duration,
-    /// Run hooks.
-    pub hooks: bool,
-    /// What is waited for.
-    pub wait: Wait,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            timeout: TIMEOUT,
-            hooks: true,
-            wait: Wait::default(),
-        }
-    }
-}
-
-/// What is waited for. Hooks always are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wait {
-    /// Until the objects are healthy, or, after a deletion, gone.
-    pub objects: bool,
-    /// Until Jobs among them are done.
-    pub jobs: bool,
-    /// When they count as ready.
-    pub readiness: Readiness,
-}
-
-/// When objects count as ready.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Readiness {
-    /// By kstatus, and by the user's expressions.
-    #[default]
-    Status,
-    /// By Helm 3's rules.
-    Legacy,
-}
-
-impl Default for Wait {
-    fn default() -> Self {
-        Self {
-            objects: true,
-            jobs: true,
-            readiness: Readiness::Status,
-        }
-    }
-}
-
-/// How an install goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Install {
-    /// Timeout, hooks, waiting.
-    pub options: Options,
-    /// What becomes of the chart's CRDs.
-    pub crds: CrdPolicy,
-    /// Create the namespace first.
-    pub create_namespace: bool,
-    /// Take a name that an uninstalled or failed release has.
-    pub replace: bool,
-    /// Take objects that are there already, whoever made them.
-    pub take_ownership: bool,
-    /// How its objects are applied.
-    pub method: ApplyMethod,
-}
-
-impl Default for Install {
-    fn default() -> Self {
-        Self {
-            options: Options::default(),
-            crds: CrdPolicy::Create,
-            create_namespace: false,
-            replace: false,
-            take_ownership: true,
-            method: ApplyMethod::ServerSide,
-        }
-    }
-}
-
-/// Which method an upgrade or a rollback applies with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ServerSide {
-    /// That of the version before.
-    #[default]
-    Auto,
-    /// Server-side.
-    Enabled,
-    /// Client-side.
-    Disabled,
-}
-
-impl ServerSide {
-    fn method(self, before: Option<ApplyMethod>) -> ApplyMethod {
-        match self {
-            Self::Auto => before.unwrap_or(ApplyMethod::ClientSide),
-            Self::Enabled => ApplyMethod::ServerSide,
-            Self::Disabled => ApplyMethod::ClientSide,
-        }
-    }
-}
-
-/// How an upgrade goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Upgrade {
-    /// Timeout, hooks, waiting.
-    pub options: Options,
-    /// What becomes of the chart's CRDs.
-    pub crds: CrdPolicy,
-    /// Take objects that are there already, whoever made them.
-    pub take_ownership: bool,
-    /// How its objects are applied.
-    pub server_side: ServerSide,
-    /// Replace objects instead of applying them; only with the client-side method, as in Flux.
-    pub force: bool,
-    /// Delete what a failed upgrade has created.
-    pub cleanup_on_fail: bool,
-}
-
-impl Default for Upgrade {
-    fn default() -> Self {
-        Self {
-            options: Options::default(),
-            crds: CrdPolicy::Skip,
-            take_ownership: true,
-            server_side: ServerSide::Auto,
-            force: false,
-            cleanup_on_fail: false,
-        }
-    }
-}
-
-/// How a rollback goes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rollback {
-    /// Timeout, hooks, waiting.
-    pub options: Options,
-    /// The version to go back to; 0 for the one before the newest.
-    pub version: i64,
-    /// How its objects are applied.
-    pub server_side: ServerSide,
-    /// Replace objects instead of applying them; only with the client-side method, as in Flux.
-    pub force: bool,
-    /// Delete what a failed rollback has created.
-    pub cleanup_on_fail: bool,
-}
-
-/// What becomes of what an object owns when it is deleted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Propagation {
-    /// It is deleted afterwards.
-    #[default]
-    Background,
-    /// It is deleted first.
-    Foreground,
-    /// It stays.
-    Orphan,
-}
-
-impl Propagation {
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Background => "Background",
-            Self::Foreground => "Foreground",
-            Self::Orphan => "Orphan",
-        }
-    }
-}
-
-/// How an uninstall goes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Uninstall {
-    /// Timeout, hooks, waiting.
-    pub options: Options,
-    /// What becomes of what the objects own.
-    pub propagation: Propagation,
-    /// Keep the records.
-    pub keep_history: bool,
-}
-
-/// How a test goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Test {
-    /// Which tests run.
-    pub filters: Vec<TestFilter>,
-    /// How long each may take.
-    pub timeout: Duration,
-}
-
-impl Default for Test {
-    fn default() -> Self {
-        Self {
-            filters: Vec::new(),
-            timeout: TIMEOUT,
-        }
-    }
 }
 
 /// What an action did.

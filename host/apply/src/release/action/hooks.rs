@@ -6,12 +6,12 @@
 //! # Source
 //! `pkg/action/hooks.go` of Helm 4.3.
 
-use super::action::{ActionError, Helm, Propagation, Run};
-use super::model::{Hook, HookRun, Phase, Release};
-use super::objects::{Placed, Unknown};
-use super::send::{Earlier, Way};
-use super::time::Time;
-use super::wait::Judge;
+use super::{ActionError, Helm, Propagation, Run};
+use crate::release::model::{Hook, HookRun, Phase, Release};
+use crate::release::objects::{Placed, Unknown};
+use crate::release::send::{Earlier, Way};
+use crate::release::time::Time;
+use crate::release::wait::Judge;
 use bulkhead_api::chain;
 use jiff::Timestamp;
 use std::time::Duration;
