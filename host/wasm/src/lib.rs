@@ -28,6 +28,7 @@ mod interface;
 mod load;
 mod memory_tree;
 mod names;
+mod ready;
 mod resident;
 mod runtime;
 mod sections;
