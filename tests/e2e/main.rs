@@ -22,6 +22,7 @@ mod dependencies;
 mod drift;
 mod examples;
 mod expressions;
+mod external;
 mod gate;
 mod guests;
 mod helm_commands;

@@ -25,6 +25,7 @@ macro_rules! custom_resource {
         @in $scope:ty;
         $(#[$doc:meta])*
         $name:ident($group:expr, $version:literal, $plural:literal) {
+            $(#[$attribute:meta])*
             spec: $spec:ty $(, status: $status:ty)? $(,)?
         }
     ) => {
@@ -35,6 +36,7 @@ macro_rules! custom_resource {
             #[serde(default)]
             pub metadata: k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta,
             /// What the user wants.
+            $(#[$attribute])*
             pub spec: $spec,
             $(
                 /// What the controller saw and did last.

@@ -1,5 +1,6 @@
 //! Sources, group `source.toolkit.fluxcd.io`, version `v1`: GitRepository here, the others below.
 
+mod external;
 mod helm;
 mod oci;
 
@@ -15,6 +16,9 @@ use crate::resource::custom_resource;
 use crate::spec::{self, SpecError};
 use crate::text::text_enum;
 
+pub use self::external::{
+    ExternalArtifact, ExternalArtifactSpec, ExternalArtifactStatus, ExternalSourceReference,
+};
 pub use self::helm::{
     AccessFrom, ChartSourceKind, ChartSourceReference, ChartVerification, HelmChart, HelmChartSpec,
     HelmChartStatus, HelmRepository, HelmRepositorySpec, HelmRepositoryStatus, HelmRepositoryType,

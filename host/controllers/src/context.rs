@@ -8,7 +8,9 @@ use bulkhead_api::delivery::Delivery;
 use bulkhead_api::helmrelease::HelmRelease;
 use bulkhead_api::kustomize::Kustomization;
 use bulkhead_api::notification::{Alert, Provider};
-use bulkhead_api::source::{GitRepository, HelmChart, HelmRepository, OCIRepository};
+use bulkhead_api::source::{
+    ExternalArtifact, GitRepository, HelmChart, HelmRepository, OCIRepository,
+};
 use bulkhead_apply::target::cluster::Discovery;
 
 use crate::applier::memory::Memories;
@@ -162,6 +164,8 @@ pub struct Context {
     pub drift: Drift,
     /// GitRepositories as the API server shows them.
     pub repositories: Store<GitRepository>,
+    /// ExternalArtifacts: other controllers reconcile them.
+    pub external_artifacts: Store<ExternalArtifact>,
     /// OCIRepositories.
     pub oci_repositories: Kept<OCIRepository>,
     /// HelmRepositories.
@@ -223,6 +227,7 @@ impl Context {
             settings: shared.settings.clone(),
             reporter,
             repositories: repositories(shared, &queues, &wakers),
+            external_artifacts: external_artifacts(&wakers),
             oci_repositories: sources(shared, Queue::default(), &wakers),
             helm_repositories: sources(shared, Queue::default(), &wakers),
             helm_charts: charts(shared, charts_queue, &wakers),
@@ -317,6 +322,24 @@ fn repositories(shared: &Shared, queues: &Queues, wakers: &Wakers) -> Store<GitR
         }
         follow(&change, &queue, &metrics);
     })
+}
+
+/// Connects new artifacts of other controllers with those who use them.
+fn external_artifacts(wakers: &Wakers) -> Store<ExternalArtifact> {
+    let wakers = wakers.clone();
+    let store = Store::new(move |change: Change<ExternalArtifact>| {
+        let Change::Put { before, now } = &change else {
+            return;
+        };
+        let of = |object: &ExternalArtifact| {
+            let artifact = object.status.artifact.as_ref()?;
+            Some((artifact.revision.clone(), artifact.digest.clone()))
+        };
+        if of(now).is_some() && before.as_deref().and_then(of) != of(now) {
+            wakers.wake(&SourceId::external(key_of(&**now)));
+        }
+    });
+    store.not_needed()
 }
 
 /// Connects changes of a kind of source with the queues.

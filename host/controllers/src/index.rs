@@ -5,6 +5,8 @@ use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use bulkhead_api::source::ExternalArtifact;
+
 use crate::applier::Name;
 use crate::kind::Kind;
 use crate::queue::Key;
@@ -22,6 +24,12 @@ impl SourceId {
     /// Names the source `key` of the kind `K`.
     pub fn new<K: Kind>(key: Key) -> Self {
         Self { kind: K::KIND, key }
+    }
+
+    /// Names an ExternalArtifact: of all sources the one that is nobody's here to reconcile.
+    pub fn external(key: Key) -> Self {
+        let kind = ExternalArtifact::KIND;
+        Self { kind, key }
     }
 }
 

@@ -247,6 +247,7 @@ impl Term {
         follow(&mut tasks, &config, &context);
         let synced = async {
             context.repositories.wait_until_synced().await;
+            context.external_artifacts.wait_until_synced().await;
             context.oci_repositories.store.wait_until_synced().await;
             context.helm_repositories.store.wait_until_synced().await;
             context.helm_charts.store.wait_until_synced().await;
@@ -318,6 +319,9 @@ impl Term {
 /// Starts a watch for each kind.
 fn follow(tasks: &mut JoinSet<()>, config: &RunConfig, context: &Arc<Context>) {
     follow_kind(tasks, config, context, |context| &context.repositories);
+    follow_kind(tasks, config, context, |context| {
+        &context.external_artifacts
+    });
     follow_kind(tasks, config, context, |context| {
         &context.oci_repositories.store
     });

@@ -5,6 +5,7 @@
 
 mod check;
 mod delivery;
+mod external;
 mod gitrepository;
 mod helm;
 mod helmrelease;
@@ -29,6 +30,7 @@ pub fn all() -> Vec<Value> {
         notification::alert(),
         plugin::cluster_plugin(),
         delivery::definition(),
+        external::definition(),
         gitrepository::definition(),
         helm::chart(),
         helmrelease::definition(),
@@ -49,6 +51,7 @@ struct Kind {
     kind: &'static str,
     plural: &'static str,
     short_names: &'static [&'static str],
+    /// Besides `all` and `fluxcd`; empty for a kind in none of the three.
     category: &'static str,
     versions: Vec<Version>,
 }
@@ -56,16 +59,22 @@ struct Kind {
 impl Kind {
     fn definition(self) -> Value {
         let singular = self.kind.to_lowercase();
-        let mut names = json!({
-            "categories": ["all", "fluxcd", self.category],
-            "kind": self.kind,
-            "listKind": format!("{}List", self.kind),
-            "plural": self.plural,
-        });
-        if !self.short_names.is_empty() {
-            names["shortNames"] = json!(self.short_names);
+        let mut names = Map::new();
+        if !self.category.is_empty() {
+            let categories = json!(["all", "fluxcd", self.category]);
+            names.insert("categories".to_owned(), categories);
         }
-        names["singular"] = json!(singular);
+        for (key, name) in [
+            ("kind", self.kind.to_owned()),
+            ("listKind", format!("{}List", self.kind)),
+            ("plural", self.plural.to_owned()),
+        ] {
+            names.insert(key.to_owned(), json!(name));
+        }
+        if !self.short_names.is_empty() {
+            names.insert("shortNames".to_owned(), json!(self.short_names));
+        }
+        names.insert("singular".to_owned(), json!(singular));
         let versions: Vec<Value> = self.versions.into_iter().map(Version::build).collect();
         json!({
             "apiVersion": "apiextensions.k8s.io/v1",

@@ -26,7 +26,8 @@ pub(super) fn last_handled() -> Schema {
     text("Last value of the annotation `reconcile.fluxcd.io/requestedAt` that was handled.")
 }
 
-fn conditions() -> Schema {
+/// What is known about an object.
+pub(super) fn conditions() -> Schema {
     list(
         "What is known about the object, one entry for each type.",
         condition(),

@@ -87,6 +87,7 @@ fn every_type_has_the_fields_of_its_schema() {
     let dlv = "Delivery";
     let plg = "Plugin";
     let oci = "OCIRepository";
+    let ea = "ExternalArtifact";
     let repo = "HelmRepository";
     let chart = "HelmChart";
     let hr = "HelmRelease";
@@ -114,6 +115,9 @@ fn every_type_has_the_fields_of_its_schema() {
             "status.observedLayerSelector",
             fields::<s::OciLayerSelector>(),
         ),
+        (ea, "spec", fields::<s::ExternalArtifactSpec>()),
+        (ea, "spec.sourceRef", fields::<s::ExternalSourceReference>()),
+        (ea, "status", fields::<s::ExternalArtifactStatus>()),
         (repo, "spec", fields::<s::HelmRepositorySpec>()),
         (repo, "spec.accessFrom", fields::<s::AccessFrom>()),
         (
@@ -285,6 +289,8 @@ fn objects_with_every_field_come_back_whole() {
     round_trip::<s::GitRepositoryStatus>("GitRepository", "status");
     round_trip::<s::OciRepositorySpec>("OCIRepository", "spec");
     round_trip::<s::OciRepositoryStatus>("OCIRepository", "status");
+    round_trip::<s::ExternalArtifactSpec>("ExternalArtifact", "spec");
+    round_trip::<s::ExternalArtifactStatus>("ExternalArtifact", "status");
     round_trip::<s::HelmRepositorySpec>("HelmRepository", "spec");
     round_trip::<s::HelmRepositoryStatus>("HelmRepository", "status");
     round_trip::<s::HelmChartSpec>("HelmChart", "spec");

@@ -47,7 +47,7 @@ fn every_object_is_found_by_flux() {
                 .starts_with('v')
         );
     }
-    assert_eq!(of_kind(&objects, "CustomResourceDefinition").len(), 11);
+    assert_eq!(of_kind(&objects, "CustomResourceDefinition").len(), 12);
     let deployments = of_kind(&objects, "Deployment");
     assert_eq!(deployments.len(), 1, "flux check wants at least one");
     let containers = &deployments[0]["spec"]["template"]["spec"]["containers"];

@@ -103,6 +103,8 @@ pub(super) enum Wait {
     NotLoaded,
     /// Its artifact is being loaded; that is not worth a word.
     Loading,
+    /// The artifact of another controller cannot be loaded.
+    Artifact(String),
     /// A dependency is not ready.
     Dependency(Unready),
     /// A plugin is not there, or not ready.
@@ -171,6 +173,7 @@ pub(super) fn decide(
         Source::NoArtifact => return Decision::Wait(Wait::NoArtifact),
         Source::Loading { failed: true } => return Decision::Wait(Wait::NotLoaded),
         Source::Loading { failed: false } => return Decision::Wait(Wait::Loading),
+        Source::Failed(problem) => return Decision::Wait(Wait::Artifact(problem.clone())),
         Source::Ready(artifact, _) => &artifact.revision,
     };
     if let Some(Unready::Invalid { told, .. }) = &seen.unready {
@@ -257,11 +260,11 @@ fn check(object: &Item, settings: &Settings) -> Result<(), RefuseError> {
     let checks = Checks::new(&spec.health_check_exprs);
     checks.map_err(|error| RefuseError::Expression(bulkhead_api::chain(&error)))?;
     match &spec.source_ref.kind {
-        SourceKind::GitRepository | SourceKind::OciRepository => {}
+        SourceKind::GitRepository | SourceKind::OciRepository | SourceKind::ExternalArtifact => {}
         SourceKind::Other(value) => {
             return Err(SpecError::unknown("spec.sourceRef.kind", value, SourceKind::KNOWN).into());
         }
-        _ => {
+        SourceKind::Bucket => {
             return Err(RefuseError::Unsupported {
                 field: "spec.sourceRef.kind",
             });

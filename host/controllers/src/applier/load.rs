@@ -8,7 +8,7 @@ use bulkhead_api::delivery::Delivery;
 use bulkhead_api::kustomize::{Kustomization, SourceKind};
 use bulkhead_api::meta::{Artifact, Condition};
 use bulkhead_api::names::condition::{FETCH_FAILED, STORAGE_OPERATION_FAILED};
-use bulkhead_api::source::{GitRepository, OCIRepository};
+use bulkhead_api::source::{ExternalArtifact, GitRepository, OCIRepository};
 
 use super::dependencies::{self, Unready};
 use super::item::{Item, Raw};
@@ -21,6 +21,8 @@ use crate::delivery::substitute::Substitution;
 use crate::index::{Awaited, SourceId};
 use crate::kind::Kind;
 use crate::queue::{Class, Key};
+use crate::sources::ArtifactError;
+use crate::sources::files::load_external;
 use crate::status::{self, WriteError};
 use crate::trees::Loaded;
 use crate::watch::Store;
@@ -37,6 +39,8 @@ pub(super) enum Source {
         /// Loading was tried and failed.
         failed: bool,
     },
+    /// Its artifact, another controller's, cannot be loaded.
+    Failed(String),
     /// Its files are loaded.
     Ready(Box<Artifact>, Arc<Loaded>),
 }
@@ -111,7 +115,8 @@ pub(super) fn source_id(object: &Raw) -> Option<SourceId> {
     match reference.kind {
         SourceKind::GitRepository => Some(SourceId::new::<GitRepository>(key)),
         SourceKind::OciRepository => Some(SourceId::new::<OCIRepository>(key)),
-        _ => None,
+        SourceKind::ExternalArtifact => Some(SourceId::external(key)),
+        SourceKind::Bucket | SourceKind::Other(_) => None,
     }
 }
 
@@ -120,7 +125,7 @@ pub(super) fn source_id(object: &Raw) -> Option<SourceId> {
 pub(super) async fn observe(object: &Item, context: &Context) -> Observed {
     let name = &object.name;
     let memory = context.memories.of(name);
-    let source = source(object, context);
+    let source = source(object, context).await;
     let find = |name: &Name| Raw::find(context, name);
     let (mut cycle, mut unready) = (None, None);
     if !object.spec.depends_on.is_empty() {
@@ -168,7 +173,7 @@ async fn values(object: &Item, context: &Context) -> Result<Values, ValuesError>
     })
 }
 
-fn source(object: &Item, context: &Context) -> Source {
+async fn source(object: &Item, context: &Context) -> Source {
     let Some(source) = source_id(object.raw()) else {
         return Source::Missing;
     };
@@ -182,6 +187,7 @@ fn source(object: &Item, context: &Context) -> Source {
                 found.status.conditions.clone(),
             ),
         },
+        ExternalArtifact::KIND => return external(&source, context).await,
         _ => match context.repositories.get(&source.key) {
             None => return Source::Missing,
             Some(found) => (
@@ -194,11 +200,7 @@ fn source(object: &Item, context: &Context) -> Source {
         return Source::NoArtifact;
     };
     match context.trees.get(&source) {
-        Some(loaded)
-            if loaded.revision == artifact.revision && loaded.digest == artifact.digest =>
-        {
-            Source::Ready(Box::new(artifact), loaded)
-        }
+        Some(loaded) if loaded.is_of(&artifact) => Source::Ready(Box::new(artifact), loaded),
         _ => {
             if source.kind == OCIRepository::KIND {
                 // Its files are loaded for those who ask.
@@ -209,6 +211,21 @@ fn source(object: &Item, context: &Context) -> Source {
                 failed: has_failed(&conditions),
             }
         }
+    }
+}
+
+/// Loads what another controller has made.
+async fn external(source: &SourceId, context: &Context) -> Source {
+    let Some(found) = context.external_artifacts.get(&source.key) else {
+        return Source::Missing;
+    };
+    let Some(artifact) = &found.status.artifact else {
+        return Source::NoArtifact;
+    };
+    match load_external(context, source, artifact).await {
+        Ok(loaded) => Source::Ready(Box::new(artifact.clone()), loaded),
+        Err(ArtifactError::NotFound { .. }) => Source::Loading { failed: true },
+        Err(error) => Source::Failed(bulkhead_api::chain(&error)),
     }
 }
 

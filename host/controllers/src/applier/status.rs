@@ -201,6 +201,7 @@ pub(super) fn explain_wait(object: &Item, wait: &Wait, retry: Duration) -> (Advi
         ),
         Wait::NoArtifact => (artifact(), message::source_artifact_not_found(retry)),
         Wait::NotLoaded | Wait::Loading => (artifact(), message::source_not_ready(retry)),
+        Wait::Artifact(problem) => (artifact(), problem.clone()),
         Wait::Dependency(unready) => (
             Advice::new(reason::DEPENDENCY_NOT_READY, Retry::OnDependency),
             unready.to_string(),

@@ -34,9 +34,6 @@ pub enum ReleaseError {
     /// A reference into another namespace is forbidden.
     #[error("cross-namespace references are not allowed: cannot access {0}")]
     AccessDenied(String),
-    /// The source is of a kind that is turned off.
-    #[error("can't access '{0}', ExternalArtifact feature gate is disabled")]
-    FeatureGate(String),
     /// The history cannot be read from the status: nothing is done by guessing.
     #[error("failed to read `status.{0}`")]
     Status(String),
@@ -135,7 +132,7 @@ impl ReleaseError {
             Self::Face(error) => error.advice(),
             Self::Plugins(error) => error.advice(),
             Self::Expression(_) => stalled(reason::INVALID_CEL_EXPRESSION),
-            Self::AccessDenied(_) | Self::FeatureGate(_) => stalled(reason::ACCESS_DENIED),
+            Self::AccessDenied(_) => stalled(reason::ACCESS_DENIED),
             Self::Status(field) => stalled(reason::helm::STATE_ERROR).hint(format!(
                 "correct `status.{field}`, or remove it to adopt the release anew"
             )),

@@ -105,7 +105,8 @@ pub fn source_id(object: &HelmRelease) -> Option<SourceId> {
         return match reference.kind {
             ChartReferenceKind::OciRepository => Some(SourceId::new::<OCIRepository>(key)),
             ChartReferenceKind::HelmChart => Some(SourceId::new::<HelmChart>(key)),
-            _ => None,
+            ChartReferenceKind::ExternalArtifact => Some(SourceId::external(key)),
+            ChartReferenceKind::Other(_) => None,
         };
     }
     let (namespace, name) = object.chart_name()?;
@@ -252,7 +253,10 @@ fn source(object: &HelmRelease, context: &Context) -> Result<Source, ReleaseErro
             ready(&found.metadata, all, &status.artifact).map_err(|problem| told(&problem))?
         }
         ChartReferenceKind::ExternalArtifact => {
-            return Err(ReleaseError::FeatureGate(format!("{kind}/{key}")));
+            // Its conditions are another controller's: the artifact alone counts, as in Flux.
+            let found = context.external_artifacts.get(&key).ok_or_else(missing)?;
+            let artifact = found.status.artifact.clone();
+            artifact.ok_or_else(|| told("does not have an artifact"))?
         }
         ChartReferenceKind::Other(_) => {
             return Err(ReleaseError::Unsupported("spec.chartRef.kind"));

@@ -9,10 +9,10 @@ use bulkhead_api::Digest;
 use bulkhead_api::meta::Artifact;
 use bulkhead_api::reason;
 use bulkhead_api::source::OCIRepository;
+use bulkhead_source::FileTree;
 use bulkhead_source::oci::manifest::Descriptor;
 use bulkhead_source::oci::verify::verify;
 use bulkhead_source::oci::{Reference, Registry, choose_layer, choose_tag};
-use bulkhead_source::{FileTree, Limits};
 use tokio::time::Instant;
 
 use super::decide::{Decision, Operation, Request, Trusted, Wanted};
@@ -22,15 +22,13 @@ use crate::archives::{Archives, Scratch};
 use crate::context::Context;
 use crate::index::SourceId;
 use crate::queue::Key;
+use crate::sources::files;
 use crate::sources::{
     Done, Good, Label, Newer, Outcome, Signature, StoreError, blocking, put, remove_artifacts,
 };
-use crate::trees::Loaded;
 
 /// Largest layer that is taken, as it is in the registry: 512 MiB.
 const LAYER_BYTES: u64 = 512 * 1024 * 1024;
-/// Largest amount of files that are taken out of a layer, in memory: 256 MiB.
-const FILES_BYTES: u64 = 256 * 1024 * 1024;
 
 /// Annotation that says where an artifact comes from.
 const ORIGIN: &str = "org.opencontainers.image.source";
@@ -239,7 +237,7 @@ impl Pull<'_> {
         let ignore = self.object.spec.ignore.clone();
         let work = move || {
             let read = layer.reader()?;
-            let files = match FileTree::unpack(std::io::BufReader::new(read), &limits()) {
+            let files = match FileTree::unpack(std::io::BufReader::new(read), &files::limits()) {
                 Ok(files) => files.without_ignored(ignore.as_deref()),
                 Err(error) => return Ok(Err(error)),
             };
@@ -292,13 +290,6 @@ pub(super) fn revision(reference: &Reference, digest: Digest) -> String {
     }
 }
 
-fn limits() -> Limits {
-    Limits {
-        tree_bytes: FILES_BYTES,
-        ..Limits::default()
-    }
-}
-
 /// Loads the files of the artifact for those who render them; forgets them when nobody does.
 async fn load_files(artifact: &Artifact, key: &Key, context: &Arc<Context>) {
     let id = SourceId::new::<OCIRepository>(key.clone());
@@ -306,9 +297,8 @@ async fn load_files(artifact: &Artifact, key: &Key, context: &Arc<Context>) {
         context.trees.remove(&id);
         return;
     }
-    let is_current =
-        |loaded: &Loaded| loaded.digest == artifact.digest && loaded.revision == artifact.revision;
-    if context.trees.get(&id).as_deref().is_some_and(is_current) {
+    let known = context.trees.get(&id);
+    if known.is_some_and(|loaded| loaded.is_of(artifact)) {
         return;
     }
     let (archives, of) = (context.archives.clone(), artifact.clone());
@@ -317,16 +307,10 @@ async fn load_files(artifact: &Artifact, key: &Key, context: &Arc<Context>) {
             return Err(std::io::ErrorKind::NotFound.into());
         }
         let file = std::io::BufReader::new(archives.open(&of)?);
-        FileTree::unpack(file, &limits()).map_err(std::io::Error::other)
+        files::unpack(file, &of).map_err(std::io::Error::other)
     };
     match blocking(work).await {
-        Ok(files) => {
-            let loaded = Loaded {
-                revision: artifact.revision.clone(),
-                digest: artifact.digest.clone(),
-                revision_time: created(artifact),
-                tree: Arc::new(files),
-            };
+        Ok(loaded) => {
             context.trees.put(&id, Arc::new(loaded));
             context.wake_consumers_waiting_for(id);
         }
@@ -335,13 +319,4 @@ async fn load_files(artifact: &Artifact, key: &Key, context: &Arc<Context>) {
             tracing::info!(error, "failed to load the files of the artifact");
         }
     }
-}
-
-/// Returns when the artifact was made, by its own word, in seconds since 1970.
-fn created(artifact: &Artifact) -> u64 {
-    const CREATED: &str = "org.opencontainers.image.created";
-    let text = artifact.metadata.get(CREATED);
-    let time = text.and_then(|text| text.parse::<jiff::Timestamp>().ok());
-    time.and_then(|time| u64::try_from(time.as_second()).ok())
-        .unwrap_or_default()
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bulkhead_api::meta::Artifact;
 use bulkhead_api::{Advice, Digest, Retry, reason};
 use bulkhead_source::{
-    FetchError, FileAnswer, FileRequest, Limits, Location, LocationError, read_file,
+    FetchError, FileAnswer, FileRequest, LayerError, Limits, Location, LocationError, read_file,
 };
 
 use super::storage::blocking;
@@ -56,6 +56,15 @@ pub enum ArtifactError {
         #[source]
         source: io::Error,
     },
+    /// Its files cannot be taken out.
+    #[error("failed to unpack artifact `{path}`")]
+    Unpack {
+        /// Its path.
+        path: String,
+        /// Why.
+        #[source]
+        source: Box<LayerError>,
+    },
     /// The bytes are others than the status says.
     #[error("artifact `{path}` has digest {found}, and its status says {expected}")]
     Mismatch {
@@ -73,7 +82,9 @@ impl ArtifactError {
     pub fn advice(&self) -> Advice {
         let retry = match self {
             Self::NotFound { .. } | Self::Mismatch { .. } => Retry::OnDependency,
-            Self::Digest(_) | Self::Url(_) | Self::TooLarge { .. } => Retry::OnChange,
+            Self::Digest(_) | Self::Url(_) | Self::TooLarge { .. } | Self::Unpack { .. } => {
+                Retry::OnChange
+            }
             Self::Fetch { .. } | Self::Read { .. } => Retry::Backoff,
         };
         Advice::new(reason::ARTIFACT_FAILED, retry)

@@ -3,6 +3,7 @@
 //! the next run is due. What is fetched, and how, is in the folder of each kind.
 
 mod artifact;
+pub(crate) mod files;
 mod outcome;
 pub(crate) mod registry;
 pub(crate) mod report;
