@@ -75,7 +75,7 @@ struct Took {
     idle_requests: i64,
 }
 
-/// How often ours goes into theirs.
+/// How often ours goes into theirs. Among the requests are a few of the server's own, the same for both.
 fn ratios(ours: &Took, theirs: &Took) -> Value {
     let times = |ours: f64, theirs: f64| (theirs / ours * 10.0).round() / 10.0;
     #[allow(clippy::cast_precision_loss, reason = "some thousands")]
@@ -91,15 +91,15 @@ fn ratios(ours: &Took, theirs: &Took) -> Value {
     })
 }
 
-/// Flux's two controllers with the flags of its own manifests; addresses and storage are this
-/// machine's.
+/// Flux's two controllers with the flags of its own manifests, but for leader election, which they only
+/// do in a cluster; addresses and storage are this machine's.
 fn flux(source: &str, helm: &str, cluster: &Cluster, storage: &Path) -> Result<Vec<Command>> {
     let free = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let shipped = [
         "--watch-all-namespaces",
         "--log-level=info",
         "--log-encoding=json",
-        "--enable-leader-election",
+        "--enable-leader-election=false",
         "--health-addr=127.0.0.1:0",
         "--metrics-addr=127.0.0.1:0",
     ];
