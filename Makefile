@@ -67,6 +67,10 @@ bench: build cluster-programs ## Measure: renders, sandbox, 300 Kustomizations o
 conformance: build ## Score the renderers, where ../shared/conformance is there
 	@bash tests/conformance.sh $(RELEASE)/bulkhead
 
+.PHONY: real-charts
+real-charts: build cluster-programs ## Take the real charts of ../shared/conformance through a release's life
+	@bash tests/realcharts/run.sh $(RELEASE)/bulkhead
+
 FUZZ_SECONDS ?= 1800
 PLUGINS_TARGET := $(or $(CARGO_TARGET_DIR),plugins/target)
 
