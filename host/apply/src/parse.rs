@@ -13,7 +13,7 @@ use crate::object::{Object, Origin, ShapeError};
 use crate::yaml::{self, YamlError};
 
 /// How deep `kind: List` may nest.
-const MAX_LIST_DEPTH: usize = 8;
+pub(crate) const MAX_LIST_DEPTH: usize = 8;
 
 /// What a render may be at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -270,7 +270,7 @@ fn collect(
 }
 
 /// Returns the items of a list: anything whose kind ends with `List` and that has them.
-fn list_items(body: &mut Map<String, Value>) -> Option<Value> {
+pub(crate) fn list_items(body: &mut Map<String, Value>) -> Option<Value> {
     let is_list = body
         .get("kind")
         .and_then(Value::as_str)

@@ -15,7 +15,7 @@ use super::error::ActionError;
 use super::helm::Helm;
 use super::model::Release;
 use super::objects::{Placed, Unknown};
-use super::patch::{Operation, compare, remove};
+use super::patch::{Operation, compare, leave};
 use super::send::Way;
 use super::wait::Judge;
 use crate::normalize;
@@ -148,7 +148,7 @@ impl Helm {
         if is_switched_off || ignored.iter().any(String::is_empty) {
             return Ok(Some(DriftChange::Excluded));
         }
-        let Some(mut live) = self.read(placed).await? else {
+        let Some(live) = self.read(placed).await? else {
             return Ok(Some(DriftChange::Removed));
         };
         let metadata = |field: &str| live["metadata"][field][SWITCH].as_str();
@@ -168,8 +168,7 @@ impl Helm {
         let http = self.cluster.http();
         let (_, mut wanted) = http.apply_with(&path, &object.to_bytes(), apply).await?;
         for pointer in ignored {
-            remove(&mut live, pointer);
-            remove(&mut wanted, pointer);
+            leave(&live, &mut wanted, pointer);
         }
         let mut operations = Vec::new();
         compare(&labels(&live), &labels(&wanted), "", &mut operations);

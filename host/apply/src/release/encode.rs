@@ -37,6 +37,14 @@ pub enum EncodeError {
         /// What it may have.
         limit: usize,
     },
+    /// It is another release, or another version, than its name says.
+    #[error("it holds version {version} of the release `{name}`")]
+    Other {
+        /// The release that it holds.
+        name: String,
+        /// Its version.
+        version: i64,
+    },
     /// The text is no base64, or what it packs cannot be unpacked.
     #[error("the release cannot be unpacked: {0}")]
     Packed(String),

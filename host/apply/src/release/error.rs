@@ -69,6 +69,15 @@ pub enum ActionError {
     /// Objects did not become healthy.
     #[error(transparent)]
     Wait(#[from] WaitError),
+    /// The objects of a rollback did not become healthy.
+    #[error("release {name} failed")]
+    RolledBack {
+        /// The release.
+        name: String,
+        /// Which objects.
+        #[source]
+        source: Box<ActionError>,
+    },
     /// Hooks failed.
     #[error("{}", hooks_failed(.event, .told))]
     Hooks {
@@ -92,7 +101,7 @@ pub enum ActionError {
     #[error("uninstallation completed with {} error(s): {}", .0.len(), .0.join("; "))]
     Uninstalled(Vec<String>),
     /// A failed action could not be cleaned up behind.
-    #[error("an error occurred while cleaning up resources. original error: {original}: unable to cleanup resources: {}", join(.errors, ", "))]
+    #[error("an error occurred while cleaning up resources. original error: {}: unable to cleanup resources: {}", bulkhead_api::chain(&**original), join(.errors, ", "))]
     Cleanup {
         /// What failed first.
         original: Box<ActionError>,
@@ -131,7 +140,7 @@ impl ActionError {
             Self::UnknownKinds(_) => {
                 advice.hint("install what brings these kinds first, as by `spec.dependsOn`")
             }
-            Self::Wait(_) | Self::Hooks { .. } => {
+            Self::Wait(_) | Self::RolledBack { .. } | Self::Hooks { .. } => {
                 advice.hint("look at the status of these objects, or raise `timeout`")
             }
             Self::NotGone(_) => advice.hint("look at the finalizers of these objects"),

@@ -55,6 +55,16 @@ pub enum ManifestError {
         /// What it must be.
         wanted: &'static str,
     },
+    /// Two objects are the same.
+    #[error(
+        "error while running post render on {group}: may not add resource with an already registered id: {id}"
+    )]
+    Twice {
+        /// `files`, `hooks` or `manifests`.
+        group: &'static str,
+        /// Kind, version, group, name and namespace.
+        id: String,
+    },
 }
 
 impl ManifestError {

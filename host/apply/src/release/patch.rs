@@ -105,19 +105,30 @@ pub(super) fn compare(from: &Value, to: &Value, path: &str, found: &mut Vec<Oper
     }
 }
 
-/// Removes what a JSON pointer names, if it is there.
-pub(super) fn remove(value: &mut Value, pointer: &str) {
+/// Makes what a JSON pointer names in `wanted` what it is in `live`, so that no difference is found there.
+/// Items of lists keep their places: those behind them are found where they are.
+pub(super) fn leave(live: &Value, wanted: &mut Value, pointer: &str) {
     let Some((parent, last)) = pointer.rsplit_once('/') else {
         return;
     };
     let last = last.replace("~1", "/").replace("~0", "~");
-    match value.pointer_mut(parent) {
-        Some(Value::Object(entries)) => drop(entries.shift_remove(&last)),
-        Some(Value::Array(items)) => {
-            if let Ok(index) = last.parse::<usize>()
-                && index < items.len()
-            {
-                items.remove(index);
+    match (live.pointer(pointer), wanted.pointer_mut(parent)) {
+        (Some(value), Some(Value::Object(entries))) => {
+            entries.insert(last, value.clone());
+        }
+        (None, Some(Value::Object(entries))) => {
+            entries.shift_remove(&last);
+        }
+        (value, Some(Value::Array(items))) => {
+            let Ok(place) = last.parse::<usize>() else {
+                return;
+            };
+            match value {
+                Some(value) if place < items.len() => items[place] = value.clone(),
+                Some(value) if place == items.len() => items.push(value.clone()),
+                // Only the last can go without the others' moving.
+                None if place + 1 == items.len() => items.truncate(place),
+                _ => {}
             }
         }
         _ => {}
@@ -160,11 +171,28 @@ mod tests {
     }
 
     #[test]
-    fn pointers_remove() {
-        let mut value = json!({ "a": { "x/y": 1, "z": [1, 2] } });
-        for pointer in ["/a/x~1y", "/a/z/0", "/a/none", "/b/c", "/a/z/9", ""] {
-            remove(&mut value, pointer);
-        }
-        assert_eq!(value, json!({ "a": { "z": [2] } }));
+    fn what_is_left_out_is_the_same_on_both_sides_and_moves_nothing() {
+        let live =
+            json!({ "a": { "x/y": 1, "own": 2 }, "list": [{ "i": 1 }, { "i": 2 }, { "i": 3 }] });
+        let wanted = json!({ "a": { "x/y": 9, "new": 1 }, "list": [{ "i": 7 }, { "i": 8 }] });
+        let found = |pointers: &[&str]| {
+            let mut wanted = wanted.clone();
+            for pointer in pointers {
+                leave(&live, &mut wanted, pointer);
+            }
+            let mut found = Vec::new();
+            compare(&live, &wanted, "", &mut found);
+            let mut found: Vec<String> = found.iter().map(|one| format!("{one:?}")).collect();
+            found.sort();
+            found
+        };
+        // The second item is put back where it is, though the first is left out.
+        assert_eq!(
+            found(&["/a", "/list/0"]),
+            ["remove /list/2", "replace /list/1/i"]
+        );
+        assert_eq!(found(&["/a", "/list/0", "/list/1", "/list/2"]), [""; 0]);
+        let fields = ["/a/x~1y", "/a/new", "/a/own", "/list", "/none/at/all", ""];
+        assert_eq!(found(&fields), [""; 0]);
     }
 }

@@ -7,12 +7,13 @@
 //! # Source
 //! `annotateAndMerge` and `splitAndDeannotate` of Helm 4.3; `internal/postrender` of helm-controller.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::future::Future;
 
 use serde_json::{Map, Value};
 
 use super::manifest::{self, ManifestError, Source};
+use crate::parse::{MAX_LIST_DEPTH, list_items};
 use crate::yaml;
 
 /// Carries the template's path through a post-renderer.
@@ -87,7 +88,7 @@ where
 /// Sets labels, then annotations, on all objects that the strategy shows, over those that they have.
 ///
 /// # Errors
-/// Broken YAML.
+/// Broken YAML; an object that is there twice, which Flux refuses by this step, too.
 pub fn set_metadata(
     sources: Vec<Source>,
     strategy: Strategy,
@@ -96,12 +97,19 @@ pub fn set_metadata(
 ) -> Result<Vec<Source>, ManifestError> {
     let mut found = Vec::new();
     for group in group(sources, strategy)? {
+        let mut seen = HashSet::new();
         for source in group.sources {
             if !group.is_shown {
                 found.push(source);
                 continue;
             }
             for mut object in objects(&source)? {
+                let id = identity(&object);
+                // For kustomize, no namespace is `default`.
+                if !seen.insert(id.replace(".[noNs]", ".default")) {
+                    let group = group.name;
+                    return Err(ManifestError::Twice { group, id });
+                }
                 set(&mut object, "labels", labels);
                 set(&mut object, "annotations", annotations);
                 found.push(Source::new(
@@ -221,17 +229,59 @@ fn objects(source: &Source) -> Result<Vec<Value>, ManifestError> {
             source: error,
         })?;
         for one in read {
-            if !one.value.is_object() {
-                return Err(ManifestError::Type {
-                    path: source.path.clone(),
-                    field: "document",
-                    wanted: "mapping",
-                });
-            }
-            found.push(one.value);
+            take_apart(one.value, 0, &source.path, &mut found)?;
         }
     }
     Ok(found)
+}
+
+/// Takes a List for its items, as kustomize does: each is an object, and may be a hook.
+fn take_apart(
+    value: Value,
+    depth: usize,
+    path: &str,
+    found: &mut Vec<Value>,
+) -> Result<(), ManifestError> {
+    let Value::Object(mut body) = value else {
+        return Err(ManifestError::Type {
+            path: path.to_owned(),
+            field: "document",
+            wanted: "mapping",
+        });
+    };
+    if depth < MAX_LIST_DEPTH
+        && let Some(Value::Array(items)) = list_items(&mut body)
+    {
+        for item in items {
+            take_apart(item, depth + 1, path, found)?;
+        }
+        return Ok(());
+    }
+    found.push(Value::Object(body));
+    Ok(())
+}
+
+/// Returns what an object is told apart from others by, in kustomize's words:
+/// `ConfigMap.v1.[noGrp]/a.[noNs]`.
+fn identity(object: &Value) -> String {
+    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
+    let or = |text: Option<&str>, other: &str| match text {
+        Some(text) if !text.is_empty() => text.to_owned(),
+        _ => other.to_owned(),
+    };
+    let api_version = text("/apiVersion").unwrap_or_default();
+    let (group, version) = match api_version.split_once('/') {
+        Some((group, version)) => (Some(group), version),
+        None => (None, api_version),
+    };
+    format!(
+        "{}.{}.{}/{}.{}",
+        or(text("/kind"), "[noKind]"),
+        or(Some(version), "[noVer]"),
+        or(group, "[noGrp]"),
+        or(text("/metadata/name"), "[noName]"),
+        or(text("/metadata/namespace"), "[noNs]"),
+    )
 }
 
 fn set(object: &mut Value, field: &str, entries: &BTreeMap<String, String>) {
@@ -288,7 +338,7 @@ mod tests {
         vec![
             Source::new(
                 "c/templates/map.yaml",
-                format!("{MAP}---\n# nothing\n---\n{MAP}"),
+                format!("{MAP}---\n# nothing\n---\n{}", MAP.replace(": a", ": b")),
             ),
             Source::new("c/templates/job.yaml", HOOK),
         ]
@@ -312,6 +362,44 @@ mod tests {
         assert_eq!(run(Strategy::Combined), (2, true));
         assert_eq!(run(Strategy::Separate), (2, true));
         assert_eq!(run(Strategy::NoHooks), (2, false));
+    }
+
+    #[test]
+    fn the_items_of_a_list_are_objects_and_may_be_hooks() {
+        let list = format!(
+            "apiVersion: v1\nkind: ConfigMapList\nitems:\n- {}\n- {}\n",
+            "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}",
+            "{apiVersion: v1, kind: ConfigMap, metadata: {name: h, annotations: {helm.sh/hook: test}}}",
+        );
+        let sources = vec![Source::new("c/templates/all.yaml", list)];
+        let labels = origin_labels("app", "apps");
+        let set = set_metadata(sources, Strategy::Combined, &labels, &BTreeMap::new());
+        let sorted = manifest::sort(&set.expect("valid")).expect("valid");
+        let count = |text: &str| text.matches("helm.toolkit.fluxcd.io/name: app").count();
+        assert_eq!(count(&sorted.manifest), 1);
+        assert_eq!(
+            (sorted.hooks.len(), count(&sorted.hooks[0].manifest)),
+            (1, 1)
+        );
+        assert!(!sorted.manifest.contains("List"), "{}", sorted.manifest);
+    }
+
+    #[test]
+    fn an_object_that_is_there_twice_is_refused_as_by_kustomize() {
+        let both = |other: &str| {
+            let text = format!("{MAP}---\n{other}");
+            let sources = vec![Source::new("c/templates/map.yaml", text)];
+            let none = BTreeMap::new();
+            let set = set_metadata(sources, Strategy::Combined, &none, &none);
+            set.map(drop).map_err(|error| error.to_string())
+        };
+        let told = "error while running post render on files: may not add resource with an already \
+                    registered id: ConfigMap.v1.[noGrp]/a.[noNs]";
+        assert_eq!(both(MAP), Err(told.to_owned()));
+        let default = MAP.replace("name: a", "name: a, namespace: default");
+        assert!(both(&default).is_err());
+        assert!(both(&MAP.replace("name: a", "name: a, namespace: b")).is_ok());
+        assert!(both(&MAP.replace("v1", "v2")).is_ok());
     }
 
     #[tokio::test]

@@ -16,12 +16,14 @@ use crate::merge;
 use crate::object::Object;
 use crate::target::ObjectError;
 use crate::target::cluster::api::{self, ApiError, Apply};
-use crate::target::cluster::{Resource, adopt_updates, object_error};
+use crate::target::cluster::{Resource, adopt_updates, definition_versions, object_error};
 
 /// How often a write is repeated that met another one.
 pub(super) const TRIES: u32 = 5;
 /// The pause before it; it doubles.
-const PAUSE: Duration = Duration::from_millis(50);
+pub(super) const PAUSE: Duration = Duration::from_millis(50);
+/// The longest pause between looks at what is served.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How long a kind may take to be served after its definition is established, and that.
 pub(super) const SERVED_LIMIT: Duration = Duration::from_secs(60);
 
@@ -36,6 +38,46 @@ pub(super) enum Way<'a> {
     Merge(&'a Earlier<'a>),
     /// By the client: created, or replaced as a whole.
     Replace,
+}
+
+/// Group, kind and version.
+type KindKey = (String, String, String);
+
+/// The kinds that come with the objects, as far as they are looked for.
+#[derive(Debug, Default)]
+pub(super) struct Served(HashMap<KindKey, Result<Resource, ApiError>>);
+
+impl Served {
+    /// Notes that the kinds of a definition, which could not be applied, will not be served.
+    pub(super) fn refuse(&mut self, definition: &Object) {
+        for (group, kind, version) in definition_versions(definition) {
+            let told = format!("the definition of {kind}.{group} could not be applied");
+            let refused = Err(not_served(&told));
+            self.0.entry((group, kind, version)).or_insert(refused);
+        }
+    }
+
+    fn of(&self, placed: &Placed) -> Result<Resource, ApiError> {
+        match (&placed.resource, self.0.get(&kind_of(placed))) {
+            (Some(resource), _) => Ok(resource.clone()),
+            (None, Some(found)) => found.clone(),
+            (None, None) => Err(not_served("nobody looked for its kind")),
+        }
+    }
+}
+
+fn kind_of(placed: &Placed) -> KindKey {
+    let ObjectId { group, kind, .. } = placed.id();
+    let version = placed.object.version().to_owned();
+    (group.clone(), kind.clone(), version)
+}
+
+fn not_served(message: &str) -> ApiError {
+    ApiError::Refused {
+        code: 404,
+        reason: String::new(),
+        message: message.to_owned(),
+    }
 }
 
 /// The objects of earlier versions, the newest first.
@@ -61,10 +103,11 @@ impl Helm {
     pub(super) async fn send(
         &self,
         placed: &Placed,
+        served: &Served,
         way: Way<'_>,
     ) -> Result<(bool, Value), ObjectError> {
         let failed = |error: ApiError| object_error(&placed.object, "apply failed", &error);
-        let resource = self.served(placed).await.map_err(failed)?;
+        let resource = served.of(placed).map_err(failed)?;
         let path = api::path(&resource, placed.id());
         let mut pause = PAUSE;
         let mut attempt = 1;
@@ -149,7 +192,10 @@ impl Helm {
         }
         // What changed since it was read is read again.
         let metadata = patch.entry("metadata").or_insert_with(|| json!({}));
-        metadata["resourceVersion"] = live["metadata"]["resourceVersion"].clone();
+        let version = live
+            .get("metadata")
+            .and_then(|metadata| metadata.get("resourceVersion"));
+        metadata["resourceVersion"] = version.cloned().unwrap_or_default();
         let patch = Value::Object(patch);
         let object = http.merge_patch(path, &patch, &self.manager).await?;
         Ok((false, object))
@@ -209,47 +255,60 @@ impl Helm {
         Ok((true, made))
     }
 
-    /// Finds the kind of an object. One that comes with the release may take a moment.
-    pub(super) async fn served(&self, placed: &Placed) -> Result<Resource, ApiError> {
-        if let Some(resource) = &placed.resource {
-            return Ok(resource.clone());
+    /// Waits until the kind of an object is served, that may come with the release: once for all
+    /// objects of a kind.
+    pub(super) async fn await_served(&self, placed: &Placed, served: &mut Served) {
+        let key = kind_of(placed);
+        if placed.resource.is_some() || served.0.contains_key(&key) {
+            return;
         }
-        let (id, version) = (placed.id(), placed.object.version());
+        let found = self.find_served(&key).await;
+        served.0.insert(key, found);
+    }
+
+    async fn find_served(&self, (group, kind, version): &KindKey) -> Result<Resource, ApiError> {
         let discovery = self.cluster.discovery();
         let deadline = Instant::now() + SERVED_LIMIT;
+        let mut pause = PAUSE * 2;
         loop {
-            if let Some(found) = discovery.find(&id.group, &id.kind, Some(version)).await? {
+            if let Some(found) = discovery.find(group, kind, Some(version)).await? {
                 return Ok(found);
             }
             if Instant::now() > deadline {
-                return Err(ApiError::Refused {
-                    code: 404,
-                    reason: String::new(),
-                    message: format!(
-                        "no matches for kind \"{}\" in {}/{version}",
-                        id.kind, id.group
-                    ),
-                });
+                return Err(not_served(&format!(
+                    "no matches for kind \"{kind}\" in {group}/{version}"
+                )));
             }
-            sleep(PAUSE * 2).await;
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
             discovery.forget().await;
         }
     }
 
     /// Reads the live object; `None` where there is none, or nothing of its kind.
     pub(super) async fn read(&self, placed: &Placed) -> Result<Option<Value>, ApiError> {
-        let (id, version) = (placed.id(), placed.object.version());
-        let resource = match &placed.resource {
-            Some(resource) => Some(resource.clone()),
-            None => {
-                let discovery = self.cluster.discovery();
-                discovery.find(&id.group, &id.kind, Some(version)).await?
-            }
-        };
-        match resource {
-            Some(resource) => self.cluster.http().get(&api::path(&resource, id)).await,
+        match self.path_of(placed).await? {
+            Some(path) => self.cluster.http().get(&path).await,
             None => Ok(None),
         }
+    }
+
+    /// The same, of its metadata alone.
+    pub(super) async fn read_metadata(&self, placed: &Placed) -> Result<Option<Value>, ApiError> {
+        match self.path_of(placed).await? {
+            Some(path) => self.cluster.http().get_metadata(&path).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn path_of(&self, placed: &Placed) -> Result<Option<String>, ApiError> {
+        let (id, version) = (placed.id(), placed.object.version());
+        if let Some(resource) = &placed.resource {
+            return Ok(Some(api::path(resource, id)));
+        }
+        let discovery = self.cluster.discovery();
+        let found = discovery.find(&id.group, &id.kind, Some(version)).await?;
+        Ok(found.map(|resource| api::path(&resource, id)))
     }
 }
 

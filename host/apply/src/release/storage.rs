@@ -2,7 +2,7 @@
 //!
 //! In: a cluster under the identity that may read and write Secrets of one namespace. Out: releases.
 //! A record that cannot be read is told apart from one that is not there. Records of one release are
-//! never more than the cap, the one that is deployed and those behind it apart.
+//! never more than the cap, the one that is deployed and the one before the newest apart.
 //!
 //! # Source
 //! `pkg/storage` of Helm 4.3.
@@ -153,7 +153,13 @@ impl Storage {
         let Some(secret) = found.map_err(|source| self.failed("read", &key, source))? else {
             return Ok(None);
         };
-        self.release(&key, &secret).map(Some)
+        let release = self.release(&key, &secret)?;
+        if release.name == name && release.version == version {
+            return Ok(Some(release));
+        }
+        // Copied or renamed: what is written of it would go to the record that it is a copy of.
+        let (name, version) = (release.name, release.version);
+        Err(self.unusable(&key, EncodeError::Other { name, version }))
     }
 
     /// Reads the newest version.
@@ -162,25 +168,6 @@ impl Storage {
             Some(record) => self.get(name, record.version).await,
             None => Ok(None),
         }
-    }
-
-    /// Reads the newest version that is deployed.
-    pub async fn deployed(&self, name: &str) -> Result<Option<Release>, StorageError> {
-        let records = self.records(name).await?;
-        let is_deployed = |record: &&Record| record.status == Status::Deployed;
-        match records.iter().rev().find(is_deployed) {
-            Some(record) => self.get(name, record.version).await,
-            None => Ok(None),
-        }
-    }
-
-    /// Reads all versions, the oldest first.
-    pub async fn history(&self, name: &str) -> Result<Vec<Release>, StorageError> {
-        let mut found = Vec::new();
-        for record in self.records(name).await? {
-            found.extend(self.get(name, record.version).await?);
-        }
-        Ok(found)
     }
 
     /// Fails when the release would not fit into its Secret, with some room left for what is recorded
@@ -241,7 +228,8 @@ impl Storage {
         }
     }
 
-    /// Deletes the oldest versions, so that one more is within the cap; never the deployed one.
+    /// Deletes the oldest versions, so that one more is within the cap; never the deployed one, nor the
+    /// newest: were the process to end now, they tell what the release is.
     async fn make_room(&self, name: &str, records: &[Record]) -> Result<(), StorageError> {
         if self.max_history == 0 {
             return Ok(());
@@ -250,7 +238,9 @@ impl Storage {
         let deployed = newest.find(|one| one.status == Status::Deployed);
         let deployed = deployed.map(|record| record.version);
         let surplus = (records.len() + 1).saturating_sub(self.max_history);
-        let old = records.iter().filter(|one| Some(one.version) != deployed);
+        let newest = records.last().map(|record| record.version);
+        let stays = |version: i64| Some(version) == deployed || Some(version) == newest;
+        let old = records.iter().filter(|one| !stays(one.version));
         for record in old.take(surplus) {
             self.delete(name, record.version).await?;
         }
@@ -349,13 +339,14 @@ fn record(secret: &Value, name: &str) -> Option<Record> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     // The name is what a version is read by; the label is the user's to change.
     let prefix = format!("{PREFIX}.{name}.v");
-    let version = metadata["name"]
-        .as_str()?
-        .strip_prefix(&prefix)?
-        .parse()
-        .ok()?;
+    let version = metadata["name"].as_str()?.strip_prefix(&prefix)?;
+    // Helm counts no further, and what comes next must be a number, too.
+    let version = version
+        .parse::<i32>()
+        .ok()
+        .filter(|version| *version < i32::MAX)?;
     Some(Record {
-        version,
+        version: version.into(),
         status: text(&metadata["labels"]["status"]).as_str().into(),
         resource_version: text(&metadata["resourceVersion"]),
         uid: text(&metadata["uid"]),

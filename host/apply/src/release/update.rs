@@ -7,13 +7,14 @@
 use std::collections::HashSet;
 
 use bulkhead_api::ObjectId;
+use tokio::time::sleep;
 
 use super::action::Propagation;
 use super::error::ActionError;
 use super::helm::Helm;
 use super::objects::Placed;
 use super::ownership;
-use super::send::{SERVED_LIMIT, TRIES, Way};
+use super::send::{PAUSE, SERVED_LIMIT, Served, TRIES, Way};
 use super::wait::{Judge, is_awaited};
 use crate::health::Status;
 use crate::target::ObjectError;
@@ -31,6 +32,17 @@ pub(super) struct Applied<'p> {
     pub(super) errors: Vec<ObjectError>,
 }
 
+/// What came of deleting an object.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Removal {
+    /// It was not there, or nothing of its kind.
+    Absent,
+    /// It is on its way out.
+    Going,
+    /// It was left alone: why.
+    Kept(String),
+}
+
 impl Helm {
     /// Applies objects in their order, those of one kind at once. What fails does not stop the rest.
     pub(super) async fn apply<'p>(
@@ -40,15 +52,21 @@ impl Helm {
         judge: Judge,
     ) -> Applied<'p> {
         let mut applied = Applied::default();
+        let mut served = Served::default();
         for kind in objects.chunk_by(|one, other| one.id().kind == other.id().kind) {
+            for placed in kind {
+                self.await_served(placed, &mut served).await;
+            }
+            let known = &served;
             let sent = all(kind, |placed| async move {
-                (placed, self.send(placed, way).await)
+                (placed, self.send(placed, known, way).await)
             });
             let mut defined = Vec::new();
             for (placed, result) in sent.await {
                 let (is_new, object) = match result {
                     Ok(answer) => answer,
                     Err(error) => {
+                        served.refuse(&placed.object);
                         applied.errors.push(error);
                         continue;
                     }
@@ -101,37 +119,32 @@ impl Helm {
     }
 
     /// Deletes an object. With an owner, only while it is one of that release and not marked to stay.
-    ///
-    /// Returns why it was left alone, if it was.
     pub(super) async fn delete(
         &self,
         placed: &Placed,
         owner: Option<(&str, &str)>,
         propagation: Propagation,
-    ) -> Result<Option<String>, ObjectError> {
+    ) -> Result<Removal, ObjectError> {
         let failed = |error: ApiError| object_error(&placed.object, "delete failed", &error);
         let Some(resource) = &placed.resource else {
-            return Ok(None);
+            return Ok(Removal::Absent);
         };
         let path = api::path(resource, placed.id());
         let http = self.cluster.http();
         let mut uid = None;
-        for _ in 0..TRIES {
+        let mut pause = PAUSE;
+        let mut attempt = 1;
+        loop {
             let Some(live) = http.get_metadata(&path).await.map_err(failed)? else {
-                return Ok(None);
+                return Ok(Removal::Absent);
             };
+            let kept = |told: &str| Ok(Removal::Kept(format!("{}: {told}", placed.told())));
             if let Some((name, namespace)) = owner {
                 if ownership::is_kept_live(&live) {
-                    return Ok(Some(format!(
-                        "{}: kept due to the resource policy",
-                        placed.told()
-                    )));
+                    return kept("kept due to the resource policy");
                 }
                 if let Some(told) = ownership::foreign(&live, name, namespace) {
-                    return Ok(Some(format!(
-                        "{}: not owned by this release: {told}",
-                        placed.told()
-                    )));
+                    return kept(&format!("not owned by this release: {told}"));
                 }
             }
             let found = live["metadata"]["uid"]
@@ -139,16 +152,22 @@ impl Helm {
                 .unwrap_or_default()
                 .to_owned();
             let is_going = live["metadata"]["deletionTimestamp"].is_string();
-            if is_going || uid.as_ref().is_some_and(|first| *first != found) {
-                return Ok(None);
+            if uid.as_ref().is_some_and(|first| *first != found) {
+                return Ok(Removal::Absent);
+            }
+            if is_going {
+                return Ok(Removal::Going);
             }
             match http.delete_uid(&path, &found, propagation.as_str()).await {
-                Err(error) if error.code() == 409 => uid = Some(found),
-                Err(error) if error.code() != 404 => return Err(failed(error)),
-                Ok(()) | Err(_) => return Ok(None),
+                Ok(()) => return Ok(Removal::Going),
+                Err(error) if error.code() == 404 => return Ok(Removal::Absent),
+                Err(error) if error.code() == 409 && attempt < TRIES => uid = Some(found),
+                Err(error) => return Err(failed(error)),
             }
+            sleep(pause).await;
+            pause *= 2;
+            attempt += 1;
         }
-        Ok(None)
     }
 
     /// Deletes what an action has created, after it failed.
@@ -180,7 +199,7 @@ impl Helm {
         let (name, namespace) = owner;
         let looks = all(objects.to_vec(), |placed| async move {
             let failed = |told: String| ActionError::Ownership { action, told };
-            match self.read(placed).await {
+            match self.read_metadata(placed).await {
                 Ok(None) => Ok(()),
                 Ok(Some(live)) => match ownership::foreign(&live, name, namespace) {
                     None => Ok(()),
@@ -200,12 +219,13 @@ impl Helm {
 }
 
 fn sort_results(
-    results: Vec<(&Placed, Result<Option<String>, ObjectError>)>,
+    results: Vec<(&Placed, Result<Removal, ObjectError>)>,
 ) -> Result<Vec<String>, Vec<ObjectError>> {
     let (mut kept, mut errors) = (Vec::new(), Vec::new());
     for (_, result) in results {
         match result {
-            Ok(told) => kept.extend(told),
+            Ok(Removal::Kept(told)) => kept.push(told),
+            Ok(Removal::Absent | Removal::Going) => {}
             Err(error) => errors.push(error),
         }
     }

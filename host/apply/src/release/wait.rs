@@ -1,7 +1,7 @@
 //! Waits for a release's objects and hooks: like the wait of a delivery, with Helm's view of Jobs and
 //! Pods.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::helm::Helm;
 use super::objects::Placed;
 use crate::health::{self, Status, Verdict};
-use crate::target::cluster::{Awaited, WaitError, all};
+use crate::target::cluster::{Awaited, WaitError, all, definition_versions};
 
 /// The pause between looks; it doubles up to the second one.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
@@ -174,10 +174,22 @@ impl Helm {
         objects: &[&Placed],
         timeout: Duration,
     ) -> Vec<ObjectId> {
-        let awaited: Vec<Awaited> = objects
+        // A definition goes after its objects, and then nothing is served that could be asked for them.
+        let definitions = objects
             .iter()
-            .map(|placed| Awaited::new(placed.id().clone(), placed.object.version()))
-            .collect();
+            .flat_map(|placed| definition_versions(&placed.object));
+        let kinds: HashSet<(String, String)> =
+            definitions.map(|(group, kind, _)| (group, kind)).collect();
+        let is_told = |placed: &&&Placed| {
+            let ObjectId { group, kind, .. } = placed.id();
+            !kinds.contains(&(group.clone(), kind.clone()))
+        };
+        // The version that is served: the one that was recorded may be gone.
+        let awaited = objects.iter().filter(is_told).filter_map(|placed| {
+            let version = &placed.resource.as_ref()?.version;
+            Some(Awaited::new(placed.id().clone(), version))
+        });
+        let awaited: Vec<Awaited> = awaited.collect();
         if awaited.is_empty() {
             return Vec::new();
         }

@@ -88,7 +88,8 @@ pub(super) fn install(spec: &HelmReleaseSpec) -> Result<Install, SpecError> {
             install.disable_wait_for_jobs,
         ),
         crds: crds(&install.crds())?,
-        create_namespace: install.create_namespace,
+        // Only a namespace that the object names; its own is there (internal/action/install.go).
+        create_namespace: install.create_namespace && spec.target_namespace.is_some(),
         replace: install.replace,
         take_ownership: !install.disable_take_ownership,
         method: match install.server_side_apply {

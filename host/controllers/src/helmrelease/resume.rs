@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use bulkhead_api::helmrelease::{HelmRelease, HelmReleaseStatus, ReleaseAction};
-use bulkhead_apply::release::{Done, Release, Snapshot, origin_labels};
+use bulkhead_apply::release::{Done, Release, Snapshot, Status, origin_labels};
 
 use super::act::Act;
 use super::decide::Action;
@@ -32,6 +32,13 @@ pub(super) fn made_by(
         return None;
     }
     let info = &release.info;
+    // A version that an uninstall or a later one has ended was not made by what was broken off.
+    if matches!(
+        info.status,
+        Status::Superseded | Status::Uninstalling | Status::Uninstalled
+    ) {
+        return None;
+    }
     let latest = history::latest(&status.history);
     let Some(latest) = latest.filter(|latest| latest.status != "uninstalled") else {
         // Metadata has whole seconds.
@@ -101,7 +108,7 @@ impl Act {
         let stored: Vec<Snapshot> = earlier.cloned().chain([newest]).collect();
         // What was read of it so far has no digest of an artifact.
         self.context.releases.forget_record(&self.key);
-        let is_failed = release.info.status == bulkhead_apply::release::Status::Failed;
+        let is_failed = release.info.status == Status::Failed;
         let ended = Ended {
             stored,
             error: is_failed.then(|| release.info.description.clone()),

@@ -1,5 +1,7 @@
 //! What an upgrade and a rollback share: the objects of a new version go over those of earlier ones.
 
+use std::collections::HashSet;
+
 use bulkhead_api::chain;
 
 use super::{ActionError, Helm, Run};
@@ -7,7 +9,7 @@ use crate::release::model::Release;
 use crate::release::objects::{Placed, Unknown};
 use crate::release::send::{Earlier, Way};
 use crate::release::status::Status;
-use crate::release::storage::Record;
+use crate::release::storage::{Record, StorageError};
 
 /// How one version becomes another.
 pub(super) struct Change {
@@ -28,23 +30,70 @@ pub(super) struct Change {
     pub(super) cleans_up_late: bool,
 }
 
+/// The most earlier versions that are read for one change, and the most bytes of their manifests.
+const MAX_EARLIER: usize = 100;
+const MAX_EARLIER_BYTES: usize = 64 << 20;
+
+/// Returns the records from the deployed one on, or all where none is.
+pub(super) fn from_deployed(records: &[Record]) -> &[Record] {
+    let deployed = records
+        .iter()
+        .rposition(|one| one.status == Status::Deployed);
+    &records[deployed.unwrap_or_default()..]
+}
+
 /// Why it failed, and what was made until then.
 type Broken<'p> = (ActionError, Vec<&'p Placed>);
 
 impl Run<'_> {
     /// Reads the versions whose objects may be there: from the deployed one on, or all where none is.
     pub(super) async fn since_deployed(
-        &self,
+        &mut self,
         records: &[Record],
     ) -> Result<Vec<Release>, ActionError> {
-        let deployed = records
-            .iter()
-            .rposition(|one| one.status == Status::Deployed);
-        let mut since = Vec::new();
-        for Record { version, .. } in &records[deployed.unwrap_or_default()..] {
-            since.extend(self.helm.storage.get(&self.target.name, *version).await?);
+        self.read_earlier(from_deployed(records), true).await
+    }
+
+    /// Reads earlier versions, the oldest first; of those that are neither deployed nor the newest only
+    /// what they applied. Where not all must be had, one that cannot be read is left out, and told.
+    pub(super) async fn read_earlier(
+        &mut self,
+        records: &[Record],
+        is_strict: bool,
+    ) -> Result<Vec<Release>, ActionError> {
+        let storage = self.helm.storage.clone();
+        let mut found = Vec::new();
+        let (mut left, mut bytes_left) = (MAX_EARLIER, MAX_EARLIER_BYTES);
+        for (place, record) in records.iter().rev().enumerate() {
+            let is_main = place == 0 || record.status == Status::Deployed;
+            let version = record.version;
+            if !is_main && (left == 0 || bytes_left == 0) {
+                let told = "one of too many versions since the deployed one: its objects are not looked for";
+                self.done.kept.push(format!("version {version}: {told}"));
+                continue;
+            }
+            let mut release = match storage.get(&self.target.name, version).await {
+                Ok(Some(release)) => release,
+                Ok(None) => continue,
+                Err(error @ StorageError::Encode { .. }) if !(is_main && is_strict) => {
+                    self.done
+                        .kept
+                        .push(format!("version {version}: {}", chain(&error)));
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            left = left.saturating_sub(1);
+            bytes_left = bytes_left.saturating_sub(release.manifest.len());
+            if !is_main {
+                release.chart = None;
+                release.config.clear();
+                release.hooks.clear();
+            }
+            found.push(release);
         }
-        Ok(since)
+        found.reverse();
+        Ok(found)
     }
 
     /// Records `release` as pending, changes the cluster, and records how that ended. `since` are the
@@ -63,11 +112,37 @@ impl Run<'_> {
             .carry_out(&mut release, objects, earlier, &change)
             .await;
         let result = match carried {
-            Ok(()) => self.supersede(records, since).await,
+            Ok(()) => {
+                // The new version runs. The next upgrade supersedes all that are still deployed.
+                if let Err(error) = self.supersede(records, since).await {
+                    let told = format!(
+                        "an earlier version is not marked as superseded: {}",
+                        chain(&error)
+                    );
+                    self.done.kept.push(told);
+                }
+                Ok(())
+            }
             Err((error, created)) => {
-                let name = &self.target.name;
-                let told = format!("{} \"{name}\" failed: {}", change.name, chain(&error));
-                self.fail(&mut release, told).await;
+                let name = self.target.name.clone();
+                let is_wait = matches!(error, ActionError::Wait(_));
+                // "Release" where a rollback's wait fails: pkg/action/rollback.go.
+                let (called, error) = match is_wait && change.name == "Rollback" {
+                    true => (
+                        "Release",
+                        ActionError::RolledBack {
+                            name: name.clone(),
+                            source: Box::new(error),
+                        },
+                    ),
+                    false => (change.name, error),
+                };
+                let cause = match &error {
+                    ActionError::RolledBack { source, .. } => chain(&**source),
+                    error => chain(error),
+                };
+                self.fail(&mut release, format!("{called} \"{name}\" failed: {cause}"))
+                    .await;
                 Err(match change.cleanup_on_fail {
                     true => helm.clean_up(created, error).await,
                     false => error,
@@ -136,9 +211,12 @@ impl Helm {
     /// Reads the objects of earlier versions, those of the newest first.
     pub(super) async fn earlier(&self, releases: &[Release]) -> Result<Vec<Placed>, ActionError> {
         let mut found: Vec<Placed> = Vec::new();
+        let mut seen = HashSet::new();
         for release in releases.iter().rev() {
             let (manifest, namespace) = (&release.manifest, &release.namespace);
-            found.extend(self.objects(manifest, namespace, Unknown::Drop).await?);
+            if seen.insert((manifest, namespace)) {
+                found.extend(self.objects(manifest, namespace, Unknown::Drop).await?);
+            }
         }
         Ok(found)
     }

@@ -95,7 +95,7 @@ impl Helm {
     async fn missing(&self, wanted: Vec<Placed>) -> Result<Vec<Placed>, ActionError> {
         let mut missing = Vec::new();
         for placed in wanted {
-            match self.read(&placed).await {
+            match self.read_metadata(&placed).await {
                 Ok(Some(_)) => {}
                 Ok(None) => missing.push(placed),
                 Err(error) => {

@@ -6,14 +6,14 @@
 //! # Source
 //! `pkg/action/hooks.go` of Helm 4.3.
 
-use super::{ActionError, Helm, Propagation, Run};
+use super::{ActionError, Helm, Propagation, Run, now};
 use crate::release::model::{Hook, HookRun, Phase, Release};
 use crate::release::objects::{Placed, Unknown};
 use crate::release::send::{Earlier, Way};
 use crate::release::time::Time;
+use crate::release::update::Removal;
 use crate::release::wait::Judge;
 use bulkhead_api::chain;
-use jiff::Timestamp;
 use std::time::Duration;
 
 const BEFORE_CREATION: &str = "before-hook-creation";
@@ -174,10 +174,8 @@ impl Helm {
         })?;
         let mut going = Vec::new();
         for placed in &objects {
-            let is_there = matches!(self.read(placed).await, Ok(Some(_)));
             let deleted = self.delete(placed, None, Propagation::Background).await;
-            deleted.map_err(|error| error.to_string())?;
-            if is_there {
+            if deleted.map_err(|error| error.to_string())? == Removal::Going {
                 going.push(placed);
             }
         }
@@ -190,8 +188,4 @@ impl Helm {
             )),
         }
     }
-}
-
-fn now() -> Time {
-    Time::new(Timestamp::now())
 }

@@ -94,10 +94,17 @@ impl Run<'_> {
         if install.create_namespace {
             helm.create_namespace(&target.namespace).await?;
         }
-        if version > 1 {
-            self.supersede_last(version - 1).await?;
-        }
         self.create(&release, &records).await?;
+        // Afterwards: a superseded version that is the newest is nothing that could be gone on with.
+        if version > 1
+            && let Err(error) = self.supersede_last(version - 1).await
+        {
+            let told = bulkhead_api::chain(&error);
+            self.done.kept.push(format!(
+                "version {} is not marked as superseded: {told}",
+                version - 1
+            ));
+        }
         let result = self.bring(&mut release, &objects).await;
         if let Err(error) = &result {
             let told = format!(

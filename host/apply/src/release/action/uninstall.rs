@@ -5,12 +5,15 @@ use std::future::pending;
 
 use bulkhead_api::chain;
 
+use super::change::from_deployed;
 use super::install::check_name;
 use super::{ActionError, Done, Helm, Run, Target, Uninstall, now};
+use crate::release::encode::EncodeError;
 use crate::release::model::{Event, Phase, Release};
 use crate::release::objects::Placed;
 use crate::release::status::Status;
-use crate::release::storage::Record;
+use crate::release::storage::{Record, StorageError};
+use crate::release::update::Removal;
 use crate::release::{kinds, ownership};
 use crate::target::cluster::all;
 
@@ -75,14 +78,14 @@ impl Run<'_> {
                 && run.started_at.timestamp() >= began.timestamp()
         };
         // Recorded before the first hook runs: a broken uninstall is no release to upgrade.
-        self.update(release).await?;
+        self.note(release).await?;
         let has = |release: &Release, event| release.hooks.iter().any(|hook| hook.is_for(event));
         if options.hooks && has(release, Event::PRE_DELETE) {
             self.hooks(release, Event::PRE_DELETE, options.timeout, |hook| {
                 !ran(hook)
             })
             .await?;
-            self.update(release).await?;
+            self.note(release).await?;
         }
         let objects = self.objects_since_deployed(release, records).await?;
         let (going, kept) = self.delete_all(release, &objects, uninstall).await?;
@@ -102,7 +105,7 @@ impl Run<'_> {
             if let Err(error) = hooks.await {
                 errors.push(chain(&error));
             }
-            self.update(release).await?;
+            self.note(release).await?;
         }
         release.set_status(Status::Uninstalled, "Uninstallation complete");
         if uninstall.keep_history {
@@ -120,24 +123,28 @@ impl Run<'_> {
         }
     }
 
+    /// Records how far it is; a record that another has filled to the brim stays as it is.
+    async fn note(&mut self, release: &Release) -> Result<(), StorageError> {
+        match self.update(release).await {
+            Err(StorageError::Encode {
+                source: EncodeError::TooLarge { .. },
+                ..
+            }) => Ok(()),
+            result => result,
+        }
+    }
+
     /// Reads the objects of the newest version, and of those since the deployed one.
     async fn objects_since_deployed(
         &mut self,
         release: &Release,
         records: &[Record],
     ) -> Result<Vec<Placed>, ActionError> {
-        let helm = self.helm;
-        let deployed = records
-            .iter()
-            .rposition(|one| one.status == Status::Deployed);
-        let mut releases = Vec::new();
-        for record in &records[deployed.unwrap_or_default()..] {
-            if record.version != release.version {
-                releases.extend(helm.storage.get(&release.name, record.version).await?);
-            }
-        }
+        let since = from_deployed(records).split_last();
+        let earlier = since.map_or(&[] as &[Record], |(_, earlier)| earlier);
+        let mut releases = self.read_earlier(earlier, false).await?;
         releases.push(release.clone());
-        let mut objects = helm.earlier(&releases).await?;
+        let mut objects = self.helm.earlier(&releases).await?;
         let mut seen = HashSet::new();
         objects.retain(|placed| seen.insert(placed.id().clone()));
         Ok(objects)
@@ -167,8 +174,9 @@ impl Run<'_> {
             });
             for (placed, result) in results.await {
                 match result {
-                    Ok(None) => going.push(placed),
-                    Ok(Some(told)) => kept.push(told),
+                    Ok(Removal::Absent) => {}
+                    Ok(Removal::Going) => going.push(placed),
+                    Ok(Removal::Kept(told)) => kept.push(told),
                     Err(error) => errors.push(error),
                 }
             }

@@ -1,6 +1,9 @@
 //! A new version over an earlier one.
 
+use std::collections::HashSet;
 use std::future::Future;
+
+use bulkhead_api::ObjectId;
 
 use super::change::Change;
 use super::install::check_name;
@@ -101,7 +104,8 @@ impl Run<'_> {
         let objects = helm.owned_objects(&release, Unknown::Refuse).await?;
         let earlier = helm.earlier(&base.earlier).await?;
         if !upgrade.take_ownership {
-            let is_new = |placed: &&Placed| !earlier.iter().any(|old| old.id() == placed.id());
+            let known: HashSet<&ObjectId> = earlier.iter().map(Placed::id).collect();
+            let is_new = |placed: &&Placed| !known.contains(placed.id());
             let new: Vec<&Placed> = objects.iter().filter(is_new).collect();
             let owner = (target.name.as_str(), release.namespace.as_str());
             helm.check_ownership(&new, owner, "update").await?;

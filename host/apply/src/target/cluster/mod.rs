@@ -26,7 +26,7 @@ use serde_json::Value;
 pub use api::ApiError;
 pub use discovery::{Discovery, Resource};
 pub(crate) use live::adopt_updates;
-pub(crate) use prepare::definition_scopes;
+pub(crate) use prepare::{definition_scopes, definition_versions};
 pub use wait::{Awaited, WaitError, WaitOptions};
 
 use super::{Applied, ApplyError, ObjectError};

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use bulkhead_api::ObjectId;
+use serde_json::Value;
 
 use super::Run;
 use crate::metadata::{self, CommonMetadata, Scope};
@@ -71,7 +72,19 @@ pub(super) struct Definition {
     scope: Scope,
 }
 
-/// Finds the kinds that come with the objects.
+/// Returns group, kind and version of each kind that a CRD defines.
+pub(crate) fn definition_versions(crd: &Object) -> Vec<(String, String, String)> {
+    let mut found = Vec::new();
+    for Definition { group, kind, .. } in definitions(std::slice::from_ref(crd)) {
+        let versions = crd.body().get("spec").and_then(|spec| spec.get("versions"));
+        for version in versions.and_then(Value::as_array).into_iter().flatten() {
+            let name = version["name"].as_str().unwrap_or_default();
+            found.push((group.clone(), kind.clone(), name.to_owned()));
+        }
+    }
+    found
+}
+
 /// Returns whether the kinds that CRDs among the objects define live in namespaces, by group and kind.
 pub(crate) fn definition_scopes(objects: &[Object]) -> HashMap<(String, String), Scope> {
     let defined = definitions(objects).into_iter();
@@ -80,6 +93,7 @@ pub(crate) fn definition_scopes(objects: &[Object]) -> HashMap<(String, String),
         .collect()
 }
 
+/// Finds the kinds that come with the objects.
 pub(super) fn definitions(objects: &[Object]) -> Vec<Definition> {
     let crds = objects.iter().filter(|object| order::is_crd(object.id()));
     crds.map(|crd| {

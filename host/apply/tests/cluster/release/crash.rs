@@ -17,6 +17,7 @@ const MAX_WRITES: usize = 40;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Act {
     Install,
+    Replace,
     Upgrade,
     Rollback,
     Uninstall,
@@ -54,6 +55,7 @@ const METHODS: [ApplyMethod; 2] = [ApplyMethod::ServerSide, ApplyMethod::ClientS
 fn install(method: ApplyMethod) -> Install {
     Install {
         method,
+        replace: true,
         ..Install::default()
     }
 }
@@ -65,7 +67,7 @@ async fn run(
 ) -> Done {
     let forever = std::future::pending::<()>;
     match act {
-        Act::Install => {
+        Act::Install | Act::Replace => {
             helm.install(target, first(), &install(method), forever())
                 .await
         }
@@ -88,6 +90,14 @@ async fn prepared((act, method): (Act, ApplyMethod)) -> Scene {
     let scene = Scene::new("sweep").await;
     if act != Act::Install {
         let done = run(&scene.helm, &scene.target, (Act::Install, method)).await;
+        assert_eq!(error(&done), "");
+    }
+    if act == Act::Replace {
+        let uninstall = Uninstall {
+            keep_history: true,
+            ..Uninstall::default()
+        };
+        let done = scene.helm.uninstall(&scene.target, &uninstall).await;
         assert_eq!(error(&done), "");
     }
     if act == Act::Rollback {
@@ -135,6 +145,17 @@ async fn recovered(scene: &Scene, act: Act, next: Content) {
         assert_eq!(error(&scene.install(next).await), "");
         return;
     };
+    if last.info.status == Status::Uninstalled {
+        assert_eq!(act, Act::Replace);
+        let replace = install(ApplyMethod::ServerSide);
+        let forever = std::future::pending::<()>();
+        let done = scene
+            .helm
+            .install(&scene.target, next, &replace, forever)
+            .await;
+        assert_eq!(error(&done), "");
+        return;
+    }
     if last.info.status.is_pending() {
         let done = scene.helm.unlock(&scene.target).await;
         assert_eq!(error(&done), "");
@@ -152,7 +173,7 @@ async fn recovered(scene: &Scene, act: Act, next: Content) {
 #[tokio::test]
 #[ignore = "needs kube-apiserver"]
 async fn a_crash_at_any_write_is_taken_up() {
-    let acts = [Act::Install, Act::Upgrade, Act::Rollback];
+    let acts = [Act::Install, Act::Replace, Act::Upgrade, Act::Rollback];
     for (act, method) in acts
         .into_iter()
         .flat_map(|act| METHODS.map(|method| (act, method)))
@@ -227,7 +248,7 @@ async fn an_answer_that_gets_lost_changes_nothing() {
             let done = run(&helm, &scene.target, act).await;
             assert_eq!(error(&done), "", "{act:?}, answer {lost}");
             let names = match act.0 {
-                Act::Install | Act::Rollback => vec!["a", "b"],
+                Act::Install | Act::Replace | Act::Rollback => vec!["a", "b"],
                 Act::Upgrade => vec!["a", "c"],
                 Act::Uninstall => vec![],
             };

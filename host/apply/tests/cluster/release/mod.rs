@@ -4,6 +4,7 @@ mod client;
 mod crash;
 mod helm;
 mod life;
+mod odd;
 mod steps;
 
 use bulkhead_apply::release::{
