@@ -313,7 +313,7 @@ impl Helm {
 }
 
 /// Whether a group may be one of Kubernetes' own.
-fn is_built_in(group: &str) -> bool {
+pub(super) fn is_built_in(group: &str) -> bool {
     !group.contains('.') || group.ends_with(".k8s.io")
 }
 

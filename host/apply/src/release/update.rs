@@ -14,7 +14,7 @@ use super::error::ActionError;
 use super::helm::Helm;
 use super::objects::Placed;
 use super::ownership;
-use super::send::{PAUSE, SERVED_LIMIT, Served, TRIES, Way};
+use super::send::{PAUSE, SERVED_LIMIT, Served, TRIES, Way, is_built_in};
 use super::wait::{Judge, is_awaited};
 use crate::health::Status;
 use crate::target::ObjectError;
@@ -239,7 +239,5 @@ fn sort_results(
 /// Whether nothing will change about an object that the answer shows as current: no controller of a
 /// custom kind has seen it yet.
 fn is_settled(placed: &Placed, status: Status) -> bool {
-    let group = &placed.id().group;
-    let is_built_in = !group.contains('.') || group.ends_with(".k8s.io");
-    is_built_in && status == Status::Current
+    is_built_in(&placed.id().group) && status == Status::Current
 }

@@ -183,7 +183,6 @@ fn take_over_fields(entries: &[Value], manager: &str) -> Option<Vec<Value>> {
     Some(kept)
 }
 
-/// Adds the fields of `other`: a trie in JSON.
 /// Returns the entries with what `manager` has updated made a part of what it applies: the way from
 /// client-side to server-side apply. `None` where it has updated nothing.
 pub(crate) fn adopt_updates(entries: &[Value], manager: &str) -> Option<Vec<Value>> {
@@ -203,6 +202,7 @@ pub(crate) fn adopt_updates(entries: &[Value], manager: &str) -> Option<Vec<Valu
     has_updates.then(|| others.cloned().chain([own]).collect())
 }
 
+/// Adds the fields of `other`: a trie in JSON.
 fn unite(fields: &mut Value, other: &Value) {
     let Value::Object(other) = other else { return };
     if !fields.is_object() {
