@@ -36,6 +36,15 @@ pub(crate) fn is_false(value: &bool) -> bool {
     !value
 }
 
+/// Tells serde to leave out a field, as Go's `omitempty` does.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+pub(crate) fn is_zero(value: &i64) -> bool {
+    *value == 0
+}
+
 /// A status, of which each field can be read for itself.
 pub trait StatusFields: DeserializeOwned + Default {
     /// Returns the names of the fields that could not be read.

@@ -40,8 +40,9 @@ macro_rules! source_status {
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
         #[serde(rename_all = "camelCase")]
         pub struct $name {
-            /// Last generation that ended Ready or Stalled; -1 before the first.
-            #[serde(default)]
+            /// Last generation that ended Ready or Stalled; -1 before the first; 0, which is not
+            /// written, of an object without a status.
+            #[serde(default, skip_serializing_if = "crate::lenient::is_zero")]
             pub observed_generation: i64,
             /// Ready, Reconciling, Stalled, ArtifactInStorage and the others.
             #[serde(default, skip_serializing_if = "Vec::is_empty")]

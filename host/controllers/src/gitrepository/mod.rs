@@ -47,7 +47,9 @@ pub fn has_new_artifact(change: &Change<GitRepository>) -> bool {
     };
     let of = |repository: &GitRepository| {
         let artifact = repository.status.artifact.as_ref()?;
-        Some((artifact.revision.clone(), artifact.digest.clone()))
+        // One that was made anew may have been missed.
+        let made = artifact.last_update_time.clone();
+        Some((artifact.revision.clone(), artifact.digest.clone(), made))
     };
     of(now).is_some() && before.as_deref().and_then(of) != of(now)
 }

@@ -15,6 +15,7 @@ use crate::clock;
 use crate::context::Context;
 use crate::queue::{Again, Class, Key};
 use crate::report::{Audience, Report};
+use crate::sources::report::tell_collected;
 use crate::status::{self, WriteError, explain};
 
 /// Writes the status, then reports what is new in it.
@@ -28,6 +29,7 @@ pub(super) async fn publish(
     let (client, store) = (context.clients.own(), &context.repositories);
     if matches!(outcome.result, Ok(Done::Finalized)) {
         context.repository_failures.reset(key);
+        tell_collected(context, &**repository, repository.status.artifact.as_ref());
         return status::remove_finalizer(client, store, repository).await;
     }
     let written = status::write(client, store, repository, next).await?;

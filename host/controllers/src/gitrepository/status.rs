@@ -3,7 +3,7 @@
 use bulkhead_api::conditions::{self, Stamp, Status};
 use bulkhead_api::meta::{Artifact, requested_at};
 use bulkhead_api::names::condition::{
-    ARTIFACT_IN_STORAGE, ARTIFACT_OUTDATED, FETCH_FAILED, STORAGE_OPERATION_FAILED,
+    ARTIFACT_IN_STORAGE, ARTIFACT_OUTDATED, FETCH_FAILED, READY, STORAGE_OPERATION_FAILED,
 };
 use bulkhead_api::source::{GitRepository, GitRepositoryStatus};
 use bulkhead_api::{message, reason};
@@ -23,7 +23,15 @@ pub(super) fn next(
     let stamp = Stamp::of(&repository.metadata, now);
     match &outcome.result {
         Ok(Done::Finalized) => status.artifact = None,
-        Ok(Done::Suspended) => handled(repository, &mut status),
+        Ok(Done::Suspended) => {
+            // A spec that is suspended counts as seen, as in Flux: nothing will come of it.
+            let ready = status.conditions.iter_mut();
+            for ready in ready.filter(|one| one.type_ == READY) {
+                ready.observed_generation = Some(stamp.generation);
+            }
+            status.observed_generation = stamp.generation;
+            handled(repository, &mut status);
+        }
         Ok(Done::Unchanged) => {
             let artifact = status.artifact.clone();
             succeeded(repository, &mut status, stamp, artifact);

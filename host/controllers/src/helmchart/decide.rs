@@ -115,9 +115,9 @@ fn from(object: &HelmChart, seen: &Observed) -> Result<From, ChartError> {
             },
         }),
         Source::Missing => Err(ChartError::Missing {
-            plural: match reference.kind {
-                ChartSourceKind::GitRepository => GitRepository::PLURAL,
-                _ => HelmRepository::PLURAL,
+            kind: match reference.kind {
+                ChartSourceKind::GitRepository => GitRepository::KIND,
+                _ => HelmRepository::KIND,
             },
             name: reference.name.clone(),
         }),
@@ -262,7 +262,7 @@ mod tests {
         assert_eq!(
             refused(&helm, &seen(Source::Missing)),
             (
-                "failed to get source: helmrepositories.source.toolkit.fluxcd.io \"podinfo\" not \
+                "failed to get source: HelmRepository.source.toolkit.fluxcd.io \"podinfo\" not \
                  found"
                     .into(),
                 "SourceUnavailable",

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use bulkhead_api::event::Severity;
 use bulkhead_api::{Advice, Retry, SpecError, reason};
 use bulkhead_source::helm::{HelmError, Stage};
 
@@ -35,10 +36,10 @@ pub enum ChartError {
     )]
     Kind(String),
     /// The source does not exist.
-    #[error("failed to get source: {plural}.source.toolkit.fluxcd.io \"{name}\" not found")]
+    #[error("failed to get source: {kind}.source.toolkit.fluxcd.io \"{name}\" not found")]
     Missing {
-        /// Plural of its kind.
-        plural: &'static str,
+        /// Its kind, which upstream's cache has in the place of the resource.
+        kind: &'static str,
         /// Its name.
         name: String,
     },
@@ -171,6 +172,13 @@ impl ChartError {
 }
 
 impl Failure for ChartError {
+    fn severity(&self) -> Severity {
+        match self {
+            // The source's own event tells why, if that lasts.
+            Self::NoArtifact { .. } => Severity::Trace,
+            _ => Severity::Error,
+        }
+    }
     fn advice(&self) -> Advice {
         let staged = |stage: &Stage, source: &HelmError| Advice {
             reason: stage.reason(),

@@ -12,7 +12,9 @@ mod said;
 mod shelf;
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use bulkhead_api::meta::requested_at;
 use bulkhead_api::source::{
     ChartSourceKind, GitRepository, HelmChart, HelmChartStatus, HelmRepository,
 };
@@ -21,7 +23,7 @@ use crate::clock;
 use crate::context::Context;
 use crate::index::SourceId;
 use crate::queue::{Again, Class, Key};
-use crate::sources::{self, report};
+use crate::sources::{self, Outcome, report};
 use crate::status::WriteError;
 use crate::watch::key_of;
 
@@ -45,6 +47,9 @@ pub async fn reconcile(
     let source_revision = observed.source_revision();
     let decision = decide::decide(&object, &observed);
     let (outcome, made) = act::run(&object, &key, decision, &observed, &context).await;
+    if let Some(left) = silent_for(&object, &key, &outcome, &context) {
+        return Ok(Again::After(left, Class::Dependency));
+    }
     let observe = |status: &mut HelmChartStatus| note(&object, made, status);
     let mut next = sources::next(&*object, &outcome, &context.archives, clock::now(), observe);
     if source_revision.is_some() {
@@ -52,6 +57,23 @@ pub async fn reconcile(
     }
     let written = report::publish(&context, &key, &object, next, &outcome).await?;
     Ok(report::again(&context, &key, &*written, &outcome))
+}
+
+/// Returns how long nothing is said yet of a source that has no artifact. Who asked is told at once.
+fn silent_for(
+    object: &HelmChart,
+    key: &Key,
+    outcome: &Outcome<ChartError>,
+    context: &Context,
+) -> Option<Duration> {
+    let silence = &context.helm_charts.silence;
+    let waits = matches!(outcome.result, Err(ChartError::NoArtifact { .. }))
+        && requested_at(&object.metadata) == object.status.last_handled_reconcile_at.as_deref();
+    if !waits {
+        silence.over(key);
+        return None;
+    }
+    silence.left(key)
 }
 
 /// What a new artifact was made of.

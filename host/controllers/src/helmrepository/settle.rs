@@ -32,9 +32,18 @@ pub(super) async fn settle(
         return Ok(Again::After(pause, Class::Retry));
     }
     let (client, store) = (context.clients.own(), &context.helm_repositories.store);
-    let written = status::write(client, store, object, HelmRepositoryStatus::default()).await?;
+    let written = status::write(client, store, object, none()).await?;
     status::remove_finalizer(client, store, &written).await?;
     Ok(Again::OnEvent)
+}
+
+/// No status at all. The -1 that the definition starts with has to go, too: who looks at generations
+/// would wait for it for ever.
+fn none() -> HelmRepositoryStatus {
+    HelmRepositoryStatus {
+        observed_generation: 0,
+        ..HelmRepositoryStatus::default()
+    }
 }
 
 /// Tells whether it has what only another type has.
@@ -46,7 +55,7 @@ fn is_unsettled(object: &HelmRepository) -> bool {
         || status.url.is_some()
         || !status.conditions.is_empty()
         || status.last_handled_reconcile_at.is_some()
-        || status.observed_generation > 0
+        || status.observed_generation != 0
 }
 
 #[cfg(test)]
@@ -61,10 +70,13 @@ mod tests {
     fn only_what_another_type_left_is_taken_away() {
         let spec = HelmRepositorySpec::new("oci://example.com/charts", Duration::from_secs(60));
         let mut object = HelmRepository::new("apps", "web", spec);
-        assert!(!is_unsettled(&object));
+        assert!(is_unsettled(&object), "-1, as the API server starts it");
         object.status.observed_generation = 2;
         assert!(is_unsettled(&object));
-        object.status.observed_generation = -1;
+        object.status = none();
+        assert!(!is_unsettled(&object));
+        let written = serde_json::to_value(&object.status).expect("a status is JSON");
+        assert_eq!(written, serde_json::json!({}));
         object.metadata.finalizers = Some(vec![FINALIZER.to_owned()]);
         assert!(is_unsettled(&object));
     }

@@ -8,6 +8,7 @@ mod outcome;
 pub(crate) mod registry;
 pub(crate) mod report;
 pub(crate) mod secrets;
+mod silence;
 mod status;
 mod storage;
 
@@ -27,6 +28,7 @@ use crate::worker::Failures;
 
 pub use artifact::{ArtifactError, read as read_artifact};
 pub(crate) use outcome::{Done, Failure, Good, Newer, Outcome, Place, Signature};
+pub use silence::Silence;
 pub(crate) use status::next;
 pub use storage::StoreError;
 pub(crate) use storage::{Label, blocking, is_held, put};
@@ -39,6 +41,8 @@ pub struct Kept<K: Kind> {
     pub queue: Queue,
     /// Failures in a row.
     pub failures: Failures,
+    /// Waits that nobody was told of yet.
+    pub silence: Silence,
 }
 
 impl<K: Kind> Kept<K> {
@@ -47,6 +51,7 @@ impl<K: Kind> Kept<K> {
             store,
             queue,
             failures: Failures::default(),
+            silence: Silence::default(),
         }
     }
 }
@@ -140,8 +145,8 @@ pub(crate) async fn object<K: Source>(
     }
 }
 
-/// Tells whether a change is one that those who have the source must see: a new artifact or, of a
-/// kind of source that has none, another specification.
+/// Tells whether a change is one that those who have the source must see: a new artifact, or one that
+/// was made anew, or, of a kind of source that has none, another specification.
 pub(crate) fn must_wake<K: Source>(change: &Change<K>) -> bool {
     let Change::Put { before, now } = change else {
         return false;
@@ -154,7 +159,12 @@ pub(crate) fn must_wake<K: Source>(change: &Change<K>) -> bool {
             ));
         }
         let artifact = source.artifact()?;
-        Some((artifact.revision.clone(), artifact.digest.clone()))
+        // One that was made anew may have been missed.
+        let made = &artifact.last_update_time.0;
+        Some((
+            artifact.revision.clone(),
+            format!("{} {made}", artifact.digest),
+        ))
     };
     of(now).is_some() && before.as_deref().and_then(of) != of(now)
 }

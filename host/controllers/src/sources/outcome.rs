@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bulkhead_api::Advice;
+use bulkhead_api::event::Severity;
 use bulkhead_api::meta::Artifact;
 
 /// A failure, and what it means for the conditions.
@@ -11,6 +12,10 @@ pub(crate) trait Failure: std::error::Error + Send + Sync + 'static {
     fn advice(&self) -> Advice;
     /// Says what failed.
     fn place(&self) -> Place;
+    /// Says who is told of it: with `Trace`, those who look alone.
+    fn severity(&self) -> Severity {
+        Severity::Error
+    }
     /// Returns how long a server asked to be left alone.
     fn retry_after(&self) -> Option<Duration> {
         None

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bulkhead_api::Retry;
 use bulkhead_api::conditions;
-use bulkhead_api::event::key as fact;
+use bulkhead_api::event::{Severity, key as fact};
 use bulkhead_api::message;
+use bulkhead_api::meta::Artifact;
+use bulkhead_api::{Retry, reason};
 
 use super::Source;
 use super::outcome::{Done, Failure, Outcome};
@@ -30,6 +31,7 @@ pub(crate) async fn publish<K: Source, E: Failure>(
     let (client, kept) = (context.clients.own(), K::kept(context));
     if matches!(outcome.result, Ok(Done::Finalized)) {
         kept.failures.reset(key);
+        tell_collected(context, &**source, source.artifact());
         return status::remove_finalizer(client, &kept.store, source).await;
     }
     let written = status::write(client, &kept.store, source, next).await?;
@@ -40,6 +42,20 @@ pub(crate) async fn publish<K: Source, E: Failure>(
             .report(report.about(&*written, clock::now()), Audience::Everyone);
     }
     Ok(written)
+}
+
+/// Tells that the artifacts of an object went with it, if it had any.
+pub(crate) fn tell_collected<K: Kind>(context: &Context, source: &K, artifact: Option<&Artifact>) {
+    if artifact.is_none() {
+        return;
+    }
+    let text = "garbage collected artifacts for deleted resource";
+    let report = Report {
+        severity: Severity::Trace,
+        ..Report::info(reason::GARBAGE_COLLECTION_SUCCEEDED, text)
+    };
+    let event = report.about(source, clock::now());
+    context.reporter.record(event);
 }
 
 fn log<K: Source, E: Failure>(before: &K, after: &K, outcome: &Outcome<E>) {
@@ -72,7 +88,10 @@ fn report<K: Source, E: Failure>(before: &K, after: &K, outcome: &Outcome<E>) ->
     let good = match &outcome.result {
         Err(error) => {
             let advice = error.advice();
-            return Some(Report::error(advice.reason, explain(error, &advice)));
+            return Some(Report {
+                severity: error.severity(),
+                ..Report::error(advice.reason, explain(error, &advice))
+            });
         }
         Ok(Done::Finalized | Done::Suspended) => return None,
         Ok(Done::Kept(good) | Done::Stored(_, good)) => good,

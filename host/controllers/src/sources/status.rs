@@ -7,7 +7,7 @@
 use bulkhead_api::conditions::{self, Stamp, Status};
 use bulkhead_api::meta::{Artifact, requested_at};
 use bulkhead_api::names::condition::{
-    ARTIFACT_IN_STORAGE, ARTIFACT_OUTDATED, BUILD_FAILED, FETCH_FAILED, SOURCE_VERIFIED,
+    ARTIFACT_IN_STORAGE, ARTIFACT_OUTDATED, BUILD_FAILED, FETCH_FAILED, READY, SOURCE_VERIFIED,
     STORAGE_OPERATION_FAILED,
 };
 use bulkhead_api::reason;
@@ -36,7 +36,7 @@ pub(crate) fn next<K: Source, E: Failure>(
             *common.artifact = None;
             *common.url = None;
         }
-        Ok(Done::Suspended) => handled(source, common.last_handled),
+        Ok(Done::Suspended) => suspended(source, common, stamp),
         Ok(Done::Kept(good)) => succeeded(source, common, stamp, good),
         Ok(Done::Stored(artifact, good)) => {
             store::<K>(common, artifact, archives);
@@ -71,6 +71,16 @@ fn handled<K: Source>(source: &K, last_handled: &mut Option<String>) {
     if let Some(requested) = requested_at(source.meta()) {
         *last_handled = Some(requested.to_owned());
     }
+}
+
+/// A spec that is suspended counts as seen, as in Flux: nothing will come of it.
+fn suspended<K: Source>(source: &K, common: Common<'_>, stamp: Stamp) {
+    let ready = common.conditions.iter_mut();
+    for ready in ready.filter(|one| one.type_ == READY) {
+        ready.observed_generation = Some(stamp.generation);
+    }
+    *common.observed_generation = stamp.generation;
+    handled(source, common.last_handled);
 }
 
 fn succeeded<K: Source>(source: &K, common: Common<'_>, stamp: Stamp, good: &Good) {
