@@ -134,6 +134,11 @@ pub mod label {
     pub const HELM_RELEASE_NAME: &str = "helm.toolkit.fluxcd.io/name";
     /// Namespace of the HelmRelease that owns the object.
     pub const HELM_RELEASE_NAMESPACE: &str = "helm.toolkit.fluxcd.io/namespace";
+    /// UID of the HelmRelease that made a version, on Helm's record of it. Helm hands it on to versions
+    /// of its own: it tells only together with the labels of the objects.
+    pub const HELM_RELEASE_UID: &str = "bulkhead.dev/helmrelease-uid";
+    /// The version that a rollback of ours went back to, on Helm's record of it.
+    pub const ROLLED_BACK_TO: &str = "bulkhead.dev/rolled-back-to";
     /// `Enabled` on a ConfigMap or Secret: a change starts those that refer to it.
     pub const WATCH: &str = "reconcile.fluxcd.io/watch";
     /// Value of [`WATCH`].

@@ -98,7 +98,7 @@ mod tests {
 
     use super::*;
 
-    /// A line of digests.jsonl: what helm-controller 1.6 and Helm 4.3 made of it.
+    /// A line of digests.jsonl: what helm-controller 1.6, with the Helm 4.2 in it, made of it.
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Vector {

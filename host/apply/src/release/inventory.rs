@@ -3,6 +3,8 @@
 //! # Source
 //! `internal/inventory` of helm-controller 1.6.
 
+use std::collections::HashSet;
+
 use bulkhead_api::ObjectId;
 
 use super::action::Crd;
@@ -12,8 +14,8 @@ use super::model::Release;
 use super::objects::Unknown;
 
 impl Helm {
-    /// Names the objects of a release and its chart's CRDs, each with the version that it has in the
-    /// manifest, sorted.
+    /// Names the objects of a release, in the order of its manifest, then its chart's CRDs, each once
+    /// and with the version that it is written in.
     ///
     /// # Errors
     /// A manifest that is none, or an API server that cannot be asked.
@@ -29,9 +31,7 @@ impl Helm {
         }
         let named = objects.iter();
         let named = named.map(|one| (one.id().clone(), one.object.version().to_owned()));
-        let mut found: Vec<_> = named.collect();
-        found.sort();
-        found.dedup();
-        Ok(found)
+        let mut seen = HashSet::new();
+        Ok(named.filter(|(id, _)| seen.insert(id.clone())).collect())
     }
 }

@@ -114,8 +114,10 @@ pub struct Info {
         deserialize_with = "or_default"
     )]
     pub status: Status,
-    /// The version that this one rolled back to; 0 for none.
-    #[serde(skip_serializing_if = "is_zero", deserialize_with = "or_default")]
+    /// The version that this one rolled back to; 0 for none. Helm writes it since 4.3; the Helm in
+    /// helm-controller 1.6 does not know it, and takes a record that has it for somebody else's. Ours
+    /// have a label for it.
+    #[serde(skip_serializing, deserialize_with = "or_default")]
     pub rollback_revision: i64,
     /// The rendered NOTES.txt.
     #[serde(

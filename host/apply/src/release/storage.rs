@@ -9,6 +9,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bulkhead_api::names::{label, manager};
 use bulkhead_api::{Advice, ObjectId, Retry};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -197,7 +198,7 @@ impl Storage {
         self.make_room(&release.name, records).await?;
         let key = key(&release.name, release.version);
         let http = self.cluster.http();
-        match http.create(&self.collection(), &secret).await {
+        match http.create(&as_manager(self.collection()), &secret).await {
             Ok(secret) => Ok(record(&secret, &release.name)),
             // The answer to our own request may have got lost.
             Err(error) if error.code() == 409 && self.is_stored(&key, &secret).await => Ok(None),
@@ -213,7 +214,8 @@ impl Storage {
     pub async fn update(&self, release: &Release) -> Result<Option<Record>, StorageError> {
         let secret = self.secret(release, "modifiedAt")?;
         let key = key(&release.name, release.version);
-        let sent = self.cluster.http().replace(&self.path(&key), &secret).await;
+        let path = as_manager(self.path(&key));
+        let sent = self.cluster.http().replace(&path, &secret).await;
         sent.map(|secret| record(&secret, &release.name))
             .map_err(|source| self.failed("update", &key, source))
     }
@@ -259,6 +261,10 @@ impl Storage {
         for (label, value) in &release.labels {
             labels.insert(label.clone(), value.clone().into());
         }
+        if release.info.rollback_revision != 0 {
+            let back = release.info.rollback_revision.to_string();
+            labels.insert(label::ROLLED_BACK_TO.to_owned(), back.into());
+        }
         let now = Timestamp::now().as_second().to_string();
         let own = [
             (moment, now),
@@ -286,7 +292,10 @@ impl Storage {
         let release = text.and_then(|text| encode::decode(&text));
         let mut release = release.map_err(|source| self.unusable(key, source))?;
         let labels = secret["metadata"]["labels"].as_object();
-        let own = |label: &str| !SYSTEM_LABELS.contains(&label);
+        let own = |name: &str| !SYSTEM_LABELS.contains(&name) && name != label::ROLLED_BACK_TO;
+        if release.info.rollback_revision == 0 {
+            release.info.rollback_revision = rolled_back_to(secret, &release);
+        }
         release.labels = labels
             .into_iter()
             .flatten()
@@ -328,6 +337,18 @@ impl Storage {
 /// Returns the name of a record's Secret: `sh.helm.release.v1.NAME.v1`.
 pub fn key(name: &str, version: i64) -> String {
     format!("{PREFIX}.{name}.v{version}")
+}
+
+/// Returns the version that a rollback went back to, by our label or by Helm's words; 0 for none.
+fn rolled_back_to(secret: &Value, release: &Release) -> i64 {
+    let label = secret["metadata"]["labels"][label::ROLLED_BACK_TO].as_str();
+    let told = release.info.description.strip_prefix("Rollback to ");
+    label.or(told).map_or(0, |back| back.parse().unwrap_or(0))
+}
+
+/// Secrets are written under Flux's field manager, as objects are: either engine goes on with them.
+fn as_manager(path: String) -> String {
+    format!("{path}?fieldManager={}", manager::HELM)
 }
 
 fn secrets() -> Resource {

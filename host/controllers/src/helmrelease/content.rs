@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bulkhead_api::helmrelease::{HelmRelease, KustomizePostRenderer, PostRenderStrategy};
+use bulkhead_api::names::label;
 use bulkhead_apply::release::{
     Chart as StoredChart, Content, Crd, Reused, Sorted, Source, Strategy, origin_labels,
     post_render, set_metadata, shorten_name, sort,
@@ -94,10 +95,18 @@ pub async fn content(wanted: For<'_>) -> Result<Content, ContentError> {
         hooks,
         notes: attribute(&rendered, "render.notes").unwrap_or_default(),
         crds: crds(&attribute(&rendered, "helm.crds")?)?,
-        labels: BTreeMap::new(),
+        labels: record_labels(object),
         oci_digest: parts.oci_digest.clone(),
         crd_labels: origin_labels(name, object.own_namespace()),
     })
+}
+
+/// Returns the labels of the record, by which a process that was killed finds its own again. An object
+/// from a file has no UID.
+fn record_labels(object: &HelmRelease) -> BTreeMap<String, String> {
+    let uid = object.metadata.uid.clone().into_iter();
+    uid.map(|uid| (label::HELM_RELEASE_UID.to_owned(), uid))
+        .collect()
 }
 
 fn attribute(rendered: &Rendered, name: &'static str) -> Result<String, ContentError> {

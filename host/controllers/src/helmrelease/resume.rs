@@ -3,12 +3,13 @@
 //! Without this, a release that the history does not know is somebody else's: it would be upgraded
 //! once more, and what it could be rolled back to would be forgotten. A record is taken for this
 //! object's own only where every object in it carries this object's labels, it is the one that comes
-//! next in the history, and, where there is no history, it is younger than the object. A version that
-//! was broken off is no failure of the release: it does not count.
+//! next in the history, and, where there is no history, the record carries the object's UID. A version
+//! that was broken off is no failure of the release: it does not count.
 
 use std::time::Duration;
 
-use bulkhead_api::helmrelease::{HelmRelease, HelmReleaseStatus, ReleaseAction};
+use bulkhead_api::helmrelease::{HelmRelease, HelmReleaseStatus, ReleaseAction, ReleaseSnapshot};
+use bulkhead_api::names::label;
 use bulkhead_apply::release::{Done, Release, Snapshot, Status, origin_labels};
 
 use super::act::Act;
@@ -40,11 +41,12 @@ pub(super) fn made_by(
         return None;
     }
     let latest = history::latest(&status.history);
-    let Some(latest) = latest.filter(|latest| latest.status != "uninstalled") else {
-        // Metadata has whole seconds.
-        let created = object.metadata.creation_timestamp.as_ref()?.0.as_second();
-        let is_younger = info.last_deployed.timestamp().as_second() >= created;
-        return match (is_younger && info.rollback_revision == 0, release.version) {
+    // Flux calls one that it removed after a failure `uninstalling`.
+    let is_gone = |latest: &ReleaseSnapshot| latest.status.starts_with("uninstall");
+    let Some(latest) = latest.filter(|latest| !is_gone(latest)) else {
+        let uid = release.labels.get(label::HELM_RELEASE_UID);
+        let is_own = uid.is_some() && uid == object.metadata.uid.as_ref();
+        return match (is_own && info.rollback_revision == 0, release.version) {
             (false, _) => None,
             (true, 1) => Some(Action::Install),
             (true, _) => Some(Action::Upgrade),
@@ -146,8 +148,6 @@ impl Act {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may")]
 
-    use bulkhead_apply::release::{Info, Time};
-    use jiff::Timestamp;
     use serde_json::json;
 
     use super::*;
@@ -156,8 +156,7 @@ mod tests {
     fn object() -> HelmRelease {
         serde_json::from_value(json!({
             "metadata": {
-                "name": "web", "namespace": "apps", "generation": 1,
-                "creationTimestamp": "1970-01-01T00:01:40Z",
+                "name": "web", "namespace": "apps", "generation": 1, "uid": "one",
             },
             "spec": { "interval": "1m", "chart": { "spec": {
                 "chart": "podinfo", "sourceRef": { "kind": "HelmRepository", "name": "x" },
@@ -166,8 +165,8 @@ mod tests {
         .unwrap()
     }
 
-    /// A version made at this second, with the labels of an object of this name.
-    fn release(number: i64, second: i64, owner: &str) -> Release {
+    /// A version with the labels of an object of this name, made by the one of this UID.
+    fn release(number: i64, uid: &str, owner: &str) -> Release {
         let label = "helm.toolkit.fluxcd.io";
         Release {
             name: "web".into(),
@@ -177,23 +176,27 @@ mod tests {
                 "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  labels:\n    \
                  {label}/name: {owner}\n    {label}/namespace: apps\n"
             ),
-            info: Info {
-                last_deployed: Time::new(Timestamp::from_second(second).unwrap()),
-                ..Info::default()
-            },
+            labels: [(label::HELM_RELEASE_UID.to_owned(), uid.to_owned())].into(),
             ..Release::default()
         }
     }
 
     #[test]
-    fn without_a_history_only_what_is_younger_is_ours() {
+    fn without_a_history_only_what_has_the_uid_is_ours() {
         let (object, status) = (object(), HelmReleaseStatus::default());
         let of = |release: &Release| made_by(&object, &status, release);
-        assert_eq!(of(&release(1, 100, "web")), Some(Action::Install));
-        assert_eq!(of(&release(4, 101, "web")), Some(Action::Upgrade));
-        assert_eq!(of(&release(1, 99, "web")), None, "made for another object");
-        assert_eq!(of(&release(1, 100, "other")), None);
-        let mut back = release(3, 100, "web");
+        assert_eq!(of(&release(1, "one", "web")), Some(Action::Install));
+        assert_eq!(of(&release(4, "one", "web")), Some(Action::Upgrade));
+        assert_eq!(of(&release(1, "two", "web")), None, "of the object before");
+        assert_eq!(
+            of(&release(1, "one", "other")),
+            None,
+            "made by `helm` since"
+        );
+        let mut of_flux = release(1, "one", "web");
+        of_flux.labels.clear();
+        assert_eq!(of(&of_flux), None, "upgraded, as Flux does");
+        let mut back = release(3, "one", "web");
         back.info.rollback_revision = 1;
         assert_eq!(of(&back), None, "nobody failed");
     }
@@ -206,10 +209,10 @@ mod tests {
             last_attempted_release_action: Some(ReleaseAction::Upgrade),
             ..HelmReleaseStatus::default()
         };
-        let next = release(3, 5, "web");
+        let next = release(3, "one", "web");
         assert_eq!(made_by(&object, &status, &next), Some(Action::Upgrade));
-        assert_eq!(made_by(&object, &status, &release(4, 5, "web")), None);
-        assert_eq!(made_by(&object, &status, &release(2, 5, "web")), None);
+        assert_eq!(made_by(&object, &status, &release(4, "one", "web")), None);
+        assert_eq!(made_by(&object, &status, &release(2, "one", "web")), None);
         // A rollback is ours where one was due, to the version that it was due to.
         let mut back = next;
         back.info.rollback_revision = 1;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use bulkhead_api::chain;
 
-use super::{ActionError, Helm, Run};
+use super::{ActionError, Helm, Run, deployed};
 use crate::release::model::Release;
 use crate::release::objects::{Placed, Unknown};
 use crate::release::send::{Earlier, Way};
@@ -28,6 +28,9 @@ pub(super) struct Change {
     /// Does so too when the wait, or a hook after it, fails. Helm's rollback cleans up only behind
     /// objects that could not be applied.
     pub(super) cleans_up_late: bool,
+    /// The version that a success supersedes where none is deployed: Helm's upgrade does so with the
+    /// failed one that it starts from, its rollback with none.
+    pub(super) supersedes: Option<i64>,
 }
 
 /// The most earlier versions that are read for one change, and the most bytes of their manifests.
@@ -106,7 +109,11 @@ impl Run<'_> {
         change: Change,
     ) -> Result<(), ActionError> {
         let helm = self.helm;
-        since.retain(|release| release.info.status == Status::Deployed);
+        let mut replaced = deployed(records);
+        if replaced.is_empty() {
+            replaced.extend(change.supersedes);
+        }
+        since.retain(|release| replaced.contains(&release.version));
         self.create(&release, records).await?;
         let carried = self
             .carry_out(&mut release, objects, earlier, &change)
@@ -114,7 +121,7 @@ impl Run<'_> {
         let result = match carried {
             Ok(()) => {
                 // The new version runs. The next upgrade supersedes all that are still deployed.
-                if let Err(error) = self.supersede(records, since).await {
+                if let Err(error) = self.supersede(replaced, since).await {
                     let told = format!(
                         "an earlier version is not marked as superseded: {}",
                         chain(&error)

@@ -178,19 +178,19 @@ impl<'a> Run<'a> {
         let _ = self.update(release).await;
     }
 
-    /// Marks the deployed versions among `records` as superseded; `known` are some that were read.
+    /// Marks these versions as superseded; `known` are some that were read.
     async fn supersede(
         &mut self,
-        records: &[Record],
+        versions: Vec<i64>,
         known: Vec<Release>,
     ) -> Result<(), ActionError> {
         let (helm, name) = (self.helm, &self.target.name);
         let mut known = known;
-        for record in records.iter().filter(|one| one.status == Status::Deployed) {
-            let position = known.iter().position(|one| one.version == record.version);
+        for version in versions {
+            let position = known.iter().position(|one| one.version == version);
             let release = match position {
                 Some(position) => Some(known.swap_remove(position)),
-                None => helm.storage.get(name, record.version).await?,
+                None => helm.storage.get(name, version).await?,
             };
             if let Some(mut release) = release {
                 release.info.status = Status::Superseded;
@@ -199,6 +199,12 @@ impl<'a> Run<'a> {
         }
         Ok(())
     }
+}
+
+/// Returns the versions that are deployed.
+fn deployed(records: &[Record]) -> Vec<i64> {
+    let deployed = records.iter().filter(|one| one.status == Status::Deployed);
+    deployed.map(|record| record.version).collect()
 }
 
 fn now() -> Time {

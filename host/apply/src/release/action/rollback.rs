@@ -82,6 +82,7 @@ impl Run<'_> {
             force: rollback.force,
             cleanup_on_fail: rollback.cleanup_on_fail,
             cleans_up_late: false,
+            supersedes: None,
         };
         self.change(release, (&objects, &earlier), (&records, since), change)
             .await

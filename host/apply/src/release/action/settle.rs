@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::pending;
 
-use super::{ActionError, Done, Helm, Options, Run, Target};
+use super::{ActionError, Done, Helm, Options, Run, Target, deployed};
 use crate::parse::{self, Limits};
 use crate::release::model::Release;
 use crate::release::status::Status;
@@ -39,7 +39,7 @@ impl Run<'_> {
         known.iter().for_each(|release| self.observe(release));
         self.observe(&newest);
         if newest.info.status == Status::Deployed {
-            self.supersede(earlier, known).await?;
+            self.supersede(deployed(earlier), known).await?;
         }
         self.done.release = Some(newest);
         Ok(())

@@ -7,7 +7,7 @@ use bulkhead_api::chain;
 
 use super::change::from_deployed;
 use super::install::check_name;
-use super::{ActionError, Done, Helm, Run, Target, Uninstall, now};
+use super::{ActionError, Done, Helm, Run, Target, Uninstall, deployed, now};
 use crate::release::encode::EncodeError;
 use crate::release::model::{Event, Phase, Release};
 use crate::release::objects::Placed;
@@ -110,9 +110,9 @@ impl Run<'_> {
         release.set_status(Status::Uninstalled, "Uninstallation complete");
         if uninstall.keep_history {
             self.update(release).await?;
-            let earlier = records.iter().filter(|one| one.version != release.version);
-            let earlier: Vec<Record> = earlier.cloned().collect();
-            self.supersede(&earlier, Vec::new()).await?;
+            let mut earlier = deployed(records);
+            earlier.retain(|version| *version != release.version);
+            self.supersede(earlier, Vec::new()).await?;
         } else {
             self.purge(records, release).await?;
         }

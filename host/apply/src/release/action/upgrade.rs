@@ -118,6 +118,7 @@ impl Run<'_> {
             force: upgrade.force,
             cleanup_on_fail: upgrade.cleanup_on_fail,
             cleans_up_late: true,
+            supersedes: Some(base.last.version),
         };
         let from = (base.records.as_slice(), base.earlier);
         self.change(release, (&objects, &earlier), from, change)
