@@ -53,6 +53,9 @@ async fn a_release_waits_for_what_its_expressions_say() -> Result<()> {
                  status evaluator for healthchecks[0]: failed to parse the expression Current: ";
     assert!(message.starts_with(start), "{message}");
     assert!(condition(&found.status.conditions, "Stalled").is_some());
+    let event = space.event("web", "InvalidCELExpression", "").await?;
+    let told = event.message.unwrap();
+    assert!(told.starts_with("failed to create custom status"), "{told}");
     Ok(())
 }
 
@@ -69,8 +72,9 @@ async fn a_release_waits_until_its_dependency_is_as_the_expression_says() -> Res
     let depends = |text: &str| json!({ "dependsOn": [{ "name": "first", "readyExpr": text }] });
     release(&space, depends("dep.ready")).await?;
     let (_, message) = told(&space, "InvalidCELExpression").await?;
-    let text = "Reconciliation failed terminally due to configuration error: failed to evaluate \
-                dependency first: CEL expression output type mismatch: expected bool, got dyn";
+    let text = "Reconciliation failed terminally due to configuration error: terminal error: \
+                failed to evaluate dependency first: CEL expression output type mismatch: \
+                expected bool, got dyn";
     assert_eq!(message, text);
     let good = depends("dep.spec.maxHistory == 9 && self.metadata.name == 'web'");
     space

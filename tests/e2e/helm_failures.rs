@@ -260,8 +260,8 @@ fn fails() -> Vec<Case> {
             events: &[(
                 "Normal",
                 "TestSucceeded",
-                "Helm test succeeded for release NS/test-filtered.v1 with chart web@1.0.0: no \
-                 test hooks",
+                "Helm test succeeded for release NS/test-filtered.v1 with chart web@1.0.0: 1 \
+                 test hook completed successfully",
             )],
             conditions: &[("Ready", "True", "TestSucceeded")],
         },
@@ -347,7 +347,7 @@ fn is_remediated() -> Vec<Case> {
                 ),
             ],
             conditions: &[
-                ("Ready", "False", "UninstallSucceeded"),
+                ("Ready", "False", "InstallFailed"),
                 ("Remediated", "True", "UninstallSucceeded"),
                 ("Stalled", "True", "RetriesExceeded"),
             ],
@@ -366,7 +366,7 @@ fn is_remediated() -> Vec<Case> {
                  web@1.0.0 failed: ",
             )],
             conditions: &[
-                ("Ready", "False", "UninstallFailed"),
+                ("Ready", "False", "InstallFailed"),
                 ("Remediated", "False", "UninstallFailed"),
                 ("Stalled", "True", "RetriesExceeded"),
             ],
@@ -386,7 +386,10 @@ fn is_waited_for() -> Vec<Case> {
                 "ValuesError",
                 "could not resolve Secret chart values reference 'NS/none' with key 'values.yaml'",
             )],
-            conditions: &[("Ready", "False", "ValuesError")],
+            conditions: &[
+                ("Ready", "False", "ValuesError"),
+                ("Reconciling", "True", "Progressing"),
+            ],
         },
         Case {
             name: "waits",

@@ -30,6 +30,7 @@ mod helm_crash;
 mod helm_failures;
 mod helm_features;
 mod helm_fields;
+mod helm_parity;
 mod helm_release;
 mod helm_render;
 mod helm_sources;

@@ -61,8 +61,12 @@ impl Stamp {
 /// Sets a condition.
 ///
 /// # Guarantees
-/// Each type occurs once. `lastTransitionTime` moves with the status alone. The message has at most
-/// [`MESSAGE_MAX_BYTES`]. Order: Stalled, Reconciling, Ready, then by type.
+/// Each type occurs once. `lastTransitionTime` moves with status, reason and message, not with the
+/// generation. The message has at most [`MESSAGE_MAX_BYTES`]. Order: Stalled, Reconciling, Ready, then
+/// by type.
+///
+/// # Source
+/// `conditions.Set` of fluxcd/pkg `runtime/conditions`, for the time.
 pub fn set(
     conditions: &mut Vec<Condition>,
     stamp: Stamp,
@@ -72,20 +76,37 @@ pub fn set(
     message: &str,
 ) {
     let old = conditions.iter().find(|condition| condition.type_ == type_);
-    let last_transition_time = match old {
-        Some(old) if old.status == status.as_str() => old.last_transition_time.clone(),
-        _ => meta::time(stamp.now),
+    let message = cut(message);
+    let same = |old: &&Condition| state(old) == (status.as_str(), reason, message.as_str());
+    let last_transition_time = match old.filter(same) {
+        Some(old) => old.last_transition_time.clone(),
+        None => meta::time(stamp.now),
     };
     remove(conditions, type_);
     conditions.push(Condition {
         last_transition_time,
-        message: cut(message),
+        message,
         observed_generation: Some(stamp.generation),
         reason: reason.to_owned(),
         status: status.as_str().to_owned(),
         type_: type_.to_owned(),
     });
     conditions.sort_by(|a, b| (weight(a), &a.type_).cmp(&(weight(b), &b.type_)));
+}
+
+/// Gives conditions that are in the end as they were before the time that they had then, whatever
+/// they were in between.
+pub fn keep_times(conditions: &mut [Condition], before: &[Condition]) {
+    for condition in conditions {
+        let old = get(before, &condition.type_);
+        if let Some(old) = old.filter(|old| state(old) == state(condition)) {
+            condition.last_transition_time = old.last_transition_time.clone();
+        }
+    }
+}
+
+fn state(condition: &Condition) -> (&str, &str, &str) {
+    (&condition.status, &condition.reason, &condition.message)
 }
 
 /// Removes a condition.
@@ -248,7 +269,7 @@ mod tests {
         assert_eq!(
             summary(&conditions),
             [
-                "Reconciling=True ProgressingWithRetry @1 10s",
+                "Reconciling=True ProgressingWithRetry @1 11s",
                 "Ready=False BuildFailed @1 11s"
             ]
         );
@@ -256,8 +277,8 @@ mod tests {
         assert_eq!(
             summary(&conditions),
             [
-                "Reconciling=True ProgressingWithRetry @2 10s",
-                "Ready=False DependencyNotReady @2 11s"
+                "Reconciling=True ProgressingWithRetry @2 12s",
+                "Ready=False DependencyNotReady @2 12s"
             ]
         );
         failed(&mut conditions, stamp(2, 13), &SPEC, "never");
@@ -265,7 +286,7 @@ mod tests {
             summary(&conditions),
             [
                 "Stalled=True ValidationFailed @2 13s",
-                "Ready=False ValidationFailed @2 11s"
+                "Ready=False ValidationFailed @2 13s"
             ]
         );
         ready(
@@ -280,15 +301,41 @@ mod tests {
         );
         ready(
             &mut conditions,
-            stamp(3, 15),
+            stamp(4, 15),
+            "ReconciliationSucceeded",
+            "Applied revision: x",
+        );
+        assert_eq!(
+            summary(&conditions),
+            ["Ready=True ReconciliationSucceeded @4 14s"],
+            "a generation alone is no transition"
+        );
+        ready(
+            &mut conditions,
+            stamp(4, 16),
             "ReconciliationSucceeded",
             "Applied revision: y",
         );
         assert_eq!(
             summary(&conditions),
-            ["Ready=True ReconciliationSucceeded @3 14s"]
+            ["Ready=True ReconciliationSucceeded @4 16s"]
         );
         assert_eq!(conditions[0].message, "Applied revision: y");
+    }
+
+    #[test]
+    fn what_is_as_before_keeps_its_time() {
+        let mut conditions = Vec::new();
+        ready(&mut conditions, stamp(1, 10), "Succeeded", "x");
+        let before = conditions.clone();
+        progressing(&mut conditions, stamp(2, 11), "Fetching");
+        ready(&mut conditions, stamp(2, 12), "Succeeded", "x");
+        assert_eq!(summary(&conditions), ["Ready=True Succeeded @2 12s"]);
+        keep_times(&mut conditions, &before);
+        assert_eq!(summary(&conditions), ["Ready=True Succeeded @2 10s"]);
+        ready(&mut conditions, stamp(3, 13), "Succeeded", "y");
+        keep_times(&mut conditions, &before);
+        assert_eq!(summary(&conditions), ["Ready=True Succeeded @3 13s"]);
     }
 
     #[test]

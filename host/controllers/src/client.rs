@@ -229,6 +229,34 @@ pub async fn merge_patch(
         .map(|answer| answer.metadata)
 }
 
+/// A request that failed: in the API server's words, where it answered.
+#[derive(Debug)]
+pub struct Refused(Box<kube::Error>);
+
+impl From<kube::Error> for Refused {
+    fn from(error: kube::Error) -> Self {
+        Self(Box::new(error))
+    }
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &*self.0 {
+            kube::Error::Api(status) if !status.message.is_empty() => f.write_str(&status.message),
+            error => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Refused {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &*self.0 {
+            kube::Error::Api(_) => None,
+            error => error.source(),
+        }
+    }
+}
+
 /// Tells whether the server answered that the object is not there.
 pub fn is_not_found(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 404)

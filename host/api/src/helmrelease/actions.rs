@@ -99,7 +99,8 @@ pub struct Upgrade {
     /// Deletes new objects when the upgrade fails.
     #[serde(default, skip_serializing_if = "is_false")]
     pub cleanup_on_fail: bool,
-    /// What is done with the chart's `crds/`; `Skip` when absent.
+    /// What is done with the chart's `crds/`; `Create` when absent, which is what helm-controller 1.6
+    /// does (`DefaultCRDPolicy`), though its documentation says `Skip`.
     #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
     pub crds: Option<CrdsPolicy>,
     /// Applies on the server; as the release was applied before when absent.
@@ -196,7 +197,7 @@ impl Upgrade {
 
     /// Returns what is done with the chart's `crds/`.
     pub fn crds(&self) -> CrdsPolicy {
-        self.crds.clone().unwrap_or(CrdsPolicy::Skip)
+        self.crds.clone().unwrap_or(CrdsPolicy::Create)
     }
 
     /// Returns the longest time for each step.

@@ -227,7 +227,8 @@ impl ReleaseSnapshot {
         self.name == name && self.namespace == namespace && self.version == version
     }
 
-    /// Tells whether tests were run to an end, or that there are none.
+    /// Tells whether tests were run to an end, or that there are none. One without a phase was left out
+    /// by a filter; one that runs was broken off.
     pub fn has_been_tested(&self) -> bool {
         let Some(hooks) = &self.test_hooks else {
             return false;
@@ -235,7 +236,7 @@ impl ReleaseSnapshot {
         hooks.values().any(|hook| hook.is(TestHookStatus::FAILED))
             || hooks
                 .values()
-                .all(|hook| hook.is(TestHookStatus::SUCCEEDED))
+                .all(|hook| hook.phase.is_none() || hook.is(TestHookStatus::SUCCEEDED))
     }
 
     /// Tells whether a test failed.
@@ -306,6 +307,10 @@ mod tests {
         assert!(tested(&[]).has_been_tested());
         assert!(tested(&[("a", "Succeeded")]).has_been_tested());
         assert!(!tested(&[("a", "Succeeded"), ("b", "Unknown")]).has_been_tested());
+        let mut filtered = tested(&[("a", "Succeeded"), ("b", "")]);
+        let left_out = filtered.test_hooks.iter_mut().flatten();
+        left_out.for_each(|(_, hook)| hook.phase = hook.phase.take().filter(|it| !it.is_empty()));
+        assert!(filtered.has_been_tested(), "by Flux, with a filter");
         let failed = tested(&[("a", "Failed"), ("b", "Unknown")]);
         assert!(failed.has_been_tested() && failed.has_failed_test());
         assert!(!failed.is_target(false));

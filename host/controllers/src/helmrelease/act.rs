@@ -107,9 +107,19 @@ impl Act {
         self.context.reporter.report(event, Audience::Everyone);
     }
 
+    /// Says that the run has begun: what keeps it from an action leaves this in place, as in Flux.
+    pub(super) fn begin(&mut self) {
+        let stamp = self.stamp();
+        let (all, name) = (&mut self.status.conditions, reason::PROGRESSING);
+        conditions::remove(all, STALLED);
+        let told = message::PREREQUISITES;
+        conditions::set(all, stamp, RECONCILING, Status::True, name, told);
+    }
+
     /// Brings the release to what was observed.
     pub(super) async fn release(&mut self, observed: Arc<Observed>) -> Result<End, ReleaseError> {
         let wanted = &observed.wanted;
+        self.place().await?;
         if let Some(why) = target::change(&self.object, &self.status, &wanted.chart_name) {
             tracing::info!(
                 "release target configuration changed ({why}): running uninstall for current release"
@@ -465,6 +475,7 @@ impl Act {
             next.last_handled_force_at = before.last_handled_force_at.clone();
             next.last_handled_reset_at = before.last_handled_reset_at.clone();
         }
+        conditions::keep_times(&mut next.conditions, &self.object.status.conditions);
         // What could not be read is written over.
         next.set_unreadable(Vec::new());
         let (client, store) = (

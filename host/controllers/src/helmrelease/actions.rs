@@ -7,7 +7,7 @@ use std::time::Instant;
 use bulkhead_api::helmrelease::{ReleaseSnapshot, TestHookStatus};
 use bulkhead_api::meta::{self, Inventory, InventoryEntry};
 use bulkhead_api::reason;
-use bulkhead_apply::release::{ActionError, Done, HookRun, Release, Target, TestFilter, Time};
+use bulkhead_apply::release::{ActionError, Done, HookRun, Release, Target, Time};
 
 use super::act::Act;
 use super::content::{For, content};
@@ -118,13 +118,9 @@ impl Act {
         let (helm, target) = (self.helm().await?, self.target());
         let test = options::test(&self.object.spec)?;
         let started = Instant::now();
-        let filters = test.filters.clone();
         let work = async move { helm.test(&target, &test).await };
         let done = self.while_slow(work).await;
-        let hooks = done
-            .release
-            .as_ref()
-            .map(|release| hooks(release, &filters));
+        let hooks = done.release.as_ref().map(hooks);
         self.keep(done.record.clone(), &done.snapshots);
         let ended = ended(done, started);
         let (report, result) = self.record().tested(hooks.unwrap_or_default(), &ended);
@@ -309,14 +305,15 @@ fn told_kept(done: &Done) {
     }
 }
 
-fn hooks(release: &Release, filters: &[TestFilter]) -> BTreeMap<String, TestHookStatus> {
+/// Returns the tests of a release, those too that no filter selects, as Flux does.
+fn hooks(release: &Release) -> BTreeMap<String, TestHookStatus> {
     let time = |at: Time| (!at.is_zero()).then(|| meta::time(at.timestamp()));
     let of = |run: &HookRun| TestHookStatus {
         last_started: time(run.started_at),
         last_completed: time(run.completed_at),
         phase: (!run.phase.is_empty()).then(|| run.phase.clone()),
     };
-    let hooks = release.test_hooks(filters);
+    let hooks = release.test_hooks(&[]);
     hooks
         .map(|hook| (hook.name.clone(), of(&hook.last_run)))
         .collect()

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use bulkhead_api::conditions::{self, Status};
+use bulkhead_api::names::condition::READY;
 use bulkhead_api::reason::helm as reason;
-use bulkhead_apply::release::{Difference, Drift};
+use bulkhead_api::{ObjectId, reason as general};
+use bulkhead_apply::release::{Difference, Drift, DriftChange};
 
 use super::act::Act;
 use super::error::ReleaseError;
@@ -50,20 +53,27 @@ impl Act {
         Ok(State::Drifted(lines))
     }
 
-    /// Undoes the changes that were found.
+    /// Undoes the changes that were found. Ready is unknown from here on until the next look.
     pub(super) async fn correct(&mut self) -> Result<Result<(), String>, ReleaseError> {
         let Some(drift) = self.drift.take() else {
             return Ok(Ok(()));
         };
+        let stamp = self.stamp();
+        let (all, name) = (&mut self.status.conditions, general::PROGRESSING);
+        conditions::set(
+            all,
+            stamp,
+            READY,
+            Status::Unknown,
+            name,
+            message::CORRECTING,
+        );
         let helm = self.helm().await?;
         let corrected = helm.correct(&drift).await;
         let entry = history::latest(&self.status.history).cloned();
         let report = match corrected {
             Ok(objects) => {
-                let lines = objects
-                    .iter()
-                    .map(|id| format!("{} configured", id.subject()));
-                let lines: Vec<String> = lines.collect();
+                let lines: Vec<String> = objects.iter().map(|id| put_right(&drift, id)).collect();
                 let text = message::corrected(entry.as_ref(), &lines.join("\n"));
                 Report::info(reason::DRIFT_CORRECTED, text)
             }
@@ -71,8 +81,7 @@ impl Act {
                 let failed = |one: &&Difference| errors.iter().any(|error| *error.id == *one.id());
                 let others = drift.differences.iter().filter(|one| one.is_drift());
                 let others = others.filter(|one| !failed(one));
-                let lines = others.map(|one| format!("{} configured", one.id().subject()));
-                let lines: Vec<String> = lines.collect();
+                let lines: Vec<String> = others.map(|one| put_right(&drift, one.id())).collect();
                 let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
                 let (errors, lines) = (errors.join("\n"), lines.join("\n"));
                 let text = message::not_corrected(entry.as_ref(), &errors, &lines);
@@ -82,6 +91,15 @@ impl Act {
         self.tell(about(report, entry.as_ref()));
         Ok(Ok(()))
     }
+}
+
+/// Says what was done with an object.
+fn put_right(drift: &Drift, id: &ObjectId) -> String {
+    let mut differences = drift.differences.iter();
+    let was_removed =
+        differences.any(|one| one.id() == id && *one.change() == DriftChange::Removed);
+    let word = if was_removed { "created" } else { "configured" };
+    format!("{} {word}", id.subject())
 }
 
 fn lines(drift: &Drift) -> String {

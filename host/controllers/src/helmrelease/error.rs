@@ -10,6 +10,7 @@ use super::selector::SelectorError;
 use super::values::ValuesError;
 use crate::applier::FaceError;
 use crate::applier::plugins::PluginsError;
+use crate::client::Refused;
 use crate::place::PlaceError;
 use crate::sources::ArtifactError;
 
@@ -28,7 +29,7 @@ pub enum ReleaseError {
     /// A plugin cannot be used.
     #[error(transparent)]
     Plugins(Box<PluginsError>),
-    /// An expression cannot be used.
+    /// An expression cannot be used. The event says so without the first words, as in Flux.
     #[error("Reconciliation failed terminally due to configuration error: {0}")]
     Expression(String),
     /// A reference into another namespace is forbidden.
@@ -38,8 +39,8 @@ pub enum ReleaseError {
     #[error("failed to read `status.{0}`")]
     Status(String),
     /// The HelmChart could not be applied or deleted.
-    #[error("failed to run server-side apply of the HelmChart")]
-    HelmChart(#[source] Box<kube::Error>),
+    #[error("failed to run server-side apply")]
+    HelmChart(#[source] Refused),
     /// A dependency is not there, or not ready.
     #[error("{0}")]
     Dependency(String),
@@ -98,6 +99,12 @@ impl From<ChecksError> for ReleaseError {
     }
 }
 
+impl From<kube::Error> for ReleaseError {
+    fn from(error: kube::Error) -> Self {
+        Self::HelmChart(error.into())
+    }
+}
+
 macro_rules! boxed {
     ($($case:ident($error:ty)),+ $(,)?) => {
         $(impl From<$error> for ReleaseError {
@@ -117,7 +124,6 @@ boxed!(
     Place(PlaceError),
     State(StorageError),
     Selector(SelectorError),
-    HelmChart(kube::Error),
 );
 
 impl ReleaseError {
@@ -159,6 +165,14 @@ impl ReleaseError {
             Self::Drift(_) => Advice::new(reason::helm::STATE_ERROR, Retry::Backoff),
             Self::Halt(error) => error.advice(),
             Self::Action(_) => Advice::new(reason::FAILED, Retry::Backoff),
+        }
+    }
+
+    /// Returns the text of the event; `told` is that of the condition.
+    pub(super) fn event(&self, told: String) -> String {
+        match self {
+            Self::Expression(text) => text.clone(),
+            _ => told,
         }
     }
 

@@ -77,7 +77,8 @@ pub(super) fn truncate_to_newest(history: &mut Vec<ReleaseSnapshot>) {
 }
 
 /// Notes what an install or upgrade stored: the newest version is a new entry, older ones are brought
-/// up to date where there is an entry.
+/// up to date where there is an entry. What made the one that it started from is forgotten, as in Flux,
+/// where Helm writes that one again whether the new one fails or not.
 pub(super) fn record(
     history: &mut Vec<ReleaseSnapshot>,
     stored: &[release::Snapshot],
@@ -93,12 +94,17 @@ pub(super) fn record(
         update(history, stored, None);
     }
     history.retain(|entry| !is_about(entry, newest));
+    let is_deployed = |entry: &ReleaseSnapshot| entry.status == "deployed";
+    let from = history.iter().position(is_deployed).unwrap_or_default();
+    if let Some(from) = history.get_mut(from) {
+        from.action = None;
+    }
     history.insert(0, entry(newest, Some(action.clone())));
     sort(history);
 }
 
 /// Notes what another action stored: entries are brought up to date; a version without one is a new
-/// entry where `adds` says so.
+/// entry where `adds` says so. Without an action, each keeps what made it.
 pub(super) fn observe(
     history: &mut Vec<ReleaseSnapshot>,
     stored: &[release::Snapshot],
@@ -106,8 +112,10 @@ pub(super) fn observe(
     adds: bool,
 ) {
     for stored in stored {
-        if !update(history, stored, action) && adds {
-            history.insert(0, entry(stored, None));
+        let before = history.iter().find(|entry| is_about(entry, stored));
+        let made = action.cloned().or_else(|| before?.action.clone());
+        if !update(history, stored, made.clone()) && adds {
+            history.insert(0, entry(stored, made));
         }
     }
     sort(history);
@@ -117,17 +125,15 @@ fn is_about(entry: &ReleaseSnapshot, stored: &release::Snapshot) -> bool {
     entry.targets(&stored.name, &stored.namespace, stored.version)
 }
 
-/// Brings the entry of a version up to date; the tests and the digest of the artifact stay. What made
-/// it stays too, unless `action` says otherwise.
+/// Brings the entry of a version up to date; the tests and the digest of the artifact stay.
 fn update(
     history: &mut [ReleaseSnapshot],
     stored: &release::Snapshot,
-    action: Option<&ReleaseAction>,
+    action: Option<ReleaseAction>,
 ) -> bool {
     let Some(old) = history.iter_mut().find(|entry| is_about(entry, stored)) else {
         return false;
     };
-    let action = action.cloned().or_else(|| old.action.clone());
     let new = ReleaseSnapshot {
         test_hooks: old.test_hooks.take(),
         oci_digest: old.oci_digest.take(),

@@ -33,6 +33,9 @@ use crate::watch::key_of;
 /// Longest time for loading an archive from another controller.
 const ARCHIVE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// What is said of a source that was changed and not reconciled since.
+const NOT_RECONCILED: &str = "latest generation of object has not been reconciled";
+
 /// What there is.
 pub(super) struct Observed {
     /// What is to be installed.
@@ -114,12 +117,14 @@ pub fn source_id(object: &HelmRelease) -> Option<SourceId> {
 }
 
 /// Reads what the object refers to, in the order of upstream: who is not ready first is told.
+/// `generation` is that of the HelmChart that was just applied, if one was.
 pub(super) async fn observe(
     object: &HelmRelease,
     context: &Context,
+    generation: Option<i64>,
 ) -> Result<Observed, ReleaseError> {
     dependencies(object, context)?;
-    let source = source(object, context)?;
+    let source = source(object, context, generation)?;
     let values = values::resolve(object, context.clients.own()).await?;
     let chart = load(object, context, &source).await?;
     let user = User::new(HelmRelease::KIND, &key_of(object));
@@ -157,7 +162,7 @@ fn dependencies(object: &HelmRelease, context: &Context) -> Result<(), ReleaseEr
         context.releases.wait(&own, &key);
         let Some(found) = context.helm_releases.store.get(&key) else {
             let told = format!(
-                "unable to get '{key}' dependency: HelmRelease.helm.toolkit.fluxcd.io \"{}\" not found",
+                "unable to get '{key}' dependency: helmreleases.helm.toolkit.fluxcd.io \"{}\" not found",
                 one.name
             );
             return Err(ReleaseError::Dependency(told));
@@ -190,7 +195,9 @@ fn by_expression(
         Ok(false) => Err(ReleaseError::Dependency(format!(
             "dependency '{key}' is not ready according to readyExpr eval"
         ))),
-        Err(ExpressionError::Invalid(told)) => Err(ReleaseError::Expression(told)),
+        Err(ExpressionError::Invalid(told)) => {
+            Err(ReleaseError::Expression(format!("terminal error: {told}")))
+        }
         Err(ExpressionError::Failed(told)) => Err(ReleaseError::Dependency(told)),
     }
 }
@@ -202,7 +209,11 @@ struct Source {
     is_tracked: bool,
 }
 
-fn source(object: &HelmRelease, context: &Context) -> Result<Source, ReleaseError> {
+fn source(
+    object: &HelmRelease,
+    context: &Context,
+    generation: Option<i64>,
+) -> Result<Source, ReleaseError> {
     let (kind, key) = match (&object.spec.chart_ref, object.chart_name()) {
         (Some(reference), _) => {
             let namespace = reference
@@ -224,8 +235,8 @@ fn source(object: &HelmRelease, context: &Context) -> Result<Source, ReleaseErro
         ReleaseError::SourceNotReady(format!("{kind} '{key}' is not ready: {problem}"))
     };
     let missing = || {
-        let resource = format!("{}s.source.toolkit.fluxcd.io", kind.as_str().to_lowercase());
-        ReleaseError::NoSource(format!("{resource} \"{}\" not found", key.name))
+        let told = format!("{kind}.source.toolkit.fluxcd.io \"{}\" not found", key.name);
+        ReleaseError::NoSource(told)
     };
     let is_tracked = kind == ChartReferenceKind::OciRepository;
     let artifact = match kind {
@@ -238,6 +249,10 @@ fn source(object: &HelmRelease, context: &Context) -> Result<Source, ReleaseErro
                     None => told("does not have an artifact"),
                 });
             };
+            // Nor is the change that was just made: what is there is of the spec before.
+            if found.metadata.generation < generation {
+                return Err(told(NOT_RECONCILED));
+            }
             let status = &found.status;
             let all = (status.conditions.as_slice(), status.observed_generation);
             ready(&found.metadata, all, &status.artifact).map_err(|problem| told(&problem))?
@@ -278,8 +293,7 @@ fn ready(
         found.map(|one| one.message.clone())
     };
     if metadata.generation != Some(observed) {
-        let text = "latest generation of object has not been reconciled";
-        return Err(message(READY, "False").unwrap_or_else(|| text.to_owned()));
+        return Err(message(READY, "False").unwrap_or_else(|| NOT_RECONCILED.to_owned()));
     }
     if let Some(text) = message(STALLED, "True") {
         return Err(text);

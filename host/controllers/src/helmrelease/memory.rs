@@ -3,7 +3,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant};
 
 use bulkhead_apply::release::{Record, Snapshot};
 
@@ -11,9 +10,7 @@ use super::chart::Chart;
 use super::records::Records;
 use crate::index::Consumers;
 use crate::queue::Key;
-
-/// A wait that is over sooner is not worth a write.
-const SILENT_FOR: Duration = Duration::from_secs(2);
+use crate::sources::Silence;
 
 /// A record that was read, and what is in it.
 #[derive(Clone, Debug)]
@@ -35,7 +32,7 @@ pub struct Releases {
     charts: Mutex<HashMap<String, Weak<Chart>>>,
     held: Mutex<HashMap<Key, Arc<Chart>>>,
     known: Mutex<HashMap<Key, Known>>,
-    since: Mutex<HashMap<Key, Instant>>,
+    pub(super) silence: Silence,
 }
 
 impl Releases {
@@ -90,25 +87,12 @@ impl Releases {
         lock(&self.known).remove(key);
     }
 
-    /// Returns how long a wait that goes on is still not worth a word; `None` when it is.
-    pub(super) fn silent_for(&self, key: &Key) -> Option<Duration> {
-        let mut since = lock(&self.since);
-        let since = since.entry(key.clone()).or_insert_with(Instant::now);
-        let left = SILENT_FOR.saturating_sub(since.elapsed());
-        (!left.is_zero()).then_some(left)
-    }
-
-    /// Notes that it waits for nothing any more.
-    pub(super) fn stop_waiting(&self, key: &Key) {
-        lock(&self.since).remove(key);
-    }
-
     /// Forgets an object that is gone.
     pub fn forget(&self, key: &Key) {
         self.sources.set(key, None);
         lock(&self.held).remove(key);
         lock(&self.known).remove(key);
-        lock(&self.since).remove(key);
+        self.silence.over(key);
     }
 }
 

@@ -10,6 +10,11 @@ use super::state::Wanted;
 /// Condition `Drifted` of a release that has not.
 pub(super) const NO_DRIFT: &str = "No drift detected against the cluster state";
 
+/// Condition `Ready` of a release that is put right.
+pub(super) const CORRECTING: &str = "correcting cluster drift";
+/// Condition `Reconciling` until there is something to do.
+pub(super) const PREREQUISITES: &str = "Fulfilling prerequisites";
+
 fn names(entry: Option<&ReleaseSnapshot>) -> (String, String) {
     entry.map_or_else(Default::default, |entry| (entry.full_name(), entry.chart()))
 }

@@ -76,8 +76,9 @@ async fn run(act: &mut Act) -> Result<End, ReleaseError> {
     let made = template::reconcile(&object, &act.context).await?;
     act.status.helm_chart = made.chart;
     made.reports.into_iter().for_each(|report| act.tell(report));
-    let observed = load::observe(&object, &act.context).await?;
-    act.context.releases.stop_waiting(&act.key);
+    act.begin();
+    let observed = load::observe(&object, &act.context, made.generation).await?;
+    act.context.releases.silence.over(&act.key);
     act.release(Arc::new(observed)).await
 }
 

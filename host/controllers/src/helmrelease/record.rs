@@ -137,7 +137,7 @@ impl Record<'_> {
         about(Report::info(reason, text), latest.as_ref())
     }
 
-    /// Notes the end of tests: `hooks` are those that the filters select, as they were run.
+    /// Notes the end of tests: `hooks` are all tests of the release, with their last runs.
     pub(super) fn tested(
         &mut self,
         hooks: BTreeMap<String, TestHookStatus>,
@@ -241,7 +241,7 @@ impl Record<'_> {
                 (Report::info(reason::UNINSTALL_SUCCEEDED, text), Ok(()))
             }
         };
-        self.summarize();
+        // Ready goes on to tell of the failure: helm-controller 1.6 does not summarize here.
         (about(report, latest.as_ref()), result)
     }
 

@@ -2,17 +2,20 @@
 
 use std::time::Duration;
 
+use bulkhead_api::Retry;
 use bulkhead_api::conditions::{self, Status};
 use bulkhead_api::event::Severity;
-use bulkhead_api::meta::requested_at;
-use bulkhead_api::names::condition::{READY, RECONCILING, STALLED};
-use bulkhead_api::{Retry, reason};
+use bulkhead_api::meta::{Condition, requested_at};
+use bulkhead_api::names::condition::{
+    READY, RECONCILING, RELEASED, REMEDIATED, STALLED, TEST_SUCCESS,
+};
 
 use super::act::{Act, End};
 use super::decide::Halt;
 use super::error::ReleaseError;
 use super::message;
 use super::remediation::Remediation;
+use super::summary::summarize;
 use crate::backoff;
 use crate::clock;
 use crate::queue::{Again, Class};
@@ -44,7 +47,9 @@ fn silent(act: &Act, result: &Result<End, ReleaseError>) -> Option<Again> {
     let waits = |error: &ReleaseError| {
         let waits = matches!(
             error,
-            ReleaseError::Dependency(_) | ReleaseError::SourceNotReady(_)
+            ReleaseError::Dependency(_)
+                | ReleaseError::SourceNotReady(_)
+                | ReleaseError::ArtifactGone(_)
         );
         waits
             && requested_at(&act.object.metadata)
@@ -54,7 +59,8 @@ fn silent(act: &Act, result: &Result<End, ReleaseError>) -> Option<Again> {
     let left = act
         .context
         .releases
-        .silent_for(&act.key)
+        .silence
+        .left(&act.key)
         .filter(|_| waits(error))?;
     Some(Again::After(left, Class::Dependency))
 }
@@ -82,8 +88,6 @@ fn settle(act: &mut Act, result: &Result<End, ReleaseError>) {
             if conditions::is_true(all, READY) {
                 conditions::set(all, stamp, READY, Status::False, "ReconcileError", error);
             }
-            let retry = reason::PROGRESSING_WITH_RETRY;
-            conditions::set(all, stamp, RECONCILING, Status::True, retry, error);
             false
         }
         Err(error) => {
@@ -91,7 +95,14 @@ fn settle(act: &mut Act, result: &Result<End, ReleaseError>) {
             let text = explain(error, &advice);
             let ready = conditions::get(&act.status.conditions, READY);
             let is_news = ready.is_none_or(|ready| ready.message != text);
-            conditions::failed(&mut act.status.conditions, stamp, &advice, &text);
+            let all = &mut act.status.conditions;
+            if advice.retry == Retry::OnChange {
+                conditions::failed(all, stamp, &advice, &text);
+            } else {
+                // Reconciling goes on to tell what the run was at when it failed, as in Flux.
+                conditions::remove(all, STALLED);
+                conditions::set(all, stamp, READY, Status::False, advice.reason, &text);
+            }
             let is_wait = advice.retry == Retry::OnDependency;
             if error.is_told() && (!is_wait || is_news) {
                 act.tell(Report {
@@ -100,7 +111,7 @@ fn settle(act: &mut Act, result: &Result<End, ReleaseError>) {
                     } else {
                         Severity::Error
                     },
-                    ..Report::info(advice.reason, text)
+                    ..Report::info(advice.reason, error.event(text))
                 });
             }
             advice.retry == Retry::OnChange
@@ -124,9 +135,24 @@ fn stall(act: &mut Act, halt: &Halt) {
         }
         _ => format!("Failed to perform remediation: {halt}"),
     };
+    if !tells_of_release(&act.status.conditions) {
+        summarize(&act.object, &mut act.status, stamp);
+    }
     let all = &mut act.status.conditions;
     conditions::remove(all, RECONCILING);
     conditions::set(all, stamp, STALLED, Status::True, advice.reason, &text);
+}
+
+/// Tells whether Ready says what became of the release, and not what a run waited for that is there by
+/// now.
+fn tells_of_release(all: &[Condition]) -> bool {
+    let ready = conditions::get(all, READY);
+    let types = [RELEASED, REMEDIATED, TEST_SUCCESS];
+    let mut causes = types.iter().filter_map(|type_| conditions::get(all, type_));
+    causes.any(|cause| {
+        ready
+            .is_some_and(|ready| (&ready.reason, &ready.message) == (&cause.reason, &cause.message))
+    })
 }
 
 fn log(act: &Act, result: &Result<End, ReleaseError>) {

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use bulkhead_api::duration::go_text;
 use bulkhead_api::event::Severity;
 use bulkhead_api::helmrelease::{ChartTemplate, HelmRelease};
 use bulkhead_api::names::{label, manager};
@@ -19,6 +20,9 @@ use crate::client::is_not_found;
 use crate::context::Context;
 use crate::queue::Key;
 use crate::report::Report;
+
+/// How the annotations by which people ask for a reconciliation begin.
+const REQUESTS: &str = "reconcile.fluxcd.io/";
 
 /// Returns the HelmChart that the object wants, as it is applied; `None` without a template.
 pub(super) fn wanted(object: &HelmRelease) -> Option<Value> {
@@ -35,6 +39,10 @@ pub(super) fn wanted(object: &HelmRelease) -> Option<Value> {
         ),
     ]);
     let interval = spec.interval.as_ref().unwrap_or(&object.spec.interval);
+    // As Go writes it, so that neither engine changes what the other applied.
+    let interval = interval
+        .get()
+        .map_or(json!(interval), |one| json!(go_text(one)));
     let mut wanted = json!({
         "apiVersion": format!("{}/{}", HelmChart::GROUP, HelmChart::VERSION),
         "kind": HelmChart::KIND,
@@ -72,17 +80,25 @@ pub fn chart_of(object: &HelmRelease) -> Option<HelmChart> {
     serde_json::from_value(wanted(object)?).ok()
 }
 
-/// Tells whether `found` has all that `wanted` says: applying it would change nothing.
+/// Tells whether `found` has what `wanted` says and nothing more: applying it would change nothing.
 fn is_in_sync(wanted: &Value, found: &HelmChart) -> bool {
     let Ok(spec) = serde_json::to_value(&found.spec) else {
         return false;
     };
+    // Neither less nor more: what is no longer wanted goes by an apply, which leaves alone what others
+    // have set. Requests are no part of the template.
+    let is_request = |key: &str| key.starts_with(REQUESTS);
     let has = |map: Option<&BTreeMap<String, String>>, field: &str| {
         let wanted = wanted["metadata"][field].as_object();
-        wanted.into_iter().flatten().all(|(key, value)| {
-            let found = map.and_then(|map| map.get(key));
-            found.map(String::as_str) == value.as_str()
-        })
+        let wanted = wanted.into_iter().flatten();
+        let wanted: BTreeMap<&str, &str> = wanted
+            .map(|(key, value)| (key.as_str(), value.as_str().unwrap_or_default()))
+            .collect();
+        let found = map.into_iter().flatten();
+        let found = found.map(|(key, value)| (key.as_str(), value.as_str()));
+        found
+            .filter(|(key, _)| !is_request(key))
+            .eq(wanted.into_iter().filter(|(key, _)| !is_request(key)))
     };
     let is_default = |field: &str, value: &Value| {
         matches!(
@@ -94,8 +110,9 @@ fn is_in_sync(wanted: &Value, found: &HelmChart) -> bool {
     else {
         return false;
     };
-    let same = |(field, value): (&String, &Value)| {
-        wanted_spec.get(field) == Some(value) || is_default(field, value)
+    let same = |(field, value): (&String, &Value)| match wanted_spec.get(field) {
+        Some(wanted) => wanted == value,
+        None => is_default(field, value),
     };
     found_spec.iter().all(same)
         && wanted_spec
@@ -110,6 +127,8 @@ fn is_in_sync(wanted: &Value, found: &HelmChart) -> bool {
 pub(super) struct Made {
     /// Namespace and name of the HelmChart that there is now: the new `status.helmChart`.
     pub(super) chart: Option<String>,
+    /// Its generation, where it was applied just now.
+    pub(super) generation: Option<i64>,
     /// What is told of it.
     pub(super) reports: Vec<Report>,
 }
@@ -146,7 +165,13 @@ pub(super) async fn reconcile(
         let applied = api
             .patch_metadata(&name, &parameters, &Patch::Apply(&wanted))
             .await;
-        applied.map_err(ReleaseError::from)?;
+        let applied = applied.map_err(ReleaseError::from)?.metadata;
+        made.generation = applied.generation;
+        made.chart = now;
+        let before = found.as_ref().map(|found| &found.metadata.resource_version);
+        if before == Some(&applied.resource_version) {
+            return Ok(made);
+        }
         let kind = wanted["spec"]["sourceRef"]["kind"]
             .as_str()
             .unwrap_or_default();
@@ -162,6 +187,7 @@ pub(super) async fn reconcile(
         );
         tracing::info!("{text}");
         made.reports.push(trace(why, text));
+        return Ok(made);
     }
     made.chart = now;
     Ok(made)
@@ -233,7 +259,7 @@ mod tests {
                 },
             })
         );
-        assert_eq!(wanted["spec"]["interval"], "10m");
+        assert_eq!(wanted["spec"]["interval"], "10m0s", "as Flux writes it");
         assert_eq!(
             wanted["spec"]["sourceRef"],
             json!({ "kind": "HelmRepository", "name": "podinfo" })
@@ -247,6 +273,12 @@ mod tests {
         found["spec"]["reconcileStrategy"] = "ChartVersion".into();
         let of = |found: &Value| serde_json::from_value::<HelmChart>(found.clone()).unwrap();
         assert!(is_in_sync(&wanted, &of(&found)));
+        found["spec"]["version"] = "*".into();
+        assert!(
+            !is_in_sync(&wanted, &of(&found)),
+            "a default that is not wanted"
+        );
+        let mut found = wanted.clone();
         found["spec"]["valuesFiles"] = json!(["a.yaml"]);
         assert!(
             !is_in_sync(&wanted, &of(&found)),
@@ -258,5 +290,14 @@ mod tests {
         let mut found = wanted.clone();
         found["metadata"]["labels"] = json!({});
         assert!(!is_in_sync(&wanted, &of(&found)));
+        let mut found = wanted.clone();
+        found["metadata"]["labels"]["gone"] = "x".into();
+        assert!(
+            !is_in_sync(&wanted, &of(&found)),
+            "a label that is no longer wanted"
+        );
+        let mut found = wanted.clone();
+        found["metadata"]["annotations"] = json!({ "reconcile.fluxcd.io/requestedAt": "now" });
+        assert!(is_in_sync(&wanted, &of(&found)), "a request");
     }
 }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use bulkhead_api::conditions::{self, Stamp};
-use bulkhead_api::helmrelease::{HelmRelease, HelmReleaseStatus, ReleaseAction};
+use bulkhead_api::helmrelease::{HelmRelease, HelmReleaseStatus, ReleaseAction, ReleaseSnapshot};
 use bulkhead_api::names::condition::{DRIFTED, READY, RELEASED, REMEDIATED, TEST_SUCCESS};
 use bulkhead_apply::release::{Snapshot, Status, Time};
 use serde_json::{Value, json};
@@ -583,4 +583,38 @@ fn failures_are_forgotten_when_something_else_is_tried() {
         false,
     );
     assert_eq!(found, Some("values differ from last attempt"));
+}
+
+#[test]
+fn what_made_the_version_before_is_forgotten() {
+    let mut entries = vec![version(2, "failed"), version(1, "deployed")];
+    entries[0].action = Some(ReleaseAction::Upgrade);
+    entries[1].action = Some(ReleaseAction::Install);
+    let upgrade = ReleaseAction::Upgrade;
+    let failed = [stored(3, Status::Failed)];
+    history::record(&mut entries, &failed, &upgrade);
+    let actions = |entries: &[ReleaseSnapshot]| -> Vec<Option<ReleaseAction>> {
+        entries.iter().map(|entry| entry.action.clone()).collect()
+    };
+    // The deployed one is what an upgrade starts from.
+    assert_eq!(
+        actions(&entries),
+        [Some(upgrade.clone()), Some(upgrade.clone()), None]
+    );
+    let rollback = ReleaseAction::Rollback;
+    let back = [stored(1, Status::Superseded), stored(4, Status::Deployed)];
+    history::observe(&mut entries, &back, Some(&rollback), true);
+    let expected = [
+        Some(rollback.clone()),
+        Some(upgrade.clone()),
+        Some(upgrade),
+        Some(rollback),
+    ];
+    assert_eq!(actions(&entries), expected);
+    history::observe(&mut entries, &[stored(4, Status::Deployed)], None, false);
+    assert_eq!(
+        actions(&entries)[0],
+        Some(ReleaseAction::Rollback),
+        "a test"
+    );
 }

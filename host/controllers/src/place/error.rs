@@ -3,7 +3,7 @@
 use bulkhead_api::{Advice, Retry};
 
 use super::kubeconfig::KubeconfigError;
-use crate::client::ClientError;
+use crate::client::{ClientError, Refused};
 
 /// Why the cluster that an object is for cannot be reached.
 #[derive(Debug, thiserror::Error)]
@@ -58,11 +58,11 @@ pub enum PlaceError {
         account: String,
         /// Why.
         #[source]
-        source: Box<kube::Error>,
+        source: Refused,
     },
     /// The other cluster does not answer.
     #[error("failed to reach the cluster of `spec.kubeConfig`")]
-    Unreachable(#[source] Box<kube::Error>),
+    Unreachable(#[source] Refused),
 }
 
 impl PlaceError {

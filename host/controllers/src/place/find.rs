@@ -157,7 +157,7 @@ impl<H: Holder> Places<'_, H> {
         let asked = api
             .create(&PostParams::default(), &SelfSubjectReview::default())
             .await;
-        let review = asked.map_err(|error| PlaceError::Unreachable(Box::new(error)))?;
+        let review = asked.map_err(|error| PlaceError::Unreachable(error.into()))?;
         let user = review.status.and_then(|status| status.user_info);
         let user = user.and_then(|user| user.username).unwrap_or_default();
         match user.split(':').collect::<Vec<_>>().as_slice() {
@@ -190,7 +190,7 @@ impl<H: Holder> Places<'_, H> {
             .await;
         let made = asked.map_err(|source| PlaceError::Token {
             account: format!("{namespace}/{account}"),
-            source: Box::new(source),
+            source: source.into(),
         })?;
         let status = made.status.unwrap_or_default();
         let expiry = status.expiration_timestamp.map(|time| time.0);

@@ -83,7 +83,7 @@ impl Place {
             let version = remote.base.apiserver_version().await;
             version.map(|version| version.git_version)
         });
-        let failed = |error| PlaceError::Unreachable(Box::new(error));
+        let failed = |error: kube::Error| PlaceError::Unreachable(error.into());
         asked.await.cloned().map_err(failed)
     }
 }
