@@ -97,7 +97,7 @@ async fn a_chart_of_an_index_follows_its_versions() -> Result<()> {
     helm_chart(&space, "podinfo", "podinfo", |_| ()).await?;
     let (_, text) = fails(&space, "podinfo", "SourceUnavailable").await?;
     let start =
-        "failed to get source: helmrepositories.source.toolkit.fluxcd.io \"charts\" not found";
+        "failed to get source: HelmRepository.source.toolkit.fluxcd.io \"charts\" not found";
     assert_eq!(text, start);
     repository(&space, shelf.url(), |_| ()).await?;
 

@@ -418,6 +418,9 @@ async fn objects_that_a_renderer_generates_obey_the_same_rules() -> Result<()> {
             Some("HelmRelease") => {
                 let is_told = |found: &HelmRelease| told(&found.status.conditions);
                 space.wait(name, &what, is_told).await?;
+                if *reason == "AccessDenied" {
+                    space.event(name, reason, part).await?;
+                }
             }
             _ => {
                 let is_told = |found: &Delivery| told(&found.status.conditions);
