@@ -58,7 +58,7 @@ async fn main() -> Result<()> {
         return Ok(());
     };
     let scene = Scene::new(&program, &chart, count).await?;
-    scene.cluster.install_crds(&unknown_to_us()?).await?;
+    scene.cluster.install_crds(&[buckets()?]).await?;
     let storage = tempfile::tempdir()?;
     let start = || Manager::start_all(flux(&source, &helm, &scene.cluster, storage.path())?);
     let theirs = scene.measure("flux", start).await?;
@@ -121,31 +121,22 @@ fn flux(source: &str, helm: &str, cluster: &Cluster, storage: &Path) -> Result<V
     Ok(vec![sources, start(helm)])
 }
 
-/// The kinds that Flux's controllers do not start without, and Bulkhead does not serve.
-fn unknown_to_us() -> Result<Vec<CustomResourceDefinition>> {
-    let kinds = [
-        ("Bucket", "buckets"),
-        ("ExternalArtifact", "externalartifacts"),
-    ];
-    let definitions = kinds.map(|(kind, plural)| {
-        json!({
-            "metadata": { "name": format!("{plural}.source.toolkit.fluxcd.io") },
-            "spec": {
-                "group": "source.toolkit.fluxcd.io", "scope": "Namespaced",
-                "names": { "kind": kind, "plural": plural },
-                "versions": [{
-                    "name": "v1", "served": true, "storage": true, "subresources": { "status": {} },
-                    "schema": { "openAPIV3Schema": {
-                        "type": "object", "x-kubernetes-preserve-unknown-fields": true,
-                    } },
-                }],
-            },
-        })
+/// The kind that Flux's controllers do not start without, and Bulkhead does not serve.
+fn buckets() -> Result<CustomResourceDefinition> {
+    let definition = json!({
+        "metadata": { "name": "buckets.source.toolkit.fluxcd.io" },
+        "spec": {
+            "group": "source.toolkit.fluxcd.io", "scope": "Namespaced",
+            "names": { "kind": "Bucket", "plural": "buckets" },
+            "versions": [{
+                "name": "v1", "served": true, "storage": true, "subresources": { "status": {} },
+                "schema": { "openAPIV3Schema": {
+                    "type": "object", "x-kubernetes-preserve-unknown-fields": true,
+                } },
+            }],
+        },
     });
-    let definitions = definitions.into_iter().map(serde_json::from_value);
-    definitions
-        .map(|definition| definition.context("not a definition"))
-        .collect()
+    serde_json::from_value(definition).context("not a definition")
 }
 
 /// A server with releases that nobody has seen yet.
