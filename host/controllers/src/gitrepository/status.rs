@@ -41,6 +41,8 @@ pub(super) fn next(
         }
         Err(error) => failed(repository, &mut status, stamp, error, outcome.has_archive),
     }
+    // What fails as it failed before is nothing to write.
+    conditions::keep_times(&mut status.conditions, &repository.status.conditions);
     if let Some(artifact) = &mut status.artifact {
         // The address may be another than when it was written.
         artifact.url = archives.url(&artifact.path);

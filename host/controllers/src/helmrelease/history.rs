@@ -90,13 +90,14 @@ pub(super) fn record(
     let older = stored
         .iter()
         .filter(|stored| stored.version != newest.version);
+    let mut is_told = false;
     for stored in older {
-        update(history, stored, None);
+        is_told |= update(history, stored, None);
     }
     history.retain(|entry| !is_about(entry, newest));
     let is_deployed = |entry: &ReleaseSnapshot| entry.status == "deployed";
     let from = history.iter().position(is_deployed).unwrap_or_default();
-    if let Some(from) = history.get_mut(from) {
+    if let Some(from) = history.get_mut(from).filter(|_| !is_told) {
         from.action = None;
     }
     history.insert(0, entry(newest, Some(action.clone())));

@@ -601,6 +601,17 @@ fn what_made_the_version_before_is_forgotten() {
         actions(&entries),
         [Some(upgrade.clone()), Some(upgrade.clone()), None]
     );
+    // Where Helm tells which one it was, no other is touched.
+    let mut told = entries.clone();
+    let stored_now = [stored(1, Status::Superseded), stored(4, Status::Deployed)];
+    history::record(&mut told, &stored_now, &upgrade);
+    let expected = [
+        Some(upgrade.clone()),
+        Some(upgrade.clone()),
+        Some(upgrade.clone()),
+        None,
+    ];
+    assert_eq!(actions(&told), expected);
     let rollback = ReleaseAction::Rollback;
     let back = [stored(1, Status::Superseded), stored(4, Status::Deployed)];
     history::observe(&mut entries, &back, Some(&rollback), true);

@@ -46,6 +46,8 @@ pub(crate) fn next<K: Source, E: Failure>(
         Err(error) => failed(source, common, stamp, error, outcome),
     }
     let common = K::common(&mut status);
+    // What fails as it failed before is nothing to write.
+    conditions::keep_times(common.conditions, K::conditions(source.status()));
     if let Some(artifact) = common.artifact {
         // The address may be another than when it was written.
         artifact.url = archives.url(&artifact.path);
