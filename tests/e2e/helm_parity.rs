@@ -320,3 +320,26 @@ async fn a_repository_of_a_registry_has_no_status() -> Result<()> {
         .await?;
     Ok(())
 }
+
+#[tokio::test]
+#[ignore = "needs kube-apiserver"]
+async fn values_that_ask_for_it_start_their_releases() -> Result<()> {
+    let stage = stage("watched").await?;
+    let labels = json!({ "reconcile.fluxcd.io/watch": "Enabled" });
+    let map: ConfigMap = serde_json::from_value(json!({
+        "metadata": { "name": "values", "labels": labels },
+        "data": { "values.yaml": "text: first" },
+    }))?;
+    stage.space.create(&map).await?;
+    let values = json!([{ "kind": "ConfigMap", "name": "values" }]);
+    stage
+        .release("web", "web", json!({ "valuesFrom": values }))
+        .await?;
+    stage.space.wait_value("web", "text", "first").await?;
+    stage.deployed("web", 1).await?;
+    let changed = json!({ "data": { "values.yaml": "text: second" } });
+    stage.space.patch::<ConfigMap>("values", changed).await?;
+    stage.space.wait_value("web", "text", "second").await?;
+    stage.deployed("web", 2).await?;
+    Ok(())
+}

@@ -40,6 +40,7 @@ pub(crate) async fn run(arguments: RunArguments) -> Result<(), CliError> {
         config.election = None;
     }
     config.labels = arguments.watch_label_selector.clone();
+    config.watched = arguments.watch_configs_label_selector.clone();
     config.artifacts = arguments.storage_addr;
     config.artifacts_advertised = arguments.storage_adv_addr.clone();
     config.probes = Some(arguments.health_addr);

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bulkhead_api::names::label;
 use bulkhead_wasm::{Host, Limits, Plugin};
 
 use crate::delivery::remote::Allowed;
@@ -21,6 +22,9 @@ pub struct RunConfig {
     /// Selects the objects that are reconciled, by label; all when empty. Flux's shard key goes
     /// here: `sharding.fluxcd.io/key=shard1`.
     pub labels: String,
+    /// Selects the ConfigMaps and Secrets of which a change starts what refers to them; none are
+    /// watched when empty.
+    pub watched: String,
     /// Namespace that the engine itself runs in: it is never pruned.
     pub own_namespace: String,
     /// Folder for fetched repositories and archives. It may be empty at the start; what is in it is
@@ -100,6 +104,7 @@ impl RunConfig {
             instance: instance.to_owned(),
             namespace: None,
             labels: String::new(),
+            watched: format!("{}={}", label::WATCH, label::WATCH_ENABLED),
             own_namespace: own_namespace.to_owned(),
             storage,
             artifacts: port(9090),

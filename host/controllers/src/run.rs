@@ -28,7 +28,7 @@ use crate::config::RunConfig;
 use crate::context::{Context, Settings, Shared};
 use crate::delivery::remote::{Remotes, Rules};
 use crate::delivery::{Renderer, TargetFacts, Transcripts};
-use crate::helmrelease::Records;
+use crate::helmrelease::{Records, Referred, ReferredKind};
 use crate::leader::Elector;
 use crate::metrics::Metrics;
 use crate::plugin::{self, Foundation};
@@ -342,6 +342,15 @@ fn follow(tasks: &mut JoinSet<()>, config: &RunConfig, context: &Arc<Context>) {
     let target = Records::target(config.namespace.as_deref());
     let (known, client) = (context.clone(), context.clients.watching().clone());
     tasks.spawn(async move { watch::follow(client, target, &known.releases.records).await });
+    for kind in [ReferredKind::ConfigMap, ReferredKind::Secret] {
+        if config.watched.is_empty() {
+            break;
+        }
+        let target = kind.target(config.namespace.as_deref(), &config.watched);
+        let client = context.clients.watching().clone();
+        let referred = Referred::new(kind, context.clone());
+        tasks.spawn(async move { watch::follow(client, target, &referred).await });
+    }
     // Plugins of the cluster are everybody's: of a shard, and of an installation for one namespace.
     let target = Target::of::<ClusterPlugin>(None);
     let (context, client) = (context.clone(), context.clients.watching().clone());

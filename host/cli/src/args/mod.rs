@@ -152,6 +152,14 @@ pub(crate) struct RunArguments {
     /// Reconcile only objects with these labels; Flux's shard key is `sharding.fluxcd.io/key`
     #[arg(long, value_name = "SELECTOR", default_value = "")]
     pub watch_label_selector: String,
+    /// ConfigMaps and Secrets with these labels start the HelmReleases that refer to them when they
+    /// change
+    #[arg(
+        long,
+        value_name = "SELECTOR",
+        default_value = "reconcile.fluxcd.io/watch=Enabled"
+    )]
+    pub watch_configs_label_selector: String,
     /// Elect a leader among replicas before anything is written
     #[arg(long, num_args = 0..=1, default_value_t = false, default_missing_value = "true",
           action = clap::ArgAction::Set, value_name = "BOOL")]

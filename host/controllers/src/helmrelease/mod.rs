@@ -20,6 +20,7 @@ mod options;
 mod plugins;
 mod record;
 mod records;
+mod referred;
 mod remediation;
 mod report;
 mod resume;
@@ -45,6 +46,7 @@ pub use load::source_id;
 pub use memory::Releases;
 pub use plugins::{HELM, Plugins};
 pub use records::Records;
+pub use referred::{Referred, ReferredKind};
 pub use selector::SelectorError;
 pub use template::chart_of;
 
