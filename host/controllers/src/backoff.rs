@@ -18,9 +18,28 @@ pub fn pause(failures: u32, longest: Duration) -> Duration {
         .min(longest)
 }
 
+/// Returns the pause after `failures` in a row at a server that asked to be left alone for `asked`.
+/// It is obeyed up to 15 minutes, or up to `interval` where that is longer: what a server says once
+/// may not stop a source for a year.
+pub fn pause_asked(failures: u32, asked: Option<Duration>, interval: Duration) -> Duration {
+    let pause = pause(failures, LONGEST);
+    asked.map_or(pause, |asked| pause.max(asked.min(interval.max(LONGEST))))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_is_left_alone_as_it_asks_and_not_for_a_year() {
+        let minutes = |count: u64| Duration::from_secs(60 * count);
+        let asked = |minutes_asked| Some(minutes(minutes_asked));
+        assert_eq!(pause_asked(1, None, minutes(5)), FIRST);
+        assert_eq!(pause_asked(1, asked(10), minutes(5)), minutes(10));
+        assert_eq!(pause_asked(1, asked(525_600), minutes(5)), LONGEST);
+        assert_eq!(pause_asked(1, asked(525_600), minutes(60)), minutes(60));
+        assert_eq!(pause_asked(12, asked(1), minutes(5)), LONGEST);
+    }
 
     #[test]
     fn pauses_double_up_to_the_longest() {

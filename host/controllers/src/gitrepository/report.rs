@@ -1,7 +1,6 @@
 //! Publishes what happened to a GitRepository: status, events, log lines, the next run.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bulkhead_api::conditions;
 use bulkhead_api::event::key as fact;
@@ -9,7 +8,7 @@ use bulkhead_api::names::condition::{FETCH_FAILED, STORAGE_OPERATION_FAILED};
 use bulkhead_api::source::{GitRepository, GitRepositoryStatus};
 use bulkhead_api::{Retry, message, reason};
 
-use super::act::{Done, Outcome, SourceError};
+use super::act::{Done, Outcome};
 use crate::backoff;
 use crate::clock;
 use crate::context::Context;
@@ -137,12 +136,9 @@ pub(super) fn again(
         Err(error) if error.advice().retry == Retry::OnChange => Again::OnEvent,
         Err(error) => {
             let failures = context.repository_failures.count(key);
-            Again::After(pause(error, failures), Class::Retry)
+            let interval = repository.spec.interval().unwrap_or_default();
+            let pause = backoff::pause_asked(failures, error.retry_after(), interval);
+            Again::After(pause, Class::Retry)
         }
     }
-}
-
-fn pause(error: &SourceError, failures: u32) -> Duration {
-    let pause = backoff::pause(failures, backoff::LONGEST);
-    error.retry_after().map_or(pause, |asked| pause.max(asked))
 }

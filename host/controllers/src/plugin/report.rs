@@ -1,7 +1,6 @@
 //! Publishes what happened to a plugin: status, users, events, log lines, the next run.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bulkhead_api::event::key as fact;
 use bulkhead_api::names::condition::READY;
@@ -159,12 +158,9 @@ pub(super) fn again<P: PluginObject>(
         }
         Err(error) => {
             let failures = context.plugins.failures.count(key);
-            Again::After(pause(error, failures), Class::Retry)
+            let interval = object.spec().interval().unwrap_or_default();
+            let pause = backoff::pause_asked(failures, error.retry_after(), interval);
+            Again::After(pause, Class::Retry)
         }
     }
-}
-
-fn pause(error: &PluginError, failures: u32) -> Duration {
-    let pause = backoff::pause(failures, backoff::LONGEST);
-    error.retry_after().map_or(pause, |asked| pause.max(asked))
 }

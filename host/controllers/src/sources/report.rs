@@ -1,7 +1,6 @@
 //! Publishes what happened to a source: status, events, log lines, the next run.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bulkhead_api::conditions;
 use bulkhead_api::event::{Severity, key as fact};
@@ -141,11 +140,11 @@ pub(crate) fn again<K: Source, E: Failure>(
     match error.advice().retry {
         Retry::OnChange => Again::OnEvent,
         Retry::OnDependency => Again::After(context.settings.requeue_dependency, Class::Retry),
-        Retry::Backoff => Again::After(pause(error, failures.count(key)), Class::Retry),
+        Retry::Backoff => {
+            let interval = source.interval().unwrap_or_default();
+            let failures = failures.count(key);
+            let pause = backoff::pause_asked(failures, error.retry_after(), interval);
+            Again::After(pause, Class::Retry)
+        }
     }
-}
-
-fn pause<E: Failure>(error: &E, failures: u32) -> Duration {
-    let pause = backoff::pause(failures, backoff::LONGEST);
-    error.retry_after().map_or(pause, |asked| pause.max(asked))
 }
