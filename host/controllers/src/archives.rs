@@ -72,17 +72,18 @@ impl Archives {
         format!("http://{}/{path}", self.advertised)
     }
 
-    /// Tells whether the file of `artifact` is there and has the digest that its status tells.
-    pub fn holds(&self, artifact: &Artifact) -> bool {
-        self.check(artifact) == Held::Yes
+    /// Tells whether the file of `artifact`, of the object `key`, is there and has the digest that its
+    /// status tells.
+    pub fn holds(&self, kind: &str, key: &Key, artifact: &Artifact) -> bool {
+        self.check(kind, key, artifact) == Held::Yes
     }
 
-    /// Tells what is known of the file of `artifact`.
-    pub fn check(&self, artifact: &Artifact) -> Held {
+    /// Tells what is known of the file of `artifact`. A file of another object is missing.
+    pub fn check(&self, kind: &str, key: &Key, artifact: &Artifact) -> Held {
         let Ok(digest) = artifact.digest.parse::<Digest>() else {
             return Held::Missing;
         };
-        if !is_inside(&artifact.path) {
+        if !is_own(kind, key, &artifact.path) {
             return Held::Missing;
         }
         match self.digest(&artifact.path) {
@@ -117,9 +118,25 @@ impl Archives {
         }
     }
 
-    /// Removes the file of `artifact`, if it is there.
-    pub fn discard(&self, artifact: &Artifact) {
-        if is_inside(&artifact.path) {
+    /// Opens the file of `artifact`, of the object `key`.
+    ///
+    /// # Errors
+    /// What the disk says; [`io::ErrorKind::NotFound`] also for a file of another object.
+    pub fn open_own(
+        &self,
+        kind: &str,
+        key: &Key,
+        artifact: &Artifact,
+    ) -> io::Result<cap_std::fs::File> {
+        match is_own(kind, key, &artifact.path) {
+            true => self.directory.open(&artifact.path),
+            false => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    /// Removes the file of `artifact`, if it is there and of the object `key`.
+    pub fn discard(&self, kind: &str, key: &Key, artifact: &Artifact) {
+        if is_own(kind, key, &artifact.path) {
             // What cannot be removed is overwritten.
             let _ = self.directory.remove_file(&artifact.path);
         }
@@ -324,6 +341,13 @@ impl Drop for Scratch {
     }
 }
 
+/// Tells whether `path` is one that [`Archives::path`] gives for the object: whoever may write the
+/// status of one object must not reach the files of another.
+fn is_own(kind: &str, key: &Key, path: &str) -> bool {
+    let file = path.strip_prefix(&Archives::path(kind, key, ""));
+    file.is_some_and(|file| is_inside(file) && !file.contains('/'))
+}
+
 /// A status may have been written by others: its path is looked up only if it leads nowhere else.
 fn is_inside(path: &str) -> bool {
     path.split('/')
@@ -367,16 +391,30 @@ mod tests {
         archives
             .store(&path, |out| out.write_all(b"content"))
             .unwrap();
-        assert!(archives.holds(&artifact(&path, b"content")));
-        assert!(!archives.holds(&artifact(&path, b"altered")));
-        assert!(!archives.holds(&artifact("gitrepository/../../etc/passwd", b"")));
+        let holds = |kind: &str, key: &Key, path: &str, content: &[u8]| {
+            archives.holds(kind, key, &artifact(path, content))
+        };
+        let (kind, content) = ("GitRepository", b"content");
+        assert!(holds(kind, &key, &path, content));
+        assert!(!holds(kind, &key, &path, b"altered"));
+        assert!(!holds(kind, &key, "gitrepository/../../etc/passwd", b""));
+        // It is another's.
+        let other = Key::new("apps", "other");
+        assert!(!holds(kind, &other, &path, content));
+        assert!(!holds("HelmChart", &key, &path, content));
+        let beside = format!("gitrepository/apps/other/../web/{}", &path[23..]);
+        assert!(!holds(kind, &other, &beside, content));
+        archives.discard(kind, &other, &artifact(&path, content));
+        let opened = archives.open_own(kind, &other, &artifact(&path, content));
+        assert!(opened.is_err());
+        assert!(holds(kind, &key, &path, content));
         assert_eq!(
             archives.url(&path),
             "http://source.example:80/gitrepository/apps/web/1.tar.gz"
         );
         archives.remove("GitRepository", &key).unwrap();
         archives.remove("GitRepository", &key).unwrap();
-        assert!(!archives.holds(&artifact(&path, b"content")));
+        assert!(!archives.holds("GitRepository", &key, &artifact(&path, b"content")));
     }
 
     #[test]
@@ -413,16 +451,18 @@ mod tests {
         archives.link(path, "latest.tar.gz").unwrap();
         let held = artifact(path, b"content");
         assert_eq!(stored.digest.to_string(), held.digest);
-        assert_eq!(archives.check(&held), Held::Yes);
+        let (kind, key) = ("HelmChart", Key::new("apps", "web"));
+        assert_eq!(archives.check(kind, &key, &held), Held::Yes);
         assert_eq!(archives.read(&held, 7).unwrap(), b"content");
         assert!(archives.read(&held, 6).is_err());
         let latest = archives
             .directory()
             .read("helmchart/apps/web/latest.tar.gz");
         assert_eq!(latest.unwrap(), b"content");
-        assert_eq!(archives.check(&artifact(path, b"other")), Held::Altered);
-        archives.discard(&held);
-        assert_eq!(archives.check(&held), Held::Missing);
+        let other = artifact(path, b"other");
+        assert_eq!(archives.check(kind, &key, &other), Held::Altered);
+        archives.discard(kind, &key, &held);
+        assert_eq!(archives.check(kind, &key, &held), Held::Missing);
         drop(archives.scratch().unwrap());
         let left = archives.directory().read_dir(SCRATCH).unwrap().count();
         assert_eq!(left, 0);
@@ -450,6 +490,6 @@ mod tests {
         };
         assert_eq!(collect(now), 0);
         assert_eq!(collect(now + KEPT_FOR + Duration::from_secs(1)), 2);
-        assert!(archives.holds(&artifact(&current, b"x")));
+        assert!(archives.holds("GitRepository", &key, &artifact(&current, b"x")));
     }
 }

@@ -6,6 +6,7 @@ use std::io::{self, BufReader};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bulkhead_api::meta::Artifact;
+use bulkhead_api::source::HelmRepository;
 use bulkhead_source::helm::index::Directory;
 
 use crate::archives::Archives;
@@ -44,7 +45,7 @@ impl Indexes {
             return Ok(directory);
         }
         // Only what has the digest of the status was written by us, or by Flux.
-        if !archives.holds(artifact) {
+        if !archives.holds(HelmRepository::KIND, key, artifact) {
             return Err(io::ErrorKind::NotFound.into());
         }
         let mut reader = BufReader::with_capacity(64 << 10, archives.open(artifact)?);

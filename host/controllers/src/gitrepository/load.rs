@@ -53,19 +53,19 @@ pub(super) async fn observe(
     }
     Observed {
         secrets: Secrets::read(context.clients.own(), key, &repository.spec).await,
-        has_archive: has_archive(repository, context).await,
+        has_archive: has_archive(repository, key, context).await,
         loaded: context
             .trees
             .get(&SourceId::new::<GitRepository>(key.clone())),
     }
 }
 
-async fn has_archive(repository: &GitRepository, context: &Arc<Context>) -> bool {
+async fn has_archive(repository: &GitRepository, key: &Key, context: &Arc<Context>) -> bool {
     let Some(artifact) = repository.status.artifact.clone() else {
         return false;
     };
-    let archives = context.archives.clone();
-    tokio::task::spawn_blocking(move || archives.holds(&artifact))
+    let (archives, key) = (context.archives.clone(), key.clone());
+    tokio::task::spawn_blocking(move || archives.holds(GitRepository::KIND, &key, &artifact))
         .await
         .unwrap_or(false)
 }

@@ -5,6 +5,7 @@ use std::io::BufReader;
 use std::sync::Arc;
 
 use bulkhead_api::meta::Artifact;
+use bulkhead_api::source::HelmRepository;
 use bulkhead_source::helm::index::{self, ChartVersion, Directory};
 use bulkhead_source::helm::registry::{self, RegistryChart};
 use bulkhead_source::helm::{ChartLocation, HelmError, HttpRepository, Limits};
@@ -28,7 +29,7 @@ pub(super) async fn choose(
     let (key, artifact) = (key.clone(), artifact.clone());
     let work = move || {
         let directory: Arc<Directory> = indexes.get(&archives, &key, &artifact)?;
-        let mut file = BufReader::new(archives.open(&artifact)?);
+        let mut file = BufReader::new(archives.open_own(HelmRepository::KIND, &key, &artifact)?);
         Ok(directory.choose(&place, &mut file, &name, &wanted))
     };
     match blocking(work).await {
@@ -88,7 +89,7 @@ async fn pull_reference(reference: &Reference) -> Result<Vec<u8>, HelmError> {
     Ok(pulled.content.to_vec())
 }
 
-/// Looks a version up in a registry.
+/// Chooses a version in a registry, and looks it up.
 pub(super) async fn look_up(
     config: &RegistryConfig,
     repository: &Repository,

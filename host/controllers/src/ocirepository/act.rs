@@ -301,9 +301,10 @@ async fn load_files(artifact: &Artifact, key: &Key, context: &Arc<Context>) {
     if known.is_some_and(|loaded| loaded.is_of(artifact)) {
         return;
     }
-    let (archives, of) = (context.archives.clone(), artifact.clone());
+    let (archives, own) = (context.archives.clone(), key.clone());
+    let of = artifact.clone();
     let work = move || {
-        if !archives.holds(&of) {
+        if !archives.holds(OCIRepository::KIND, &own, &of) {
             return Err(std::io::ErrorKind::NotFound.into());
         }
         let file = std::io::BufReader::new(archives.open(&of)?);

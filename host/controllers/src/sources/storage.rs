@@ -12,6 +12,7 @@ use crate::clock;
 use crate::context::Context;
 use crate::queue::Key;
 use crate::report::{Audience, Report};
+use crate::watch::key_of;
 
 /// Why an artifact could not be stored, or removed.
 #[derive(Debug, thiserror::Error)]
@@ -41,11 +42,11 @@ pub(crate) async fn is_held<K: Source>(context: &Context, source: &K) -> bool {
     let Some(artifact) = source.artifact().cloned() else {
         return false;
     };
-    let archives = context.archives.clone();
+    let (archives, key) = (context.archives.clone(), key_of(source));
     let check = move || {
-        let held = archives.check(&artifact);
+        let held = archives.check(K::KIND, &key, &artifact);
         if held == Held::Altered {
-            archives.discard(&artifact);
+            archives.discard(K::KIND, &key, &artifact);
         }
         Ok(held)
     };
