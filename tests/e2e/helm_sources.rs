@@ -10,12 +10,14 @@ use bulkhead_api::source::{
     ChartSourceKind, ChartSourceReference, ChartVerification, HelmChart, HelmChartSpec,
     HelmRepository, HelmRepositorySpec, HelmRepositoryType, ReconcileStrategy,
 };
+use bulkhead_testing::cluster::Cluster;
 use bulkhead_testing::git::{HttpServer, Repository};
 use bulkhead_testing::registry::RegistryServer;
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::artifacts::{self, HELM, chart};
-use crate::manager::world;
+use crate::manager::{Manager, install_definitions, world};
 use crate::shelf::Shelf;
 use crate::space::{Space, condition, is_ready, ready};
 
@@ -294,6 +296,83 @@ async fn a_registry_is_static_and_its_charts_are_checked() -> Result<()> {
     assert_eq!(settled.metadata.finalizers, None);
     assert!(settled.status.conditions.is_empty());
     assert_eq!(settled.status.artifact, None);
+    Ok(())
+}
+
+/// Asks for a run of a chart, and waits until it was done.
+async fn run_again(space: &Space, name: &str, token: &str) -> Result<()> {
+    space.request::<HelmChart>(name, token).await?;
+    let is_handled =
+        |found: &HelmChart| found.status.last_handled_reconcile_at.as_deref() == Some(token);
+    space.wait(name, token, is_handled).await.map(drop)
+}
+
+#[tokio::test]
+#[ignore = "needs kube-apiserver"]
+async fn a_chart_that_is_there_costs_a_registry_as_little_as_in_flux() -> Result<()> {
+    let world = world().await?;
+    let space = Space::new(world.cluster, "helm-oci-calm").await?;
+    let registry = RegistryServer::start().await?;
+    let packed = chart("podinfo", "1.0.0", &[("values.yaml", "a: 1\n")])?;
+    let image = format!("{}/charts/podinfo:1.0.0", registry.host());
+    artifacts::push(&image, HELM, &packed, json!({})).await?;
+    let url = format!("oci://{}/charts", registry.host());
+    repository(&space, &url, |spec| {
+        spec.type_ = Some(HelmRepositoryType::Oci);
+        spec.insecure = true;
+    })
+    .await?;
+    for (name, version) in [("exact", "1.0.0"), ("range", "1.x")] {
+        let version = Some(version.to_owned());
+        helm_chart(&space, name, "podinfo", |spec| spec.version = version).await?;
+        built(&space, name, "1.0.0").await?;
+    }
+    registry.take_requests();
+    run_again(&space, "exact", "once").await?;
+    assert!(registry.take_requests().is_empty());
+    run_again(&space, "range", "once").await?;
+    let asked = registry.take_requests();
+    let asked: Vec<&str> = asked.iter().map(|seen| &*seen.target).collect();
+    assert!(!asked.is_empty(), "the tags are listed");
+    let are_lists = asked.iter().all(|target| target.contains("/tags/list"));
+    assert!(are_lists, "{asked:?}");
+    Ok(())
+}
+
+#[tokio::test]
+#[ignore = "needs kube-apiserver"]
+async fn a_chart_is_made_anew_with_its_index_after_a_restart_without_storage() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    install_definitions(&cluster).await?;
+    let space = Space::new(&cluster, "helm-restart").await?;
+    let shelf = Shelf::open().await?;
+    let packed = chart("podinfo", "1.0.0", &[])?;
+    shelf.put_charts(&[("podinfo", "1.0.0", &packed)]);
+    let (before, after) = (tempfile::tempdir()?, tempfile::tempdir()?);
+    let manager = Manager::start(&cluster, before.path()).await?;
+    repository(&space, shelf.url(), |spec| {
+        spec.interval = Some(Duration::from_secs(3600).into());
+    })
+    .await?;
+    helm_chart(&space, "podinfo", "podinfo", |_| ()).await?;
+    let first = built(&space, "podinfo", "1.0.0").await?;
+    manager.kill()?;
+    shelf.hold(true);
+    let _manager = Manager::start(&cluster, after.path()).await?;
+    fails(&space, "podinfo", "NoSourceArtifact").await?;
+    let event = space.event("podinfo", "NoSourceArtifact", "").await?;
+    assert_eq!(event.type_.as_deref(), Some("Trace"), "it is no news");
+    shelf.hold(false);
+    let freed = Instant::now();
+    let again = built(&space, "podinfo", "1.0.0").await?;
+    // Not only at the next look, after half a minute.
+    assert!(
+        freed.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        freed.elapsed()
+    );
+    let digest = |chart: HelmChart| chart.status.artifact.unwrap().digest;
+    assert_eq!(digest(again), digest(first));
     Ok(())
 }
 

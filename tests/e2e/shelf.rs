@@ -1,7 +1,9 @@
 //! A web server with files: a Helm repository for tests.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use anyhow::Result;
 use bulkhead_api::Digest;
@@ -24,6 +26,7 @@ struct State {
     files: Mutex<BTreeMap<String, Vec<u8>>>,
     seen: Mutex<Vec<String>>,
     needs_login: bool,
+    is_held: AtomicBool,
 }
 
 impl Shelf {
@@ -94,6 +97,11 @@ impl Shelf {
         index
     }
 
+    /// Lets requests wait from now on, or no longer.
+    pub(crate) fn hold(&self, is_held: bool) {
+        self.state.is_held.store(is_held, Ordering::Relaxed);
+    }
+
     /// Returns the paths that were asked for, and forgets them.
     pub(crate) fn take_requests(&self) -> Vec<String> {
         std::mem::take(&mut *lock(&self.state.seen))
@@ -118,6 +126,9 @@ async fn answer(mut stream: TcpStream, state: &State) {
     let head = String::from_utf8_lossy(&head);
     let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
     let may_read = !state.needs_login || head.contains(&format!("Basic {LOGIN}"));
+    while state.is_held.load(Ordering::Relaxed) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     let found = lock(&state.files).get(&path).cloned();
     lock(&state.seen).push(path);
     let (status, body) = match found {

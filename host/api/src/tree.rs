@@ -48,6 +48,25 @@ impl TreePath {
         Self::root().join(path)
     }
 
+    /// Resolves `path` from this directory as if the root had nothing above it: `..` there leads
+    /// nowhere, and a `/` in front counts for nothing.
+    ///
+    /// # Errors
+    /// See [`PathError`].
+    pub fn within(&self, path: &str) -> Result<Self, PathError> {
+        let mut depth = self.parts().count();
+        let mut parts: Vec<&str> = Vec::new();
+        for part in path.split('/').filter(|part| !matches!(*part, "" | ".")) {
+            match part {
+                ".." if depth == 0 => continue,
+                ".." => depth -= 1,
+                _ => depth += 1,
+            }
+            parts.push(part);
+        }
+        self.join(&parts.join("/"))
+    }
+
     /// Resolves `path` from this directory; `.` and `..` are taken out.
     ///
     /// # Errors
@@ -202,6 +221,14 @@ mod tests {
         assert_eq!(path("./a//b/../c/"), Ok("a/c".to_owned()));
         assert_eq!(path(""), Ok(String::new()));
         assert_eq!(path("."), Ok(String::new()));
+        let clamped = |from: &str, text| {
+            let from = TreePath::parse(from).expect("a path");
+            from.within(text).map(|p| p.as_str().to_owned())
+        };
+        assert_eq!(clamped("a", "../../b/../../c/./d"), Ok("c/d".to_owned()));
+        assert_eq!(clamped("a/b", "../c"), Ok("a/c".to_owned()));
+        assert_eq!(clamped("", "/../x"), Ok("x".to_owned()));
+        assert!(clamped("", "a\\b").is_err());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! In: a [`GitRequest`]. Out: an [`Artifact`] whose tree is read straight from the store's objects.
 //! Nothing is ever checked out, no program is run, and no credential leaves for another host.
 
+mod address;
 mod archive;
 mod artifact;
 mod constraint;

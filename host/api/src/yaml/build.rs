@@ -48,8 +48,11 @@ pub(super) struct Builder {
     root: Option<Value>,
     line: usize,
     used: Cost,
-    // What anchors keep.
+    // What anchors keep, and how many nodes and bytes of it there may be.
     kept: Cost,
+    keeps: Option<(usize, usize)>,
+    // Takes keys that are there twice, and `<<` after keys that it has too.
+    is_lenient: bool,
 }
 
 type Message = String;
@@ -57,6 +60,24 @@ type Message = String;
 impl Builder {
     pub(super) fn new() -> Self {
         Self::default()
+    }
+
+    /// Builds the pieces of a document that is larger than memory: what anchors keep until its end is
+    /// limited to 200,000 nodes and 4 MiB.
+    pub(super) fn of_pieces() -> Self {
+        Self {
+            keeps: Some((200_000, 4 * 1024 * 1024)),
+            ..Self::default()
+        }
+    }
+
+    /// Takes what Go's reader takes without a word: of keys that are there twice the last counts, and
+    /// `<<` wins over what stands before it.
+    pub(super) fn lenient() -> Self {
+        Self {
+            is_lenient: true,
+            ..Self::default()
+        }
     }
 
     /// Takes one part that starts at `line`, and returns the document that it completes.
@@ -186,6 +207,7 @@ impl Builder {
         }) = self.levels.last_mut()
         {
             if let Key::Text(text) = &new
+                && !self.is_lenient
                 && entries.contains_key(text)
             {
                 return Err(format!("the key `{text}` is there twice"));
@@ -253,6 +275,13 @@ impl Builder {
             self.spend(Cost { depth: 0, ..cost })?;
             self.kept.nodes += cost.nodes;
             self.kept.bytes += cost.bytes;
+            if let Some((nodes, bytes)) = self.keeps
+                && (self.kept.nodes > nodes || self.kept.bytes > bytes)
+            {
+                return Err(format!(
+                    "the anchors up to here hold more than {nodes} nodes or {bytes} bytes"
+                ));
+            }
         }
         let Some(level) = self.levels.last_mut() else {
             self.root = Some(value);
@@ -269,6 +298,7 @@ impl Builder {
                 Some(Key::Text(text)) => {
                     entries.insert(text, value);
                 }
+                Some(Key::Merge) if self.is_lenient => merge_over(entries, value)?,
                 Some(Key::Merge) => merges.push((entries.len(), value)),
                 None => return Err("a key must be a scalar".to_owned()),
             },
@@ -305,6 +335,21 @@ fn merge(
         }
     }
     Ok(entries)
+}
+
+/// Puts what `<<` names over `entries`, as Go's reader does; of several the first wins.
+fn merge_over(entries: &mut Map<String, Value>, value: Value) -> Result<(), Message> {
+    let sources = match value {
+        Value::Array(items) => items,
+        other => vec![other],
+    };
+    for source in sources.into_iter().rev() {
+        let Value::Object(source) = source else {
+            return Err("`<<` needs a mapping, or a list of mappings".to_owned());
+        };
+        entries.extend(source);
+    }
+    Ok(())
 }
 
 /// Returns the text of a key, where no other mapping may be merged in.

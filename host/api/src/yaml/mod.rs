@@ -1,7 +1,7 @@
 //! Reads YAML and JSON texts into JSON values: the host's only YAML reader for manifests.
 //!
 //! Either the same value as Go's sigs.k8s.io/yaml, or an error with line and column; never a silent
-//! difference. Duplicate keys are errors. Aliases are expanded within a budget, nesting is limited,
+//! difference. Duplicate keys are errors, but in the files of charts, which others wrote. Aliases are expanded within a budget, nesting is limited,
 //! and nothing here recurses on input deeper than that limit.
 
 mod build;
@@ -56,7 +56,46 @@ pub struct YamlError {
 /// ```
 pub fn read(text: &str) -> Result<Vec<Document>, YamlError> {
     let mut documents = Vec::new();
-    let mut builder = Builder::new();
+    each(text, Builder::new(), |document| {
+        documents.extend(Some(document).filter(|document| !document.value.is_null()));
+        true
+    })?;
+    Ok(documents)
+}
+
+/// Reads all documents as [`read`] does, and takes what Go's reader takes without a word: of keys that
+/// are there twice the last counts, and `<<` wins over keys before it.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_lenient(text: &str) -> Result<Vec<Document>, YamlError> {
+    let mut documents = Vec::new();
+    each(text, Builder::lenient(), |document| {
+        documents.extend(Some(document).filter(|document| !document.value.is_null()));
+        true
+    })?;
+    Ok(documents)
+}
+
+/// Reads the first document as [`read_lenient`] does; what follows is not looked at, as in Go.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_first(text: &str) -> Result<Value, YamlError> {
+    let mut first = Value::Null;
+    each(text, Builder::lenient(), |document| {
+        first = document.value;
+        false
+    })?;
+    Ok(first)
+}
+
+/// Gives each document to `take`, until that says `false`.
+fn each(
+    text: &str,
+    mut builder: Builder,
+    mut take: impl FnMut(Document) -> bool,
+) -> Result<(), YamlError> {
     let options = granit_parser::options! {
         emit_comments: false,
         flow_nesting_limit: MAX_DEPTH + 1,
@@ -73,9 +112,11 @@ pub fn read(text: &str) -> Result<Vec<Document>, YamlError> {
                 column,
                 message,
             })?;
-        documents.extend(done.filter(|document| !document.value.is_null()));
+        if done.is_some_and(|document| !take(document)) {
+            break;
+        }
     }
-    Ok(documents)
+    Ok(())
 }
 
 fn scan_error(error: &granit_parser::ScanError) -> YamlError {
@@ -144,6 +185,26 @@ mod tests {
 
     fn error(text: &str) -> String {
         read(text).expect_err(text).to_string()
+    }
+
+    // Each answer is that of sigs.k8s.io/yaml 1.6.
+    #[test]
+    fn files_of_charts_are_read_as_leniently_as_in_go() {
+        let lenient = |text: &str| read_lenient(text).expect(text)[0].value.clone();
+        assert_eq!(
+            lenient("a: 1\nb: {c: 1}\na: 2\nb: {d: 1}\n"),
+            json!({ "a": 2, "b": { "d": 1 } })
+        );
+        let merged = lenient("x: &x {a: 1, b: 1}\nz:\n  a: 0\n  <<: *x\n  b: 2\n");
+        assert_eq!(merged["z"], json!({ "a": 1, "b": 2 }));
+        let both = lenient("x: &x {a: 1}\ny: &y {a: 2, b: 2}\nz: {<<: [*x, *y]}\n");
+        assert_eq!(both["z"], json!({ "a": 1, "b": 2 }));
+        assert_eq!(
+            read_first("a: 1\n---\n[\n").expect("one"),
+            json!({ "a": 1 })
+        );
+        assert_eq!(read_first("# nothing\n").expect("none"), Value::Null);
+        assert!(read_lenient("a: [").is_err());
     }
 
     #[test]

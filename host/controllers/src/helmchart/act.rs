@@ -10,10 +10,10 @@ use bulkhead_api::source::{HelmChart, HelmRepository};
 use bulkhead_source::helm::chart::ChartSource;
 use bulkhead_source::helm::{
     Built, HelmError, HttpRepository, Limits, RepositoryConfig, Stage, build_local, build_remote,
-    registry,
+    registry, work,
 };
 use bulkhead_source::oci::verify::{Policy, verify};
-use bulkhead_source::oci::{RegistryConfig, Repository};
+use bulkhead_source::oci::{Registry, RegistryConfig, Repository};
 use tokio::time::Instant;
 
 use super::Made;
@@ -164,7 +164,7 @@ impl<S: Shelf> Build<'_, S> {
         let what = "failed to download chart for remote reference";
         let packed = charts::download(&client, &chosen).await;
         let packed = packed.map_err(|error| ChartError::at(Stage::Pull, what, error))?;
-        let built = self.build(name, own, packed)?;
+        let built = self.build(name, own, packed).await?;
         Ok(Found::New(built, Signature::NotAsked))
     }
 
@@ -177,8 +177,18 @@ impl<S: Shelf> Build<'_, S> {
     ) -> Result<Found, ChartError> {
         let spec = &self.object.spec;
         let wrong = |error| ChartError::version(Stage::Pull, &spec.chart, spec.version(), error);
-        let found = charts::look_up(config, repository, spec.version()).await;
-        let (client, found) = found.map_err(wrong)?;
+        let client = Registry::new(config.clone()).map_err(|error| wrong(error.into()))?;
+        let chosen = registry::choose_version(&client, repository, spec.version()).await;
+        let chosen = chosen.map_err(wrong)?;
+        // As in Flux, what has the name and version of the chart in the storage is that chart: only
+        // a signature is asked for again.
+        if policy.is_none()
+            && let Some(done) = self.same(&spec.chart, &chosen, true, Signature::NotAsked, newer)?
+        {
+            return Ok(Found::Same(done));
+        }
+        let found = registry::look_up(&client, repository, chosen).await;
+        let found = found.map_err(wrong)?;
         let signature = match policy {
             None => Signature::NotAsked,
             Some(policy) => {
@@ -197,13 +207,15 @@ impl<S: Shelf> Build<'_, S> {
             }
         };
         let (name, own) = (&spec.chart, &found.version);
-        if let Some(done) = self.same(name, own, true, signature.clone(), newer)? {
+        if policy.is_some()
+            && let Some(done) = self.same(name, own, true, signature.clone(), newer)?
+        {
             return Ok(Found::Same(done));
         }
         let what = "failed to download chart for remote reference";
         let packed = charts::pull(&client, &found).await;
         let packed = packed.map_err(|error| ChartError::at(Stage::Pull, what, error))?;
-        let built = self.build(name, own, packed)?;
+        let built = self.build(name, own, packed).await?;
         Ok(Found::New(built, signature))
     }
 
@@ -213,12 +225,14 @@ impl<S: Shelf> Build<'_, S> {
         loaded: &Loaded,
         newer: &mut Option<Newer>,
     ) -> Result<Found, ChartError> {
-        let limits = Limits::default();
-        let tree = &*loaded.tree;
-        let source = ChartSource::new(tree, &limits);
+        let (tree, at) = (loaded.tree.clone(), path.clone());
+        let look = move || {
+            let limits = Limits::default();
+            let source = ChartSource::new(&*tree, &limits);
+            Ok((source.metadata(&at)?, !source.is_folder(&at)?))
+        };
         let wrong = |error| ChartError::at(Stage::Reference, "", error);
-        let metadata = source.metadata(path).map_err(wrong)?;
-        let is_packed = !source.is_folder(path).map_err(wrong)?;
+        let (metadata, is_packed) = work(look).await.map_err(wrong)?;
         let (name, own) = (&metadata.name, &metadata.version);
         if let Some(done) = self.same(name, own, is_packed, Signature::NotAsked, newer)? {
             return Ok(Found::Same(done));
@@ -227,7 +241,8 @@ impl<S: Shelf> Build<'_, S> {
             shelf: self.shelf,
             namespace: self.namespace,
         };
-        let built = build_local(tree, path, &self.plan.options, &repositories, &limits).await;
+        let (tree, options) = (loaded.tree.clone(), &self.plan.options);
+        let built = build_local(tree, path, options, &repositories, &Limits::default()).await;
         let built = built.map_err(|error| ChartError::at(Stage::Package, "", error))?;
         Ok(Found::New(built, Signature::NotAsked))
     }
@@ -279,8 +294,11 @@ impl<S: Shelf> Build<'_, S> {
         Ok(None)
     }
 
-    fn build(&self, name: &str, own: &str, packed: Vec<u8>) -> Result<Built, ChartError> {
-        let built = build_remote(name, own, packed, &self.plan.options, &Limits::default());
+    async fn build(&self, name: &str, own: &str, packed: Vec<u8>) -> Result<Built, ChartError> {
+        let (name, own) = (name.to_owned(), own.to_owned());
+        let options = self.plan.options.clone();
+        let build = move || build_remote(&name, &own, packed, &options, &Limits::default());
+        let built = work(build).await;
         built.map_err(|error| ChartError::at(Stage::Package, "", error))
     }
 }

@@ -145,7 +145,11 @@ fn from(object: &HelmChart, seen: &Observed) -> Result<From, ChartError> {
         Source::Files(loaded) => {
             let wrong = |_| ChartError::Path(spec.chart.clone());
             Ok(From::Files {
-                path: TreePath::parse(&spec.chart).map_err(wrong)?,
+                // As in Flux, `..` at the root of the source stays there.
+                path: match spec.chart.starts_with('/') {
+                    true => return Err(ChartError::Path(spec.chart.clone())),
+                    false => TreePath::root().within(&spec.chart).map_err(wrong)?,
+                },
                 loaded: loaded.clone(),
             })
         }
@@ -345,6 +349,46 @@ mod tests {
         let (text, reason, retry) = refused(&wrong, &seen(registry()));
         assert!(text.starts_with("invalid chart reference: "), "{text}");
         assert_eq!((reason, retry), ("InvalidChartReference", Retry::OnChange));
+    }
+
+    #[test]
+    fn paths_stay_inside_of_the_source() {
+        let loaded = Arc::new(Loaded {
+            revision: "main@sha1:1".into(),
+            digest: String::new(),
+            revision_time: 0,
+            tree: Arc::new(NoFiles),
+        });
+        let path = |text: &str| {
+            let helm = chart(ChartSourceKind::GitRepository, |spec| {
+                spec.chart = text.into()
+            });
+            plan(&helm, &seen(Source::Files(loaded.clone()))).map(|plan| match plan.from {
+                From::Files { path, .. } => path.to_string(),
+                _ => unreachable!("it is of files"),
+            })
+        };
+        assert_eq!(path("./charts/web").unwrap(), "charts/web");
+        // As in Flux.
+        assert_eq!(path("../charts/web").unwrap(), "charts/web");
+        assert!(matches!(path("/charts/web"), Err(ChartError::Path(_))));
+    }
+
+    struct NoFiles;
+
+    impl bulkhead_api::SourceTree for NoFiles {
+        fn stat(&self, path: &TreePath) -> Result<bulkhead_api::Entry, bulkhead_api::TreeError> {
+            Err(bulkhead_api::TreeError::NotFound(path.clone()))
+        }
+        fn read_dir(
+            &self,
+            path: &TreePath,
+        ) -> Result<Vec<bulkhead_api::Entry>, bulkhead_api::TreeError> {
+            Err(bulkhead_api::TreeError::NotFound(path.clone()))
+        }
+        fn read(&self, path: &TreePath) -> Result<Vec<u8>, bulkhead_api::TreeError> {
+            Err(bulkhead_api::TreeError::NotFound(path.clone()))
+        }
     }
 
     #[test]

@@ -158,6 +158,11 @@ impl ChartError {
             HelmError::Name(_) => Self::at(Stage::Reference, "", source),
             other => {
                 let what = "failed to get chart version for remote reference";
+                // Only what the user wrote is wrong for good; a server or a disk is asked again.
+                let stage = match other {
+                    HelmError::Range { .. } => stage,
+                    _ => Stage::Pull,
+                };
                 Self::at(stage, what, other)
             }
         }
@@ -243,5 +248,31 @@ impl Failure for ChartError {
             Self::Build { source, .. } | Self::Login { source, .. } => source.retry_after(),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_fails_is_asked_again() {
+        let broken = HelmError::Store {
+            action: "read the stored index",
+            source: std::io::Error::other("EIO"),
+        };
+        let error = ChartError::version(Stage::Reference, "web", "1.x", broken);
+        let advice = Failure::advice(&error);
+        assert_eq!(
+            (advice.reason, advice.retry),
+            ("ChartPullError", Retry::Backoff)
+        );
+        let none = HelmError::NoChart {
+            place: "x".into(),
+            name: "web".into(),
+            near: String::new(),
+        };
+        let error = ChartError::version(Stage::Reference, "web", "1.x", none);
+        assert_eq!(Failure::advice(&error).retry, Retry::OnChange);
     }
 }

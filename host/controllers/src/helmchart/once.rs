@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bulkhead_api::source::{HelmChart, HelmRepository};
 use bulkhead_source::helm::chart::inspect;
-use bulkhead_source::helm::{Built, Limits, Stage, build_remote};
+use bulkhead_source::helm::{Built, Limits, Stage, build_remote, work};
 
 use super::act::{Build, Found};
 use super::decide;
@@ -40,7 +40,7 @@ pub async fn build<S: Shelf>(
         Origin::Repository(repository) if repository.spec.is_oci() => Source::Registry(repository),
         Origin::Repository(repository) => Source::Index(repository, None),
         Origin::Files(loaded) => Source::Files(loaded),
-        Origin::Packed(packed) => return of_packed(object, packed),
+        Origin::Packed(packed) => return of_packed(object, packed).await,
     };
     let key = key_of(object);
     let seen = load::of_source(object, &key, source, shelf.holder()).await;
@@ -58,11 +58,13 @@ pub async fn build<S: Shelf>(
     }
 }
 
-fn of_packed(object: &HelmChart, packed: Vec<u8>) -> Result<Built, ChartError> {
-    let wrong = |error| ChartError::at(Stage::Package, "", error);
-    let limits = Limits::default();
-    let metadata = inspect("the archive", packed.as_slice(), &limits).map_err(wrong)?;
+async fn of_packed(object: &HelmChart, packed: Vec<u8>) -> Result<Built, ChartError> {
     let options = decide::options(object, None);
-    let built = build_remote(&metadata.name, &metadata.version, packed, &options, &limits);
-    built.map_err(wrong)
+    let build = move || {
+        let limits = Limits::default();
+        let metadata = inspect("the archive", packed.as_slice(), &limits)?;
+        build_remote(&metadata.name, &metadata.version, packed, &options, &limits)
+    };
+    let built = work(build).await;
+    built.map_err(|error| ChartError::at(Stage::Package, "", error))
 }

@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use bulkhead_api::source::{HelmRepository, HelmRepositorySpec, HelmRepositoryType};
 use bulkhead_source::helm::registry::chart_repository;
-use bulkhead_source::helm::{Dependency, HelmError, HttpRepository, Repositories, normalize};
+use bulkhead_source::helm::{
+    Dependency, HelmError, HttpRepository, Repositories, masked, normalize,
+};
 
 use super::charts;
 use super::shelf::Shelf;
@@ -28,7 +30,7 @@ impl<S: Shelf> Repositories for OfNamespace<'_, S> {
         if self.shelf.is_offline() {
             let why = "nothing may be fetched; `helm dependency build` puts it into the chart";
             return Err(HelmError::Unreachable {
-                place: normalize(url).unwrap_or_default(),
+                place: masked(url),
                 source: why.into(),
             });
         }
@@ -114,7 +116,7 @@ impl<S: Shelf> OfNamespace<'_, S> {
 
 fn settings(url: &str, error: &RequestError) -> HelmError {
     HelmError::Settings {
-        place: url.to_owned(),
+        place: masked(url),
         problem: bulkhead_api::chain(error),
     }
 }

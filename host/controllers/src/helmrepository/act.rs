@@ -7,7 +7,7 @@ use bulkhead_api::meta::Artifact;
 use bulkhead_api::reason;
 use bulkhead_api::source::HelmRepository;
 use bulkhead_source::helm::index::{self, StoredIndex};
-use bulkhead_source::helm::{HelmError, HttpRepository, Limits, RepositoryConfig};
+use bulkhead_source::helm::{HelmError, HttpRepository, Limits, RepositoryConfig, masked};
 use tokio::time::Instant;
 
 use super::decide::Decision;
@@ -145,7 +145,7 @@ impl Fetch<'_> {
             Some(size) => format!("size {}", human(size)),
             None => "unknown size".to_owned(),
         };
-        let url = &self.object.spec.url;
+        let url = masked(&self.object.spec.url);
         Good {
             reason: reason::SUCCEEDED,
             message: format!("stored artifact: revision '{revision}'"),

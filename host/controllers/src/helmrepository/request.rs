@@ -5,7 +5,7 @@
 
 use bulkhead_api::source::{HelmRepositorySpec, HelmRepositoryType, RegistryProvider};
 use bulkhead_api::{Advice, Retry, SpecError, reason};
-use bulkhead_source::helm::RepositoryConfig;
+use bulkhead_source::helm::{RepositoryConfig, masked};
 use bulkhead_source::oci::RegistryConfig;
 use bulkhead_source::{Credentials, Secret};
 
@@ -57,6 +57,17 @@ pub enum RequestError {
     /// There is no login for a registry that can be used.
     #[error("failed to configure OCI registry authentication")]
     RegistryLogin(#[source] AccessError),
+    /// The login of Docker is for other registries.
+    #[error(
+        "failed to configure OCI registry authentication: no auth config for '{host}' in the \
+         docker-registry Secret '{secret}'"
+    )]
+    NoEntry {
+        /// The registry.
+        host: String,
+        /// The Secret.
+        secret: String,
+    },
     /// The Secret of the login could not be read.
     #[error("failed to get authentication secret")]
     LoginSecret(#[source] AccessError),
@@ -79,6 +90,12 @@ impl RequestError {
                 .hint("set `spec.type: oci`, or write `spec.url` with `https://`"),
             Self::Registry(_) => Advice::new(reason::FAILED, Retry::OnChange)
                 .hint("write `spec.url` of the HelmRepository with `oci://`"),
+            Self::NoEntry { host, .. } => {
+                Advice::new(reason::AUTHENTICATION_FAILED, Retry::Backoff).hint(format!(
+                    "make the secret with `kubectl create secret docker-registry \
+                     --docker-server={host}`, or leave `spec.secretRef` out"
+                ))
+            }
             Self::Login(error)
             | Self::RegistryLogin(error)
             | Self::LoginSecret(error)
@@ -149,14 +166,27 @@ pub(crate) fn oci(
         _ => return Err(RequestError::Provider),
     }
     if !spec.url.starts_with("oci://") {
-        return Err(RequestError::Registry(spec.url.clone()));
+        return Err(RequestError::Registry(masked(&spec.url)));
     }
     let mut config = registry::config(host, spec.timeout()?, spec.insecure);
     if let Some(data) = &secrets.login {
         let data = data.as_ref().map_err(|error| error.clone().into());
         let data = data.map_err(RequestError::LoginSecret)?;
         let login = registry::login(data, host);
-        config.credentials = login.map_err(RequestError::RegistryLogin)?;
+        let login = login.map_err(RequestError::RegistryLogin)?;
+        if registry::is_docker_login(data) && !login.names(host) {
+            let secret = spec.secret_ref.as_ref();
+            return Err(RequestError::NoEntry {
+                host: host.to_owned(),
+                secret: secret.map(|secret| secret.name.clone()).unwrap_or_default(),
+            });
+        }
+        config.credentials = login;
+        // An old way to name certificates; half of a pair is none.
+        if let Ok((authority, own)) = registry::certificates(data) {
+            config.authority = authority;
+            config.client_certificate = own;
+        }
     }
     if let Some((authority, own)) = certificates(secrets)? {
         config.authority = authority;
@@ -229,6 +259,43 @@ mod tests {
             "failed to get authentication secret: failed to get secret 'apps/login': it does not \
              exist"
         );
+    }
+
+    #[test]
+    fn a_docker_login_is_one_for_the_registry() {
+        let mut spec = spec("oci://registry.example.com/charts");
+        spec.secret_ref = Some(bulkhead_api::meta::LocalObjectReference {
+            name: "pull".into(),
+        });
+        let login = |host: &str| {
+            let auths = format!(r#"{{"auths":{{"{host}":{{"username":"u","password":"p"}}}}}}"#);
+            with(&[(".dockerconfigjson", &auths), ("ca.crt", "authority")])
+        };
+        let ask = |login: &Secrets| oci(&spec, login, "registry.example.com");
+        for host in [
+            "registry.example.com",
+            "https://registry.example.com/v1/",
+            "registry.example.com/charts",
+        ] {
+            let config = ask(&login(host)).unwrap();
+            // An old way to name certificates.
+            assert_eq!(config.authority.as_deref(), Some(&b"authority"[..]));
+        }
+        let (text, reason, retry) = told(&ask(&login("other.example.com")).unwrap_err());
+        assert_eq!(
+            text,
+            "failed to configure OCI registry authentication: no auth config for \
+             'registry.example.com' in the docker-registry Secret 'pull'"
+        );
+        assert_eq!((reason, retry), ("AuthenticationFailed", Retry::Backoff));
+    }
+
+    #[test]
+    fn no_error_repeats_a_login_of_the_url() {
+        let url = "https://user:secret@example.com/charts?token=secret";
+        let error = oci(&spec(url), &Secrets::default(), "example.com").unwrap_err();
+        let (text, ..) = told(&error);
+        assert!(text.ends_with(": https://example.com/charts"), "{text}");
     }
 
     #[test]

@@ -88,9 +88,14 @@ fn docker_login(data: &Data) -> Result<Keychain, AccessError> {
     Ok(Keychain::docker_config(&wrapped)?)
 }
 
+/// Tells whether the Secret holds a login of Docker.
+pub(crate) fn is_docker_login(data: &Data) -> bool {
+    data.contains_key(PULL) || data.contains_key(LEGACY_PULL)
+}
+
 /// Reads a login for one registry: user name and password, or a login of Docker.
 pub(crate) fn login(data: &Data, registry: &str) -> Result<Keychain, AccessError> {
-    if data.contains_key(PULL) || data.contains_key(LEGACY_PULL) {
+    if is_docker_login(data) {
         return docker_login(data);
     }
     match basic(data)? {

@@ -5,11 +5,13 @@
 //!
 //! Source: source-controller 1.9, internal/helm/chart/{builder,builder_remote,builder_local}.go.
 
+use std::sync::Arc;
+
 use bulkhead_api::{SourceTree, TreePath, yaml};
 use serde_json::{Map, Value};
 
-use super::chart::{Chart, ChartSource, VALUES, inspect, join, place, values};
-use super::dependencies::{self, Repositories};
+use super::chart::{Chart, ChartSource, VALUES, clamped, inspect, place, values};
+use super::dependencies::{self, Home, Repositories};
 use super::{HelmError, Limits, Stage, gojson, version};
 
 /// What is to become of a chart.
@@ -94,8 +96,25 @@ impl Built {
     }
 }
 
+/// Runs what takes long and waits for nothing, as unpacking and packing of charts do, where that
+/// holds nobody up.
+///
+/// # Errors
+/// Those of `job`; [`HelmError::Store`] if it did not end.
+pub async fn work<T: Send + 'static>(
+    job: impl FnOnce() -> Result<T, HelmError> + Send + 'static,
+) -> Result<T, HelmError> {
+    let ended = tokio::task::spawn_blocking(job).await;
+    ended.unwrap_or_else(|error| {
+        Err(HelmError::Store {
+            action: "build the chart",
+            source: std::io::Error::other(error),
+        })
+    })
+}
+
 /// Builds a chart that was downloaded: `own` is the version that was chosen, `packed` its bytes.
-/// Without options that change it, it is taken as it came.
+/// Without options that change it, it is taken as it came. Blocks: see [`work`].
 ///
 /// # Errors
 /// [`HelmError::Build`].
@@ -134,17 +153,56 @@ pub fn build_remote(
 }
 
 /// Builds the chart at `path` of a source's tree: a folder, whose missing dependencies are added, or
-/// a packed chart.
+/// a packed chart. Does not block.
 ///
 /// # Errors
 /// [`HelmError::Build`].
 pub async fn build_local(
-    tree: &dyn SourceTree,
+    tree: Arc<dyn SourceTree>,
     path: &TreePath,
     options: &BuildOptions,
     repositories: &impl Repositories,
     limits: &Limits,
 ) -> Result<Built, HelmError> {
+    let read = {
+        let (tree, path) = (tree.clone(), path.clone());
+        let (options, limits) = (options.clone(), limits.clone());
+        move || read_local(&*tree, &path, &options, &limits)
+    };
+    let (mut built, chart) = match work(read).await? {
+        Local::Built(built) => return Ok(built),
+        Local::Packed(chart, built) => (built, chart),
+        Local::Folder(chart, mut built) => {
+            if let Err(error) = chart.check_lock() {
+                built.warnings.push(error.to_string());
+            }
+            let home = Home { tree, path, limits };
+            let added = dependencies::add_missing(*chart, &home, repositories).await;
+            let (chart, count) = added.map_err(|error| Stage::Dependencies.failed(error))?;
+            built.resolved_dependencies = count;
+            (built, Box::new(chart))
+        }
+    };
+    let limits = limits.clone();
+    work(move || pack(&chart, &mut built, &limits).map(|()| built)).await
+}
+
+/// A chart of a source, before its dependencies are added and it is packed.
+enum Local {
+    /// It is taken as it is.
+    Built(Built),
+    /// It was packed, and has all that it needs.
+    Packed(Box<Chart>, Built),
+    /// It may lack dependencies.
+    Folder(Box<Chart>, Built),
+}
+
+fn read_local(
+    tree: &dyn SourceTree,
+    path: &TreePath,
+    options: &BuildOptions,
+    limits: &Limits,
+) -> Result<Local, HelmError> {
     let source = ChartSource::new(tree, limits);
     let reference = |error: HelmError| Stage::Reference.failed(error);
     let metadata = source.metadata(path).map_err(reference)?;
@@ -162,7 +220,7 @@ pub async fn build_local(
         built.content = source
             .packed(path)
             .map_err(|error| Stage::Pull.failed(error))?;
-        return Ok(built);
+        return Ok(Local::Built(built));
     }
     let merged = match options.values_files() {
         [] => None,
@@ -179,17 +237,11 @@ pub async fn build_local(
     if let Some(merged) = merged {
         replace_values(&mut chart, merged, &mut built)?;
     }
-    if is_folder {
-        if let Err(error) = chart.check_lock() {
-            built.warnings.push(error.to_string());
-        }
-        let added = dependencies::add_missing(&mut chart, &source, path, repositories, limits);
-        built.resolved_dependencies = added
-            .await
-            .map_err(|error| Stage::Dependencies.failed(error))?;
-    }
-    pack(&chart, &mut built, limits)?;
-    Ok(built)
+    let chart = Box::new(chart);
+    Ok(match is_folder {
+        true => Local::Folder(chart, built),
+        false => Local::Packed(chart, built),
+    })
 }
 
 fn pack(chart: &Chart, built: &mut Built, limits: &Limits) -> Result<(), HelmError> {
@@ -243,7 +295,7 @@ fn from_chart(chart: &Chart, path: &str) -> Result<Option<Value>, HelmError> {
     }
     match chart.file(clean.as_str()) {
         None => Ok(None),
-        Some(content) => values::read(&chart.place(), clean.as_str(), content).map(Some),
+        Some(content) => values::read_file(&chart.place(), clean.as_str(), content).map(Some),
     }
 }
 
@@ -253,7 +305,8 @@ fn from_tree(
     limits: &Limits,
 ) -> Result<Option<Value>, HelmError> {
     use bulkhead_api::TreeError;
-    let file = join(&TreePath::root(), path.trim_start_matches('/'))?;
+    // As in Flux, `..` at the root of the source stays there.
+    let file = clamped(&TreePath::root(), path)?;
     match tree.stat(&file) {
         Err(TreeError::NotFound(_) | TreeError::NotADirectory(_)) => return Ok(None),
         Err(error) => return Err(error.into()),
@@ -263,7 +316,7 @@ fn from_tree(
         }
         Ok(_) => {}
     }
-    values::read(&place(&TreePath::root()), file.as_str(), &tree.read(&file)?).map(Some)
+    values::read_file(&place(&TreePath::root()), file.as_str(), &tree.read(&file)?).map(Some)
 }
 
 /// Puts merged values in the place of the chart's own; a chart without any has none to replace.

@@ -7,10 +7,12 @@
 //! file as in helm 4.3, internal/resolver/resolver.go.
 
 use std::future::Future;
+use std::sync::Arc;
 
-use bulkhead_api::{Digest, TreePath};
+use bulkhead_api::{Digest, SourceTree, TreePath};
 use serde_json::{Value, json};
 
+use super::build::work;
 use super::chart::{Chart, ChartSource};
 use super::metadata::Dependency;
 use super::{HelmError, Limits, gojson, normalize, version};
@@ -30,19 +32,24 @@ pub trait Repositories: Sync {
     ) -> impl Future<Output = Result<Vec<u8>, HelmError>> + Send;
 }
 
-/// Adds the dependencies that `chart` lacks, and returns how many there were. `home` is the chart's
-/// folder in `source`.
+/// Where a chart lies: those that it names by path are near it.
+pub(super) struct Home<'a> {
+    pub(super) tree: Arc<dyn SourceTree>,
+    /// The chart's folder.
+    pub(super) path: &'a TreePath,
+    pub(super) limits: &'a Limits,
+}
+
+/// Adds the dependencies that `chart` lacks, and returns how many there were.
 ///
 /// # Errors
 /// [`HelmError::Dependency`] with the names of dependency and repository.
 pub(super) async fn add_missing(
-    chart: &mut Chart,
-    source: &ChartSource<'_>,
-    home: &TreePath,
+    mut chart: Chart,
+    home: &Home<'_>,
     repositories: &impl Repositories,
-    limits: &Limits,
-) -> Result<usize, HelmError> {
-    let missing = missing(chart);
+) -> Result<(Chart, usize), HelmError> {
+    let missing = missing(&chart);
     for dependency in &missing {
         let failed = |error: HelmError| HelmError::Dependency {
             name: crate::error::clean(dependency.local_name()),
@@ -50,8 +57,12 @@ pub(super) async fn add_missing(
             source: Box::new(error),
         };
         let added = match is_local(dependency) {
-            true => local(source, home, dependency),
-            false => remote(repositories, dependency, limits).await,
+            true => {
+                let (tree, path) = (home.tree.clone(), home.path.clone());
+                let (limits, dependency) = (home.limits.clone(), dependency.clone());
+                work(move || local(&ChartSource::new(&*tree, &limits), &path, &dependency)).await
+            }
+            false => remote(repositories, dependency, home.limits).await,
         };
         let mut added = added.map_err(failed)?;
         if !dependency.alias.is_empty() {
@@ -59,7 +70,8 @@ pub(super) async fn add_missing(
         }
         chart.dependencies.push(added);
     }
-    Ok(missing.len())
+    let count = missing.len();
+    Ok((chart, count))
 }
 
 /// Returns what `charts/` lacks, sorted by name; as in Flux nothing is missing if the numbers agree.
@@ -98,7 +110,7 @@ fn local(
         Some(path) => path.trim_start_matches('/').to_owned(),
         None => format!("charts/{}", dependency.name),
     };
-    let path = super::chart::join(home, &below)?;
+    let path = super::chart::clamped(home, &below)?;
     let chart = source.load(&path)?;
     let place = format!("dependency `{}`", crate::error::clean(&dependency.name));
     let range = Constraint::parse(&dependency.version).map_err(|source| HelmError::Range {
@@ -135,7 +147,8 @@ async fn remote(
         crate::error::clean(&dependency.name),
         shown(text)
     );
-    Chart::unpack(&place, packed.as_slice(), limits)
+    let limits = limits.clone();
+    work(move || Chart::unpack(&place, packed.as_slice(), &limits)).await
 }
 
 /// Shows a repository without a login.

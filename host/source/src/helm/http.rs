@@ -4,18 +4,18 @@
 //! The login goes to the repository's own scheme, host and port alone, unless `passCredentials` is
 //! set; it never follows a redirect to another. The same holds for the client's certificate.
 
-use std::error::Error as _;
 use std::io::Write;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use base64::Engine as _;
 use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HeaderValue};
 use reqwest::{Client, Response, StatusCode};
-use url::{Host, Url};
+use url::Url;
 
 use super::body::{Body, Page, Received, TooLarge};
 use super::{HelmError, Limits, RepositoryConfig};
+use crate::address::{Resolver, literal, refused};
 use crate::http::{has_same_origin, header, is_redirect, is_tls, redirect_target, retry_after};
 use crate::transport::tls;
 use crate::{ClientCertificate, Credentials, Secret};
@@ -119,18 +119,13 @@ impl Http {
 
     /// An address that stands in the URL itself is not looked up, and so not checked elsewhere.
     fn check_address(&self, url: &Url) -> Result<(), HelmError> {
-        let address = match url.host() {
-            Some(Host::Ipv4(address)) => IpAddr::V4(address),
-            Some(Host::Ipv6(address)) => IpAddr::V6(address),
-            _ => return Ok(()),
-        };
-        if (self.admits)(address) {
-            return Ok(());
+        match literal(url).filter(|address| !(self.admits)(*address)) {
+            None => Ok(()),
+            Some(address) => Err(HelmError::Address {
+                place: shown(url),
+                address,
+            }),
         }
-        Err(HelmError::Address {
-            place: shown(url),
-            address,
-        })
     }
 
     async fn body(
@@ -204,6 +199,19 @@ pub(super) fn shown(url: &Url) -> String {
     url.set_query(None);
     url.set_fragment(None);
     crate::error::clean(url.as_str())
+}
+
+/// Shows a URL of a specification as it was written, but for a login and a query, which may hold one.
+pub fn masked(text: &str) -> String {
+    match Url::parse(text) {
+        Ok(url)
+            if url.username().is_empty() && url.password().is_none() && url.query().is_none() =>
+        {
+            crate::error::clean(text)
+        }
+        Ok(url) => shown(&url),
+        Err(_) => crate::error::clean(text.rsplit('@').next().unwrap_or_default()),
+    }
 }
 
 fn judge(place: &str, response: Response, had_login: bool) -> Result<Response, HelmError> {
@@ -328,38 +336,4 @@ fn client(
     builder
         .build()
         .map_err(|error| problem(error.without_url().to_string()))
-}
-
-/// Looks names up, and passes on only what may be connected to.
-struct Resolver(fn(IpAddr) -> bool);
-
-/// A name has an address that may not be connected to.
-#[derive(Debug, thiserror::Error)]
-#[error("the address {0} may not be connected to")]
-struct Refused(IpAddr);
-
-impl reqwest::dns::Resolve for Resolver {
-    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
-        let admits = self.0;
-        Box::pin(async move {
-            let found: Vec<SocketAddr> =
-                tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            match found.iter().find(|address| !admits(address.ip())) {
-                Some(address) => Err(Box::new(Refused(address.ip())).into()),
-                None => Ok(Box::new(found.into_iter()) as reqwest::dns::Addrs),
-            }
-        })
-    }
-}
-
-/// Finds out whether an address was refused.
-fn refused(error: &reqwest::Error) -> Option<IpAddr> {
-    let mut next = error.source();
-    while let Some(error) = next {
-        if let Some(Refused(address)) = error.downcast_ref() {
-            return Some(*address);
-        }
-        next = error.source();
-    }
-    None
 }

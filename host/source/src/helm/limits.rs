@@ -12,10 +12,15 @@ use std::time::Duration;
 pub struct Limits {
     /// Bytes of an index after decompression: 256 MiB. Flux refuses past 50 MiB.
     pub index_bytes: u64,
-    /// Versions of all charts of an index: 500,000.
+    /// Charts of an index: 100,000.
+    pub index_charts: usize,
+    /// Versions of all charts of an index, those that are left out included: 500,000.
     pub index_versions: usize,
-    /// Bytes of one version's entry in an index, give or take what is read ahead: 4 MiB.
+    /// Bytes of one version's entry in an index, give or take what is read ahead: 1 MiB.
     pub index_entry_bytes: u64,
+    /// Bytes of all names of charts and all versions of an index, which stay in memory while it is
+    /// read: 32 MiB.
+    pub index_name_bytes: usize,
     /// Bytes of a packaged chart: 10 MiB, as in Flux.
     pub chart_bytes: u64,
     /// Bytes of all files of a chart, with its subcharts: 100 MiB, as in Helm.
@@ -41,8 +46,10 @@ impl Default for Limits {
         const MIB: u64 = 1024 * 1024;
         Self {
             index_bytes: 256 * MIB,
+            index_charts: 100_000,
             index_versions: 500_000,
-            index_entry_bytes: 4 * MIB,
+            index_entry_bytes: MIB,
+            index_name_bytes: 32 << 20,
             chart_bytes: 10 * MIB,
             unpacked_bytes: 100 * MIB,
             file_bytes: 5 * MIB,

@@ -43,12 +43,12 @@ mod repository;
 mod stage;
 pub mod version;
 
-pub use build::{BuildOptions, Built, build_local, build_remote};
+pub use crate::address::is_reachable;
+pub use build::{BuildOptions, Built, build_local, build_remote, work};
 pub use dependencies::Repositories;
 pub use error::HelmError;
+pub use http::masked;
 pub use limits::Limits;
 pub use metadata::{Dependency, Maintainer, Metadata};
-pub use repository::{
-    ChartLocation, HttpRepository, RawIndex, RepositoryConfig, is_reachable, normalize,
-};
+pub use repository::{ChartLocation, HttpRepository, RawIndex, RepositoryConfig, normalize};
 pub use stage::Stage;

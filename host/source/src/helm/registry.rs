@@ -74,28 +74,50 @@ pub fn check_name(name: &str) -> Result<(), HelmError> {
     }
 }
 
-/// Chooses a version of a chart and looks it up. A full version is its own tag, so that nothing is
-/// listed; else the tags that are versions are listed, and the highest in the range is taken.
+/// Chooses a version of a chart and looks it up.
 ///
 /// # Errors
-/// [`HelmError::Range`], [`HelmError::NoVersion`] and [`HelmError::Registry`].
+/// Those of [`choose_version`] and [`look_up`].
 pub async fn choose(
     registry: &Registry,
     repository: &Repository,
     wanted: &str,
 ) -> Result<RegistryChart, HelmError> {
-    let version = match crate::version_of_tag(wanted) {
-        Some(_) => wanted.to_owned(),
-        None => {
-            let tags = registry.tags(repository).await?;
-            let versions: Vec<String> = tags
-                .iter()
-                .map(|tag| tag.replace('_', "+"))
-                .filter(|tag| Version::parse(tag).is_ok())
-                .collect();
-            version::choose(&repository.to_string(), &versions, wanted)?.clone()
-        }
-    };
+    let version = choose_version(registry, repository, wanted).await?;
+    look_up(registry, repository, version).await
+}
+
+/// Chooses a version of a chart. A full version is its own tag, so that nothing is asked; else the
+/// tags that are versions are listed, and the highest in the range is taken.
+///
+/// # Errors
+/// [`HelmError::Range`], [`HelmError::NoVersion`] and [`HelmError::Registry`].
+pub async fn choose_version(
+    registry: &Registry,
+    repository: &Repository,
+    wanted: &str,
+) -> Result<String, HelmError> {
+    if crate::version_of_tag(wanted).is_some() {
+        return Ok(wanted.to_owned());
+    }
+    let tags = registry.tags(repository).await?;
+    let versions: Vec<String> = tags
+        .iter()
+        .map(|tag| tag.replace('_', "+"))
+        .filter(|tag| Version::parse(tag).is_ok())
+        .collect();
+    version::choose(&repository.to_string(), &versions, wanted).cloned()
+}
+
+/// Looks a version up that was chosen.
+///
+/// # Errors
+/// [`HelmError::Registry`].
+pub async fn look_up(
+    registry: &Registry,
+    repository: &Repository,
+    version: String,
+) -> Result<RegistryChart, HelmError> {
     let reference = repository
         .tagged(&version.replace('+', "_"))
         .map_err(OciError::from)?;

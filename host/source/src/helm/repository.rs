@@ -11,6 +11,7 @@ use url::Url;
 use super::http::{Http, Wanted, shown};
 use super::index::ChartVersion;
 use super::{HelmError, Limits};
+use crate::address::is_reachable;
 use crate::{ClientCertificate, Credentials, Proxy};
 
 /// Where a repository is, and how to get at it.
@@ -52,14 +53,6 @@ impl RepositoryConfig {
             limits: Limits::default(),
             admits: is_reachable,
         }
-    }
-}
-
-/// Refuses link-local addresses, where clouds keep the credentials of machines.
-pub fn is_reachable(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(address) => !address.is_link_local(),
-        IpAddr::V6(address) => !address.is_unicast_link_local(),
     }
 }
 

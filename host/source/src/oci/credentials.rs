@@ -106,6 +106,12 @@ impl Keychain {
         self.logins.iter().find(fitting).map(|(_, login)| login)
     }
 
+    /// Tells whether the file names a registry, by a login for it or a part of it, or by a helper.
+    pub fn names(&self, registry: &str) -> bool {
+        let of = |(key, _): &(Key, Login)| key.fits_host(registry);
+        self.logins.iter().any(of) || self.helper(registry).is_some()
+    }
+
     /// Returns the name of the program that the file names for a registry.
     pub(super) fn helper(&self, registry: &str) -> Option<&str> {
         let named =
@@ -225,13 +231,17 @@ impl Key {
         }
     }
 
+    fn fits_host(&self, registry: &str) -> bool {
+        fits_host(&self.host, registry)
+    }
+
     fn fits(&self, repository: &Repository) -> bool {
         let has_path = self.path.is_empty()
             || repository
                 .path()
                 .strip_prefix(&self.path)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        has_path && fits_host(&self.host, repository.registry())
+        has_path && self.fits_host(repository.registry())
     }
 }
 

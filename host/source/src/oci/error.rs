@@ -96,6 +96,14 @@ pub enum OciError {
         /// What is wrong.
         problem: String,
     },
+    /// An address that may not be connected to.
+    #[error("{place} has the address {address}, which may not be connected to")]
+    Address {
+        /// What was asked for.
+        place: String,
+        /// The address.
+        address: std::net::IpAddr,
+    },
     /// A redirect was refused.
     #[error("refused to follow the redirect of {place}: {problem}")]
     Redirect {
@@ -251,6 +259,8 @@ impl OciError {
             Self::RateLimited { .. } => pull(Retry::Backoff).hint("raise the interval, or log in for a higher quota"),
             Self::NotRegistry { .. } => pull(Retry::Backoff)
                 .hint("check the host name: it must be the registry, not the page where one browses it"),
+            Self::Address { .. } => pull(Retry::OnChange)
+                .hint("name a registry that does not lead to link-local addresses"),
             Self::Redirect { .. } => pull(Retry::OnChange).hint("name the registry that it leads to, if you trust it"),
             Self::Certificate { .. } => pull(Retry::Backoff).hint(
                 "give the authority's certificate as `ca.crt`; if the registry speaks plain http, allow that for its host",

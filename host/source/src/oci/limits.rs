@@ -16,8 +16,10 @@ pub struct Limits {
     pub blob_bytes: u64,
     /// Bytes of the configuration blob of an artifact: 1 MiB.
     pub config_bytes: u64,
-    /// Bytes of an answer of a token service, or of one page of tags: 1 MiB.
+    /// Bytes of an answer of a token service: 1 MiB.
     pub answer_bytes: u64,
+    /// Bytes of one page of tags or of referrers: 8 MiB. Some registries give all on one page.
+    pub page_bytes: u64,
     /// Tags of a repository: 50,000.
     pub tags: usize,
     /// Redirects that one request follows: 5.
@@ -46,6 +48,7 @@ impl Default for Limits {
             blob_bytes: 64 * MIB,
             config_bytes: MIB,
             answer_bytes: MIB,
+            page_bytes: 8 * MIB,
             tags: 50_000,
             redirects: 5,
             retries: 2,

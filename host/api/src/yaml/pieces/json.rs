@@ -4,10 +4,10 @@ use std::io::{self, BufRead, Read};
 
 use serde::Deserialize as _;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
-use super::{Collection, Meter, PieceError, Sink, Step};
+use super::{Collection, Look, Meter, PieceError, Sink, Step};
 use crate::yaml::YamlError;
 
 pub(super) fn read(
@@ -74,8 +74,16 @@ impl<S: Sink> Walk<'_, S> {
         self.sink.take(&self.path, value).map_err(E::custom)
     }
 
-    fn opens<E: serde::de::Error>(&mut self, collection: Collection) -> Result<bool, E> {
+    fn opens<E: serde::de::Error>(&mut self, collection: Collection) -> Result<Look, E> {
         self.sink.opens(&self.path, collection).map_err(E::custom)
+    }
+
+    /// Reads over what `rest` gives, uncounted.
+    fn over<E>(&mut self, rest: impl FnOnce() -> Result<IgnoredAny, E>) -> Result<(), E> {
+        self.meter.turn(false);
+        rest()?;
+        self.meter.turn(true);
+        Ok(())
     }
 }
 
@@ -97,9 +105,13 @@ impl<'de, S: Sink> Visitor<'de> for Piece<'_, '_, S> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        if !self.0.opens(Collection::Mapping)? {
-            let value = Value::deserialize(MapAccessDeserializer::new(map))?;
-            return self.0.take(value);
+        match self.0.opens(Collection::Mapping)? {
+            Look::Inside => self.0.meter.reset(),
+            Look::Whole => {
+                let value = Value::deserialize(MapAccessDeserializer::new(map))?;
+                return self.0.take(value);
+            }
+            Look::Over => return self.0.over(|| IgnoredAny.visit_map(map)),
         }
         while let Some(key) = map.next_key::<String>()? {
             self.0.path.push(Step::Key(key));
@@ -110,9 +122,13 @@ impl<'de, S: Sink> Visitor<'de> for Piece<'_, '_, S> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        if !self.0.opens(Collection::List)? {
-            let value = Value::deserialize(SeqAccessDeserializer::new(list))?;
-            return self.0.take(value);
+        match self.0.opens(Collection::List)? {
+            Look::Inside => self.0.meter.reset(),
+            Look::Whole => {
+                let value = Value::deserialize(SeqAccessDeserializer::new(list))?;
+                return self.0.take(value);
+            }
+            Look::Over => return self.0.over(|| IgnoredAny.visit_seq(list)),
         }
         for at in 0.. {
             self.0.path.push(Step::Item(at));

@@ -2,7 +2,8 @@
 //!
 //! In: a reader of YAML or JSON, and a [`Sink`] that says which collections are opened. Out: the
 //! pieces, one after another, each a value of its own and of limited size. What is opened is not
-//! kept: memory holds one piece, the names of the mapping that is open, and anchored YAML values.
+//! kept: memory holds one piece, the names of the mapping that is open, and a limited amount of
+//! anchored YAML values. What the sink does not want is read over, whatever its size.
 
 mod json;
 mod text;
@@ -34,13 +35,24 @@ pub enum Collection {
     List,
 }
 
+/// What becomes of a collection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// It is read piece by piece.
+    Inside,
+    /// It is one piece.
+    Whole,
+    /// It is read over, of any size, and nothing is built of it. Anchors in it stand for nothing.
+    Over,
+}
+
 /// Takes the pieces of a document.
 pub trait Sink {
-    /// Tells whether the collection at `path` is read piece by piece; else it is one piece.
+    /// Says what becomes of the collection at `path`.
     ///
     /// # Errors
     /// What is wrong with it, for the user.
-    fn opens(&mut self, path: &[Step], collection: Collection) -> Result<bool, String>;
+    fn opens(&mut self, path: &[Step], collection: Collection) -> Result<Look, String>;
 
     /// Takes a piece.
     ///
@@ -97,6 +109,7 @@ pub fn read_json(
 #[derive(Clone)]
 struct Meter {
     seen: Rc<Cell<u64>>,
+    is_off: Rc<Cell<bool>>,
     allowed: u64,
 }
 
@@ -107,6 +120,7 @@ impl Meter {
     fn new(allowed: u64) -> Self {
         Self {
             seen: Rc::default(),
+            is_off: Rc::default(),
             allowed,
         }
     }
@@ -115,8 +129,17 @@ impl Meter {
         self.seen.set(0);
     }
 
+    /// Counts nothing until it is turned on again, from 0.
+    fn turn(&self, on: bool) {
+        self.is_off.set(!on);
+        self.reset();
+    }
+
     /// Counts `bytes`; fails when a piece is surely too large.
     fn add(&self, bytes: usize) -> io::Result<()> {
+        if self.is_off.get() {
+            return Ok(());
+        }
         let seen = self.seen.get().saturating_add(bytes as u64);
         self.seen.set(seen);
         if seen > self.allowed.saturating_add(Self::AHEAD) {
@@ -147,8 +170,12 @@ mod tests {
     }
 
     impl Sink for Log {
-        fn opens(&mut self, path: &[Step], _: Collection) -> Result<bool, String> {
-            Ok(path.len() < self.depth)
+        fn opens(&mut self, path: &[Step], _: Collection) -> Result<Look, String> {
+            Ok(match path.last() {
+                Some(Step::Key(key)) if key == "over" => Look::Over,
+                _ if path.len() < self.depth => Look::Inside,
+                _ => Look::Whole,
+            })
         }
 
         fn take(&mut self, path: &[Step], value: Value) -> Result<(), String> {
@@ -204,6 +231,30 @@ mod tests {
         assert_eq!(pieces("7", false, 3, 10).unwrap(), ["=7"]);
         assert_eq!(pieces("", true, 3, 10).unwrap(), [""; 0]);
         assert!(pieces("", false, 3, 10).is_err());
+    }
+
+    #[test]
+    fn what_is_not_wanted_is_read_over_whatever_its_size() {
+        let list = format!("[[{}0], {{k: 1}}]", "0, ".repeat(100_000));
+        let yaml = format!("a: 1\nover: {list}\nb:\n  over: {list}\n  c: 2\n");
+        let json = format!(
+            r#"{{"a": 1, "over": {list}, "b": {{"over": {list}, "c": 2}}}}"#,
+            list = list.replace("k:", "\"k\":")
+        );
+        let expected = vec!["a=1", "b/c=2"];
+        assert_eq!(pieces(&yaml, true, 2, 10).unwrap(), expected);
+        assert_eq!(pieces(&json, false, 2, 10).unwrap(), expected);
+        let cut = &json[..json.len() - 20];
+        assert!(pieces(cut, false, 2, 10).is_err());
+    }
+
+    #[test]
+    fn anchored_values_are_kept_within_a_limit() {
+        let item = format!("&a [{}0]", "0, ".repeat(50_000));
+        let text = format!("- {item}\n").repeat(10);
+        let error = pieces(&text, true, 1, 1 << 20).unwrap_err();
+        assert!(error.contains("anchors"), "{error}");
+        assert!(pieces(&format!("- {item}\n"), true, 1, 1 << 20).is_ok());
     }
 
     #[test]

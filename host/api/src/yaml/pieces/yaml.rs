@@ -6,7 +6,7 @@ use std::io::BufRead;
 use granit_parser::Parser;
 
 use super::text::{Chars, Failure};
-use super::{Collection, Meter, PieceError, Sink, Step};
+use super::{Collection, Look, Meter, PieceError, Sink, Step};
 use crate::yaml::build::{self, Builder};
 use crate::yaml::{MAX_DEPTH, Part, YamlError, event_of, scan_error};
 
@@ -26,8 +26,9 @@ pub(super) fn read(
     let mut walk = Walk {
         open: Vec::new(),
         path: Vec::new(),
-        builder: Builder::new(),
+        builder: Builder::of_pieces(),
         deep: 0,
+        is_over: false,
         sink,
         meter: &meter,
     };
@@ -69,6 +70,8 @@ struct Walk<'a, S> {
     builder: Builder,
     /// How many collections of the present piece are open.
     deep: usize,
+    /// Whether that piece is read over.
+    is_over: bool,
     sink: &'a mut S,
     meter: &'a Meter,
 }
@@ -128,8 +131,14 @@ impl<S: Sink> Walk<'_, S> {
         line: usize,
     ) -> Result<(), String> {
         self.enter();
-        if !self.sink.opens(&self.path, collection)? {
-            return self.build_entered(part, line);
+        match self.sink.opens(&self.path, collection)? {
+            Look::Inside => {}
+            Look::Whole => return self.build_entered(part, line),
+            Look::Over => {
+                self.is_over = true;
+                self.meter.turn(false);
+                return self.build_entered(part, line);
+            }
         }
         if anchor != 0 {
             return Err("an anchor on this part is not supported: it is read in pieces".to_owned());
@@ -157,6 +166,14 @@ impl<S: Sink> Walk<'_, S> {
             Part::OpenMapping { .. } | Part::OpenSequence { .. } => self.deep += 1,
             Part::Close => self.deep -= 1,
             _ => {}
+        }
+        if self.is_over {
+            if self.deep == 0 {
+                self.is_over = false;
+                self.meter.turn(true);
+                self.leave();
+            }
+            return Ok(());
         }
         self.builder.take(part, line)?;
         if self.deep == 0 {

@@ -24,7 +24,7 @@ use super::metadata::{Dependency, Metadata};
 use super::{HelmError, Limits};
 
 pub use tree::ChartSource;
-pub(super) use tree::{join, place};
+pub(super) use tree::{clamped, place};
 
 /// The name of the values file.
 pub const VALUES: &str = "values.yaml";
@@ -142,13 +142,9 @@ fn read_yaml(place: &str, file: &str, content: &[u8]) -> Result<Value, HelmError
         file: file.to_owned(),
         problem: "it is not UTF-8".to_owned(),
     })?;
-    let mut documents = yaml::read(text).map_err(|source| HelmError::Yaml {
+    yaml::read_first(text).map_err(|source| HelmError::Yaml {
         place: place.to_owned(),
         file: file.to_owned(),
         source,
-    })?;
-    Ok(match documents.is_empty() {
-        true => Value::Null,
-        false => documents.swap_remove(0).value,
     })
 }

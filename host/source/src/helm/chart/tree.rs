@@ -137,6 +137,12 @@ pub(in crate::helm) fn place(path: &TreePath) -> String {
     format!("the chart at `{path}`")
 }
 
+/// Steps from `path` to what a user names, but never out of the source, as Flux's `securejoin` does.
+pub(in crate::helm) fn clamped(path: &TreePath, below: &str) -> Result<TreePath, HelmError> {
+    path.within(below)
+        .map_err(|error| HelmError::invalid(&place(path), error.to_string()))
+}
+
 /// Steps down from `path`.
 pub(in crate::helm) fn join(path: &TreePath, below: &str) -> Result<TreePath, HelmError> {
     path.join(below)

@@ -5,27 +5,51 @@ use serde_json::{Map, Value};
 
 use crate::helm::HelmError;
 
-/// Reads a values file; of several documents later ones lie over earlier ones.
+/// Reads the `values.yaml` of a chart; of several documents later ones lie over earlier ones.
 pub(crate) fn read(place: &str, file: &str, content: &[u8]) -> Result<Value, HelmError> {
-    let problem = |problem: &str| HelmError::File {
+    let documents = yaml::read_lenient(text(place, file, content)?);
+    let documents = documents.map_err(|source| wrong(place, file, source))?;
+    let mut values = Map::new();
+    for document in documents {
+        merge(&mut values, mapping(place, file, document.value)?);
+    }
+    Ok(Value::Object(values))
+}
+
+/// Reads another values file; of several documents the first counts.
+pub(crate) fn read_file(place: &str, file: &str, content: &[u8]) -> Result<Value, HelmError> {
+    let first = yaml::read_first(text(place, file, content)?);
+    match first.map_err(|source| wrong(place, file, source))? {
+        Value::Null => Ok(Value::Object(Map::new())),
+        value => mapping(place, file, value).map(Value::Object),
+    }
+}
+
+fn text<'a>(place: &str, file: &str, content: &'a [u8]) -> Result<&'a str, HelmError> {
+    std::str::from_utf8(content).map_err(|_| problem(place, file, "it is not UTF-8"))
+}
+
+fn mapping(place: &str, file: &str, value: Value) -> Result<Map<String, Value>, HelmError> {
+    match value {
+        Value::Object(map) => Ok(map),
+        _ => Err(problem(place, file, "values must be a mapping")),
+    }
+}
+
+fn problem(place: &str, file: &str, problem: &str) -> HelmError {
+    HelmError::File {
         place: place.to_owned(),
         file: crate::error::clean(file),
         problem: problem.to_owned(),
-    };
-    let text = std::str::from_utf8(content).map_err(|_| problem("it is not UTF-8"))?;
-    let documents = yaml::read(text).map_err(|source| HelmError::Yaml {
+    }
+}
+
+fn wrong(place: &str, file: &str, source: yaml::YamlError) -> HelmError {
+    HelmError::Yaml {
         place: place.to_owned(),
         file: crate::error::clean(file),
         source,
-    })?;
-    let mut values = Map::new();
-    for document in documents {
-        match document.value {
-            Value::Object(map) => merge(&mut values, map),
-            _ => return Err(problem("values must be a mapping")),
-        }
     }
-    Ok(Value::Object(values))
 }
 
 /// Lays `over` over `values`: mappings are merged, all else is replaced, by `null` too.
@@ -55,7 +79,13 @@ mod tests {
             read("x", "values.yaml", text.as_bytes()).unwrap(),
             json!({ "a": { "b": null, "c": 2 }, "d": [2] })
         );
+        let first = read_file("x", "prod.yaml", text.as_bytes()).unwrap();
+        assert_eq!(first, json!({ "a": { "b": 1, "c": 2 }, "d": [1] }));
+        assert_eq!(read_file("x", "y", b"# none\n").unwrap(), json!({}));
+        assert!(read_file("x", "y", b"[1]").is_err());
         assert_eq!(read("x", "y", b"").unwrap(), json!({}));
+        // Helm takes the later of two.
+        assert_eq!(read("x", "y", b"a: 1\na: 2\n").unwrap(), json!({ "a": 2 }));
         assert!(read("x", "y", b"[1]").is_err());
         assert!(read("x", "y", b"\xff").is_err());
     }

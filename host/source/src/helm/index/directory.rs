@@ -1,13 +1,19 @@
 //! Where the charts are in a stored index: some 60 bytes a chart, and one read a look.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, Read, Seek, SeekFrom};
+use std::fmt;
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::ops::Range;
 
+use jiff::Timestamp;
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::{ChartVersion, entry};
-use crate::helm::{HelmError, version};
+use super::{ChartVersion, entry, time};
+use crate::helm::HelmError;
+use crate::helm::version::{self, Candidate};
 
 /// Where each chart's versions are in an artifact that [`store`](super::store) has written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -80,41 +86,31 @@ impl Directory {
         self.charts.keys().map(|name| &**name)
     }
 
-    /// Reads all versions of a chart, from the highest down. `place` is what errors call the
-    /// repository, `artifact` the stored index.
-    ///
-    /// # Errors
-    /// [`HelmError::NoChart`] with names that are like it; [`HelmError::Store`].
-    pub fn versions(
-        &self,
-        place: &str,
-        artifact: &mut (impl Read + Seek),
-        name: &str,
-    ) -> Result<Vec<ChartVersion>, HelmError> {
-        let Some(range) = self.charts.get(name) else {
+    fn range(&self, place: &str, name: &str) -> Result<&Range<u64>, HelmError> {
+        self.charts.get(name).ok_or_else(|| {
             let near = crate::error::near(name, self.names());
             let near = match near.is_empty() {
                 true => ", and no other".to_owned(),
                 false => format!("; there are {}", near.join(", ")),
             };
-            return Err(HelmError::NoChart {
+            HelmError::NoChart {
                 place: place.to_owned(),
                 name: crate::error::clean(name),
                 near,
-            });
-        };
-        read(artifact, range).map_err(|source| HelmError::Store {
-            action: "read the stored index",
-            source,
+            }
         })
     }
 
     /// Chooses a version of a chart, as Flux does: one that is spelled like `wanted`, else the
-    /// highest in the range; empty and `*` mean the highest that is no pre-release.
+    /// highest in the range; empty and `*` mean the highest that is no pre-release. `place` is what
+    /// errors call the repository, `artifact` the stored index.
+    ///
+    /// # Guarantees
+    /// Memory holds the chart's versions and one entry, however large the others are.
     ///
     /// # Errors
-    /// As [`versions`](Self::versions); [`HelmError::Range`]; [`HelmError::NoVersion`] with versions
-    /// that are near.
+    /// [`HelmError::NoChart`] with names that are like it; [`HelmError::Range`];
+    /// [`HelmError::NoVersion`] with versions that are near; [`HelmError::Store`].
     pub fn choose(
         &self,
         place: &str,
@@ -122,9 +118,16 @@ impl Directory {
         name: &str,
         wanted: &str,
     ) -> Result<ChartVersion, HelmError> {
-        let versions = self.versions(place, artifact, name)?;
+        let range = self.range(place, name)?;
+        let stored = |source| HelmError::Store {
+            action: "read the stored index",
+            source,
+        };
+        let lines = lines(artifact, range).map_err(stored)?;
         let place = format!("chart `{}` of {place}", crate::error::clean(name));
-        version::choose(&place, &versions, wanted).cloned()
+        let chosen = version::choose(&place, &lines, wanted)?;
+        let at = lines.iter().position(|line| std::ptr::eq(line, chosen));
+        entry_at(artifact, range, at.unwrap_or_default()).map_err(stored)
     }
 }
 
@@ -139,16 +142,70 @@ fn key(line: &[u8]) -> Option<(String, usize)> {
     text[end..].starts_with(": ").then_some((key, end + 2))
 }
 
-fn read(artifact: &mut (impl Read + Seek), range: &Range<u64>) -> io::Result<Vec<ChartVersion>> {
+/// What a version is chosen by.
+#[derive(Deserialize)]
+struct Line {
+    #[serde(default)]
+    version: String,
+    #[serde(default, deserialize_with = "instant")]
+    created: Timestamp,
+}
+
+impl Candidate for Line {
+    fn version(&self) -> &str {
+        &self.version
+    }
+
+    fn age(&self, other: &Self) -> Ordering {
+        self.created.cmp(&other.created)
+    }
+}
+
+fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let read = time::read(&text).map(|(_, instant)| instant);
+    read.ok_or_else(|| serde::de::Error::custom("`created` is no time of RFC 3339"))
+}
+
+fn text_of(
+    artifact: &mut (impl Read + Seek),
+    range: &Range<u64>,
+) -> io::Result<serde_json::Deserializer<serde_json::de::IoRead<impl Read>>> {
     artifact.seek(SeekFrom::Start(range.start))?;
-    let mut text = Vec::new();
-    artifact
-        .take(range.end - range.start)
-        .read_to_end(&mut text)?;
-    let entries: Option<Vec<Value>> = serde_json::from_slice(&text)?;
-    entries
-        .unwrap_or_default()
-        .iter()
-        .map(|value| entry::stored(value).map_err(io::Error::other))
-        .collect()
+    let text = artifact.take(range.end - range.start);
+    Ok(serde_json::Deserializer::from_reader(BufReader::new(text)))
+}
+
+fn lines(artifact: &mut (impl Read + Seek), range: &Range<u64>) -> io::Result<Vec<Line>> {
+    let lines = Option::<Vec<Line>>::deserialize(&mut text_of(artifact, range)?)?;
+    Ok(lines.unwrap_or_default())
+}
+
+fn entry_at(
+    artifact: &mut (impl Read + Seek),
+    range: &Range<u64>,
+    at: usize,
+) -> io::Result<ChartVersion> {
+    let value = text_of(artifact, range)?.deserialize_seq(At(at))?;
+    entry::stored(&value).map_err(io::Error::other)
+}
+
+/// Builds one item of a list, and reads over the others.
+struct At(usize);
+
+impl<'de> Visitor<'de> for At {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
+        for _ in 0..self.0 {
+            list.next_element::<IgnoredAny>()?;
+        }
+        let value = list.next_element::<Value>()?.unwrap_or_default();
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(value)
+    }
 }

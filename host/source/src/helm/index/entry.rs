@@ -1,7 +1,5 @@
 //! One version of a chart, as an index tells of it.
 
-use std::cmp::Ordering;
-
 use jiff::Timestamp;
 use semver::Version;
 use serde_json::{Map, Value, json};
@@ -9,7 +7,6 @@ use serde_json::{Map, Value, json};
 use super::time;
 use crate::helm::fields::{Fields, Format};
 use crate::helm::metadata::{self, Fault, Metadata, put};
-use crate::helm::version::Candidate;
 
 /// One version of a chart, as an index tells of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,16 +21,6 @@ pub struct ChartVersion {
     pub created: Timestamp,
     /// Whether it was taken back.
     pub removed: bool,
-}
-
-impl Candidate for ChartVersion {
-    fn version(&self) -> &str {
-        &self.metadata.version
-    }
-
-    fn age(&self, other: &Self) -> Ordering {
-        self.created.cmp(&other.created)
-    }
 }
 
 /// Fields of an entry that `Chart.yaml` does not have.

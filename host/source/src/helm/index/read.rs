@@ -4,13 +4,22 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 
-use bulkhead_api::yaml::pieces::{self, Collection, Step};
+use bulkhead_api::yaml::pieces::{self, Collection, Look, Step};
 use semver::Version;
 use serde_json::{Map, Value};
 
 use super::entry::{self, Read};
 use crate::helm::fields::{Fields, Format};
 use crate::helm::{HelmError, Limits, gojson};
+
+/// The fields of an index beside the entries.
+const FIELDS: [&str; 5] = [
+    "serverInfo",
+    "apiVersion",
+    "generated",
+    "publicKeys",
+    "annotations",
+];
 
 /// How many of the versions that were left out are told.
 const TOLD: usize = 10;
@@ -48,7 +57,9 @@ pub(super) struct Sink<'a> {
     limits: &'a Limits,
     spool: BufWriter<&'a mut File>,
     offset: u64,
-    /// Fields of the index beside the entries, as they came.
+    /// Bytes of names and versions that stay.
+    name_bytes: usize,
+    /// Fields of the index beside the entries that Helm knows, as they came.
     fields: Map<String, Value>,
     numbers: HashMap<String, u32>,
     reading: Reading,
@@ -64,6 +75,7 @@ impl<'a> Sink<'a> {
             limits,
             spool: BufWriter::with_capacity(64 * 1024, spool),
             offset: 0,
+            name_bytes: 0,
             fields: Map::new(),
             numbers: HashMap::new(),
             reading: Reading {
@@ -122,16 +134,6 @@ impl<'a> Sink<'a> {
 
     fn root(&mut self, value: &Value) -> Result<(), String> {
         let fields = Fields::of(value, self.format, "the index")?;
-        let known = [
-            "serverInfo",
-            "apiVersion",
-            "generated",
-            "publicKeys",
-            "annotations",
-        ];
-        if self.format == Format::Yaml {
-            fields.only(&known)?;
-        }
         let (before, after) = (&mut self.reading.before, &mut self.reading.after);
         match fields.get("serverInfo") {
             None => {}
@@ -163,7 +165,52 @@ impl<'a> Sink<'a> {
         Ok(())
     }
 
-    fn chart(&mut self, name: &str, has_list: bool) {
+    /// Notes a limit that was passed; what is returned ends the reading.
+    fn past(&mut self, what: &str, limit: &'static str, allowed: usize) -> String {
+        self.failure = Some(HelmError::limit(what, limit, allowed as u64));
+        format!("{what} is past its limit")
+    }
+
+    /// Counts what stays in memory of a chart or a version.
+    fn keep_name(&mut self, bytes: usize) -> Result<(), String> {
+        self.name_bytes += bytes;
+        let allowed = self.limits.index_name_bytes;
+        if self.name_bytes > allowed {
+            let what = "the length of all names and versions in the index";
+            return Err(self.past(what, "index_name_bytes", allowed));
+        }
+        Ok(())
+    }
+
+    /// Finds out whether a field of the index is one that Helm knows; others it drops from JSON, and
+    /// refuses in YAML.
+    fn is_known(&self, key: &str) -> Result<bool, String> {
+        let is_known = FIELDS.iter().any(|name| name.eq_ignore_ascii_case(key));
+        match self.format {
+            Format::Yaml if !is_known => {
+                Err(format!("unknown field `{}`", crate::error::clean(key)))
+            }
+            _ => Ok(is_known),
+        }
+    }
+
+    fn field(&mut self, key: &str, value: Value) -> Result<(), String> {
+        if self.is_known(key)? {
+            // Of several spellings in JSON the last one counts, as in Go.
+            self.fields
+                .retain(|other, _| !other.eq_ignore_ascii_case(key));
+            self.fields.insert(key.to_owned(), value);
+        }
+        Ok(())
+    }
+
+    fn chart(&mut self, name: &str, has_list: bool) -> Result<(), String> {
+        let allowed = self.limits.index_charts;
+        if self.reading.charts.len() == allowed {
+            let what = "the number of charts in the index";
+            return Err(self.past(what, "index_charts", allowed));
+        }
+        self.keep_name(name.len())?;
         // Of two in JSON the later one counts, as in Go; in YAML that is an error.
         let number = self.reading.charts.len() as u32;
         self.reading.charts.push(Chart {
@@ -171,10 +218,16 @@ impl<'a> Sink<'a> {
             has_list,
         });
         self.numbers.insert(name.to_owned(), number);
+        Ok(())
     }
 
     fn entry(&mut self, name: &str, value: &Value) -> Result<(), String> {
         let chart = self.numbers.get(name).copied().unwrap_or_default();
+        let allowed = self.limits.index_versions;
+        if self.reading.rows.len() + self.reading.skipped_count == allowed {
+            let what = "the number of versions in the index";
+            return Err(self.past(what, "index_versions", allowed));
+        }
         match entry::read(value, self.format)? {
             Read::Skipped(reason) => {
                 self.reading.skipped_count += 1;
@@ -190,12 +243,7 @@ impl<'a> Sink<'a> {
     }
 
     fn keep(&mut self, chart: u32, value: &Value, version: Version) -> Result<(), String> {
-        if self.reading.rows.len() == self.limits.index_versions {
-            let allowed = self.limits.index_versions as u64;
-            let what = "the number of versions in the index";
-            self.failure = Some(HelmError::limit(what, "index_versions", allowed));
-            return Err("there are too many versions".to_owned());
-        }
+        self.keep_name(version.pre.len() + version.build.len())?;
         let mut text = String::new();
         gojson::write(value, ENTRY_LEVEL, &mut text);
         self.spool.write_all(text.as_bytes()).map_err(|source| {
@@ -220,22 +268,25 @@ impl<'a> Sink<'a> {
 pub(super) const ENTRY_LEVEL: usize = 3;
 
 impl pieces::Sink for Sink<'_> {
-    fn opens(&mut self, path: &[Step], collection: Collection) -> Result<bool, String> {
+    fn opens(&mut self, path: &[Step], collection: Collection) -> Result<Look, String> {
         let opens = match (path, collection) {
-            ([], Collection::Mapping) => Ok(true),
+            ([], Collection::Mapping) => Ok(Look::Inside),
             ([], Collection::List) => Err("an index is a mapping, not a list".to_owned()),
             ([Step::Key(key)], Collection::Mapping) if is_entries(key) => {
                 self.reading.has_entries = true;
-                Ok(true)
+                Ok(Look::Inside)
             }
             ([Step::Key(key)], Collection::List) if is_entries(key) => {
                 Err("`entries` must be a mapping, not a list".to_owned())
             }
             ([Step::Key(key), Step::Key(name)], Collection::List) if is_entries(key) => {
-                self.chart(name, true);
-                Ok(true)
+                self.chart(name, true).map(|()| Look::Inside)
             }
-            _ => Ok(false),
+            ([Step::Key(key)], _) => self.is_known(key).map(|is_known| match is_known {
+                true => Look::Whole,
+                false => Look::Over,
+            }),
+            _ => Ok(Look::Whole),
         };
         self.refused |= opens.is_err();
         opens
@@ -247,10 +298,7 @@ impl pieces::Sink for Sink<'_> {
                 self.entry(name, &value)
             }
             [Step::Key(key), Step::Key(name)] if is_entries(key) => match value {
-                Value::Null => {
-                    self.chart(name, false);
-                    Ok(())
-                }
+                Value::Null => self.chart(name, false),
                 _ => Err(format!(
                     "the versions of `{}` must be a list",
                     crate::error::clean(name)
@@ -260,10 +308,7 @@ impl pieces::Sink for Sink<'_> {
                 Value::Null => Ok(()),
                 _ => Err("`entries` must be a mapping".to_owned()),
             },
-            [Step::Key(key)] => {
-                self.fields.insert(key.clone(), value);
-                Ok(())
-            }
+            [Step::Key(key)] => self.field(key, value),
             [] if value.is_null() => Ok(()),
             _ => Err("an index is a mapping".to_owned()),
         };

@@ -176,6 +176,7 @@ impl Registry {
             service.origin().ascii_serialization(),
             call.place
         );
+        self.check_address(&place, &service)?;
         let response = request
             .send()
             .await

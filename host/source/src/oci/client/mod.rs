@@ -15,6 +15,7 @@ mod send;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ use url::Url;
 
 use super::manifest::{self, Document};
 use super::{Keychain, Limits, OciError, Reference, Repository};
+use crate::address::{Resolver, is_reachable, literal};
 use crate::transport::tls;
 use crate::{ClientCertificate, Proxy, Secret};
 
@@ -48,6 +50,10 @@ pub struct RegistryConfig {
     pub limits: Limits,
     /// Longest time for one operation, a pull with all its retries: 5 minutes.
     pub timeout: Duration,
+    /// Tells whether an address may be connected to, of a registry, a token service or where a
+    /// redirect leads; [`is_reachable`] unless set. Behind a proxy only addresses that stand in URLs
+    /// are asked about.
+    pub admits: fn(IpAddr) -> bool,
 }
 
 impl Default for RegistryConfig {
@@ -60,6 +66,7 @@ impl Default for RegistryConfig {
             plain_http_hosts: BTreeSet::new(),
             limits: Limits::default(),
             timeout: Duration::from_secs(300),
+            admits: is_reachable,
         }
     }
 }
@@ -123,6 +130,7 @@ impl Registry {
             .user_agent(USER_AGENT)
             .connect_timeout(config.limits.connect)
             .read_timeout(config.limits.idle)
+            .dns_resolver(Arc::new(Resolver(config.admits)))
             .no_proxy()
             .http1_only();
         if let Some(proxy) = &config.proxy {
@@ -159,6 +167,17 @@ impl Registry {
         );
         Url::parse(&text)
             .map_err(|error| OciError::protocol(&repository.to_string(), error.to_string()))
+    }
+
+    /// Judges the address that stands in a URL; names are judged when they are looked up.
+    fn check_address(&self, place: &str, url: &Url) -> Result<(), OciError> {
+        match literal(url).filter(|address| !(self.0.config.admits)(*address)) {
+            None => Ok(()),
+            Some(address) => Err(OciError::Address {
+                place: place.to_owned(),
+                address,
+            }),
+        }
     }
 
     /// Runs `work` within the time of one operation.

@@ -193,7 +193,7 @@ impl Registry {
         }
     }
 
-    /// Reads page after page; each is at most `limits.answer_bytes`, all of them come from the
+    /// Reads page after page; each is at most `limits.page_bytes`, all of them come from the
     /// registry itself, and none comes twice.
     async fn pages(
         &self,
@@ -213,9 +213,9 @@ impl Registry {
             }
             let link = header(&response, &LINK).and_then(next_link);
             let link = link.and_then(|link| url.join(&link).ok());
-            let limit = self.limits().answer_bytes;
+            let limit = self.limits().page_bytes;
             let body =
-                answer::read(self, &place, "one page", response, "answer_bytes", limit).await?;
+                answer::read(self, &place, "one page", response, "page_bytes", limit).await?;
             page(&body)?;
             seen.insert(url);
             next = link.filter(|link| link.origin() == origin && !seen.contains(link));

@@ -10,6 +10,7 @@ use url::Url;
 use super::answer;
 use super::challenge::Challenge;
 use super::{Registry, Repository};
+use crate::address::refused;
 use crate::http::{is_redirect, is_tls};
 use crate::oci::{Limits, OciError};
 
@@ -96,6 +97,7 @@ impl Registry {
         let mut hops = 0;
         loop {
             let is_own = place.origin() == call.url.origin();
+            self.check_address(&call.place, &place)?;
             let mut request = self
                 .0
                 .http
@@ -174,6 +176,9 @@ fn pause(error: &OciError, tried: usize, limits: &Limits) -> Option<Duration> {
 /// Says why there is no answer.
 pub(super) fn broken(place: &str, registry: &Registry, error: reqwest::Error) -> OciError {
     let place = place.to_owned();
+    if let Some(address) = refused(&error) {
+        return OciError::Address { place, address };
+    }
     if error.is_timeout() {
         let limits = registry.limits();
         let after = if error.is_connect() {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use bulkhead_api::TreePath;
 use bulkhead_source::helm::chart::{Chart, ChartSource};
@@ -54,7 +54,8 @@ async fn built(
     shelf: &Shelf,
 ) -> Result<Built, HelmError> {
     let path = TreePath::parse(path).unwrap();
-    build_local(&folder.tree(), &path, options, shelf, &Limits::default()).await
+    let tree = Arc::new(folder.tree());
+    build_local(tree, &path, options, shelf, &Limits::default()).await
 }
 
 fn content(built: &Built, name: &str) -> String {
@@ -142,6 +143,16 @@ async fn values_files_of_a_source_are_relative_to_its_root() {
     options.ignore_missing_values_files = true;
     let two = built(&folder, "web", &options, &shelf).await.unwrap();
     assert_eq!(two.values_files.len(), 2);
+    // As in Flux, a path cannot leave the source; of several documents the first counts, and of two
+    // keys the later.
+    folder.write(
+        "env/odd.yaml",
+        b"replicas: 1\nreplicas: 2\n---\nreplicas: 5\n---\n[",
+    );
+    options.values_files = vec!["../../env/odd.yaml".to_owned()];
+    let odd = built(&folder, "web", &options, &shelf).await.unwrap();
+    assert_eq!(content(&odd, "web/values.yaml"), "replicas: 2\n");
+    options.ignore_missing_values_files = false;
     for wrong in ["../../etc/passwd", "/../x", "a\0b"] {
         options.values_files = vec![wrong.to_owned()];
         let error = built(&folder, "web", &options, &shelf).await.unwrap_err();
@@ -154,6 +165,24 @@ async fn values_files_of_a_source_are_relative_to_its_root() {
     options.values_files = vec!["env/secret.yaml".to_owned()];
     let error = told(&built(&folder, "web", &options, &shelf).await.unwrap_err());
     assert!(!error.contains("hunter2"), "{error}");
+}
+
+#[tokio::test]
+async fn charts_are_read_as_leniently_as_in_helm() {
+    let folder = folder(&[chart_files("web", "1.2.3")]);
+    folder.write(
+        "web/Chart.yaml",
+        b"apiVersion: v2\nname: old\nversion: 1.0.0\nname: web\n",
+    );
+    folder.write(
+        "web/values.yaml",
+        b"x: &x {a: 1}\nb:\n  a: 0\n  <<: *x\nc: 1\nc: 2\n",
+    );
+    let options = BuildOptions::default();
+    let odd = built(&folder, "web", &options, &Shelf::default())
+        .await
+        .unwrap();
+    assert_eq!((&*odd.name, &*odd.version), ("web", "1.0.0"));
 }
 
 #[test]
@@ -262,7 +291,8 @@ async fn a_dependency_that_cannot_be_added_is_named() {
         ),
         (
             "- {name: cache, version: ~1, repository: 'file://../../../etc'}",
-            "leads out of the source",
+            // It does not lead out of the source.
+            "failed to read the source: `etc` does not exist",
         ),
         (
             "- {name: common, version: ~9, repository: 'file://../common'}",

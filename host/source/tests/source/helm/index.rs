@@ -105,9 +105,12 @@ fn versions_are_found_in_what_is_stored() {
     );
     assert!(choose("empty", "").unwrap_err().contains("there is none"));
     assert!(choose("nothing", "").is_err());
-    let web = index.directory.versions("repo", &mut out, "web").unwrap();
-    assert!(web.iter().any(|version| version.metadata.deprecated));
-    assert_eq!(web[1].metadata.dependencies[0].alias, "store");
+    let mut web = |wanted: &str| {
+        let chosen = index.directory.choose("repo", &mut out, "web", wanted);
+        chosen.unwrap().metadata
+    };
+    assert!(!web("v1.9").deprecated || !web("1.2.0").deprecated);
+    assert_eq!(web("1.10.0").dependencies[0].alias, "store");
     assert_eq!(index.skipped_count, 5, "{:?}", index.skipped);
     assert!(
         index.skipped[0].contains("`not a version` is not a semantic version"),
@@ -156,6 +159,65 @@ fn an_index_may_be_as_large_as_its_limits_and_no_larger() {
         ),
         "{error}"
     );
+}
+
+fn refused(text: &str, limits: &Limits) -> &'static str {
+    match stored(text.as_bytes(), limits).unwrap_err() {
+        HelmError::Limit { limit, .. } => limit,
+        other => panic!("{}", told(&other)),
+    }
+}
+
+#[test]
+fn charts_skipped_entries_and_names_count() {
+    let limits = Limits {
+        index_charts: 3,
+        index_versions: 3,
+        index_name_bytes: 100,
+        ..Limits::default()
+    };
+    let yaml = |entries: &str| format!("apiVersion: v1\nentries:\n{entries}");
+    let json = |entries: &str| format!(r#"{{"apiVersion":"v1","entries":{{{entries}}}}}"#);
+    assert!(stored(yaml("  a: []\n  b: []\n  c: null\n").as_bytes(), &limits).is_ok());
+    let many = yaml("  a: []\n  b: []\n  c: null\n  d: []\n");
+    assert_eq!(refused(&many, &limits), "index_charts");
+    // In JSON a name may be there many times.
+    let many = json(r#""a":[],"a":[],"a":null,"a":[]"#);
+    assert_eq!(refused(&many, &limits), "index_charts");
+    assert!(stored(json(r#""a":[null,{},null]"#).as_bytes(), &limits).is_ok());
+    let skipped = json(r#""a":[null,{},null,{}]"#);
+    assert_eq!(refused(&skipped, &limits), "index_versions");
+    // Nothing but empty lists is more than one entry may have.
+    let empty: Vec<String> = (0..99_999)
+        .map(|at| format!("\"chart-{at:06}\":[]"))
+        .collect();
+    let all = stored(json(&empty.join(",")).as_bytes(), &Limits::default()).unwrap();
+    assert_eq!(all.0.directory.len(), 99_999);
+    let name = json(&format!("\"{}\":[]", "a".repeat(101)));
+    assert_eq!(refused(&name, &limits), "index_name_bytes");
+    let version = format!(
+        r#""a":[{{"name":"a","version":"1.0.0-{}"}}]"#,
+        "a".repeat(100)
+    );
+    assert_eq!(refused(&json(&version), &limits), "index_name_bytes");
+}
+
+#[test]
+fn unknown_fields_of_json_are_read_over_whatever_their_size() {
+    let list = format!("[{}0]", "0,".repeat(1_000_000));
+    let mut text = String::from("{\"apiVersion\":\"v0\",\"APIversion\":\"v1\"");
+    for number in 0..4 {
+        text.push_str(&format!(",\"key{number}\":{list}"));
+    }
+    let chart = r#"{"name":"a","version":"1.0.0"}"#;
+    text.push_str(&format!(",\"entries\":{{\"a\":[{chart}]}}}}"));
+    let (index, out) = stored(text.as_bytes(), &Limits::default()).unwrap();
+    assert_eq!(index.versions, 1);
+    let out = String::from_utf8(out).unwrap();
+    assert!(out.contains("\"apiVersion\": \"v1\""), "{out}");
+    assert!(!out.contains("key0"));
+    let known = format!("{{\"apiVersion\":\"v1\",\"annotations\":{{\"a\":{list}}}}}");
+    assert_eq!(refused(&known, &Limits::default()), "index_entry_bytes");
 }
 
 #[test]

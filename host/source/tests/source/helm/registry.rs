@@ -2,7 +2,7 @@
 
 use bulkhead_source::Secret;
 use bulkhead_source::helm::registry::{
-    CONFIG, CONTENT, LEGACY_CONTENT, chart_repository, choose, pull,
+    CONFIG, CONTENT, LEGACY_CONTENT, chart_repository, choose, choose_version, pull,
 };
 use bulkhead_source::helm::{HelmError, Limits};
 use bulkhead_source::oci::manifest::{Descriptor, Manifest};
@@ -61,6 +61,11 @@ async fn versions_are_tags_with_another_plus() {
         (">1.5-0", "2.0.0-rc.1"),
     ] {
         server.take_requests();
+        let version = choose_version(&client, &repository, wanted).await;
+        assert_eq!(version.unwrap(), expected);
+        // A full version asks nothing, a range for the tags alone.
+        let seen = server.take_requests();
+        assert_eq!(seen.len(), usize::from(wanted != expected), "{wanted}");
         let chosen = choose(&client, &repository, wanted).await.unwrap();
         assert_eq!(chosen.version, expected, "{wanted}");
         let seen = server.take_requests();

@@ -109,6 +109,61 @@ fn tracing(text: &str) {
     eprintln!("{text}");
 }
 
+/// Indexes that somebody made to use up memory: what each costs, refused or not.
+#[test]
+#[ignore = "speed: some seconds in a release build, a minute without"]
+fn hostile_indexes_stay_small() {
+    const MIB: usize = 1 << 20;
+    let zeros = format!("[{}0]", "0,".repeat(2 * MIB));
+    let keys: Vec<String> = (0..8).map(|at| format!("\"k{at}\":{zeros}")).collect();
+    let keys = format!(
+        "{{\"apiVersion\":\"v1\",{},\"entries\":{{}}}}",
+        keys.join(",")
+    );
+    let charts: String = (0..4_000_000).map(|at| format!("\"a{at}\":[],")).collect();
+    let charts = format!("{{\"apiVersion\":\"v1\",\"entries\":{{{charts}\"a\":[]}}}}");
+    let words = format!("[{}\"\"]", "\"\",".repeat(MIB / 3 - 100));
+    let versions = (0..40)
+        .map(|at| format!("{{\"name\":\"a\",\"version\":\"1.0.{at}\",\"keywords\":{words}}}"));
+    let versions: Vec<String> = versions.collect();
+    let versions = format!(
+        "{{\"apiVersion\":\"v1\",\"entries\":{{\"a\":[{}]}}}}",
+        versions.join(",")
+    );
+    let zeros = format!("[{}0]", "0,".repeat(MIB / 3));
+    let anchors: String = (0..40)
+        .map(|at| format!("  - {{name: a, version: 1.0.{at}, annotations: {{a: &x {zeros}}}}}\n"))
+        .collect();
+    let anchors = format!("apiVersion: v1\nentries:\n  a:\n{anchors}");
+    for (what, text) in [
+        ("8 unknown fields of 4 MiB", keys),
+        ("4 million charts", charts),
+        ("40 versions of 1 MiB", versions),
+        ("40 anchors of 1 MiB", anchors),
+    ] {
+        let mut raw = tempfile::tempfile().unwrap();
+        raw.write_all(text.as_bytes()).unwrap();
+        let size = text.len() >> 20;
+        drop(text);
+        // Counts the peak from here.
+        std::fs::write("/proc/self/clear_refs", "5").unwrap();
+        let before = resident();
+        let mut spool = tempfile::tempfile().unwrap();
+        let mut out = tempfile::tempfile().unwrap();
+        let told = match store(&mut raw, &mut spool, &mut out, &Limits::default()) {
+            Err(error) => error.to_string(),
+            Ok(index) if index.versions == 0 => "stored".to_owned(),
+            Ok(index) => {
+                let chosen = index.directory.choose("x", &mut out, "a", "");
+                format!("stored, {} chosen", chosen.unwrap().metadata.version)
+            }
+        };
+        let more = resident() - before;
+        tracing(&format!("{what}, {size} MiB: {more} MiB more; {told}"));
+        assert!(more < 128, "{what}: {more} MiB");
+    }
+}
+
 #[test]
 #[ignore = "speed: some seconds in a release build, a minute without"]
 fn a_large_index_of_yaml_stays_small() {

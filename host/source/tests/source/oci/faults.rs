@@ -315,6 +315,30 @@ async fn redirects_end() {
 }
 
 #[tokio::test]
+async fn nothing_leads_to_the_credentials_of_the_machine() {
+    let server = filled().await;
+    let registry = client(&server);
+    let base = "http://169.254.169.254".to_owned();
+    server.fail(MANIFESTS, Fault::Redirect(307, base), None);
+    let error = pull(&server, &registry).await.unwrap_err();
+    assert!(matches!(error, OciError::Address { .. }), "{error}");
+    assert_eq!(error.advice().retry, bulkhead_api::Retry::OnChange);
+    let own = bulkhead_source::oci::Reference::parse("169.254.169.254/team/plugin:v1").unwrap();
+    let error = registry.resolve(&own).await.unwrap_err();
+    assert!(told::<()>(Err(error)).contains("may not be connected to"));
+    // A name is judged when it is looked up.
+    let refusing = Registry::new(RegistryConfig {
+        admits: |_| false,
+        ..settings(&server)
+    });
+    let port = server.host().rsplit(':').next().unwrap();
+    let named = bulkhead_source::oci::Reference::parse(&format!("localhost:{port}/team/plugin:v1"))
+        .unwrap();
+    let error = refusing.unwrap().resolve(&named).await.unwrap_err();
+    assert!(matches!(error, OciError::Address { .. }), "{error:?}");
+}
+
+#[tokio::test]
 async fn a_push_is_not_led_away() {
     let server = filled().await;
     let elsewhere = super::server().await;
@@ -348,6 +372,31 @@ async fn tags_come_page_by_page_up_to_the_limit() {
     let error = limited(&server, limit(2)).tags(&name).await;
     assert!(
         matches!(error, Err(OciError::Limit { limit: "tags", .. })),
+        "{error:?}"
+    );
+    // Some registries give all tags on one page: 50,000 of 30 bytes are 1.7 MB.
+    let all: Vec<String> = (0..50_000)
+        .map(|at| format!("\"1.0.0-{at:024}\""))
+        .collect();
+    let page = format!("{{\"name\":\"x\",\"tags\":[{}]}}", all.join(","));
+    let json = "application/json".to_owned();
+    server.fail(
+        "/tags/list",
+        Fault::Instead(json.clone(), page.into_bytes()),
+        Some(1),
+    );
+    assert_eq!(registry.tags(&name).await.unwrap().len(), 50_000);
+    let page = vec![b' '; (8 << 20) + 1];
+    server.fail("/tags/list", Fault::Instead(json, page), Some(1));
+    let error = registry.tags(&name).await;
+    assert!(
+        matches!(
+            error,
+            Err(OciError::Limit {
+                limit: "page_bytes",
+                ..
+            })
+        ),
         "{error:?}"
     );
     server.fail("/tags/list", Fault::Page(200), None);
