@@ -361,7 +361,7 @@ async fn a_chart_is_made_anew_with_its_index_after_a_restart_without_storage() -
     let _manager = Manager::start(&cluster, after.path()).await?;
     fails(&space, "podinfo", "NoSourceArtifact").await?;
     let event = space.event("podinfo", "NoSourceArtifact", "").await?;
-    assert_eq!(event.type_.as_deref(), Some("Trace"), "it is no news");
+    assert_eq!(event.type_.as_deref(), Some("Normal"), "it is no failure");
     shelf.hold(false);
     let freed = Instant::now();
     let again = built(&space, "podinfo", "1.0.0").await?;
