@@ -296,7 +296,7 @@ mod tests {
         for is_yaml in [true, false] {
             let fits = format!("[\"{}\"]", "x".repeat(most));
             assert!(pieces(&fits, is_yaml, 1, allowed).is_ok(), "{is_yaml}");
-            let over = format!("[\"{}\"]", "x".repeat(most + 1000));
+            let over = format!("[\"{}\"]", "x".repeat(most + 20_000));
             let error = pieces(&over, is_yaml, 1, allowed).unwrap_err();
             assert!(error.contains("more than 1000 bytes"), "{error}");
             let many = format!("[{}1]", "\"xxxxxxxxxxxxxxxx\", ".repeat(20_000));
