@@ -13,6 +13,7 @@ use bulkhead_api::source::{
 use bulkhead_testing::cluster::Cluster;
 use bulkhead_testing::git::{HttpServer, Repository};
 use bulkhead_testing::registry::RegistryServer;
+use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -243,6 +244,54 @@ async fn what_an_index_lacks_is_told_in_the_words_of_flux() -> Result<()> {
     let start = "failed to load Helm repository from index YAML: ";
     assert!(text.starts_with(start), "{text}");
     assert!(!world.manager.log().contains("nonsense"));
+    Ok(())
+}
+
+#[tokio::test]
+#[ignore = "needs kube-apiserver"]
+async fn logins_are_not_told_and_files_of_others_not_touched() -> Result<()> {
+    let world = world().await?;
+    let (own, other) = (
+        Space::new(world.cluster, "index-own").await?,
+        Space::new(world.cluster, "index-other").await?,
+    );
+    let shelf = Shelf::locked().await?;
+    let packed = chart("podinfo", "1.0.0", &[])?;
+    shelf.put_charts(&[("podinfo", "1.0.0", &packed)]);
+    let url = shelf.url().replace("http://", "http://user:password@");
+    let is_stored = |found: &HelmRepository| is_ready(&found.status.conditions);
+    let mut stored = Vec::new();
+    for space in [&own, &other] {
+        repository(space, &url, |spec| {
+            spec.interval = Some(Duration::from_secs(3600).into());
+        })
+        .await?;
+        let event = "stored fetched index of size ";
+        let event = space.event("charts", "NewArtifact", event).await?;
+        let told = event.message.unwrap_or_default();
+        assert!(!told.contains("password"), "{told}");
+        assert!(told.contains(&format!("from '{}/'", shelf.url())), "{told}");
+        let found = space.wait("charts", "stored", is_stored).await?;
+        stored.push(found.status.artifact.unwrap());
+    }
+    // Who may write a status names the file of another in it, with another digest.
+    let (mine, theirs) = (&stored[0], &stored[1]);
+    let mut lie = theirs.clone();
+    lie.digest = Digest::of("other").to_string();
+    let lie = json!({ "status": { "artifact": lie } });
+    let (parameters, patch) = (PatchParams::default(), Patch::Merge(lie));
+    let api = own.api::<HelmRepository>();
+    api.patch_status("charts", &parameters, &patch).await?;
+    own.request::<HelmRepository>("charts", "look").await?;
+    let is_own = |found: &HelmRepository| {
+        let artifact = found.status.artifact.as_ref();
+        artifact.is_some_and(|artifact| artifact.path == mine.path)
+            && found.status.last_handled_reconcile_at.as_deref() == Some("look")
+    };
+    own.wait("charts", "made anew", is_own).await?;
+    let bytes = artifacts::load(&theirs.url).await?;
+    assert_eq!(Digest::of(&bytes).to_string(), theirs.digest);
+    assert!(!world.manager.log().contains("password"));
     Ok(())
 }
 
