@@ -145,14 +145,13 @@ fn hidden() -> String {
     "not shown, since it is secret".to_owned()
 }
 
-/// Reads one YAML map; nothing is an empty one.
+/// Reads one YAML map; nothing is an empty one. As Helm does: the first document, and of two equal keys
+/// the last (`ReadValues` of `pkg/chart/common`).
 fn read(text: &str) -> Result<Map<String, Value>, String> {
-    let documents = yaml::read(text).map_err(|error| bulkhead_api::chain(&error))?;
-    // Helm reads the first document alone.
-    match documents.into_iter().next().map(|document| document.value) {
-        None | Some(Value::Null) => Ok(Map::new()),
-        Some(Value::Object(values)) => Ok(values),
-        Some(_) => Err("it is no map of values".to_owned()),
+    match yaml::read_first(text).map_err(|error| bulkhead_api::chain(&error))? {
+        Value::Null => Ok(Map::new()),
+        Value::Object(values) => Ok(values),
+        _ => Err("it is no map of values".to_owned()),
     }
 }
 
@@ -306,6 +305,13 @@ mod tests {
             "could not resolve ConfigMap chart values reference 'apps/values' with key \
              'values.yaml': failed to merge value: key \"k2:9092\" has no value"
         );
+    }
+
+    #[test]
+    fn of_equal_keys_the_last_counts_and_of_documents_the_first() {
+        let text = "a: 1\nb: {c: 1, c: 2}\na: 3\n---\na: 4\n";
+        let found = merged(json!({}), &[(None, false, text)]);
+        assert_eq!(found, Ok(json!({ "a": 3, "b": { "c": 2 } })));
     }
 
     #[test]
