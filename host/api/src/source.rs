@@ -16,9 +16,7 @@ use crate::resource::custom_resource;
 use crate::spec::{self, SpecError};
 use crate::text::text_enum;
 
-pub use self::external::{
-    ExternalArtifact, ExternalArtifactSpec, ExternalArtifactStatus, ExternalSourceReference,
-};
+pub use self::external::{ExternalArtifact, ExternalArtifactSpec, ExternalArtifactStatus};
 pub use self::helm::{
     AccessFrom, ChartSourceKind, ChartSourceReference, ChartVerification, HelmChart, HelmChartSpec,
     HelmChartStatus, HelmRepository, HelmRepositorySpec, HelmRepositoryStatus, HelmRepositoryType,

@@ -116,7 +116,11 @@ fn every_type_has_the_fields_of_its_schema() {
             fields::<s::OciLayerSelector>(),
         ),
         (ea, "spec", fields::<s::ExternalArtifactSpec>()),
-        (ea, "spec.sourceRef", fields::<s::ExternalSourceReference>()),
+        (
+            ea,
+            "spec.sourceRef",
+            fields::<m::NamespacedObjectKindReference>(),
+        ),
         (ea, "status", fields::<s::ExternalArtifactStatus>()),
         (repo, "spec", fields::<s::HelmRepositorySpec>()),
         (repo, "spec.accessFrom", fields::<s::AccessFrom>()),

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::lenient::{StatusFields, optional};
-use crate::meta::{Artifact, Condition};
+use crate::lenient::StatusFields;
+use crate::meta::{Artifact, Condition, NamespacedObjectKindReference};
 use crate::names::group;
 use crate::resource::custom_resource;
 
@@ -22,23 +22,7 @@ custom_resource! {
 pub struct ExternalArtifactSpec {
     /// The object whose controller makes it: for people, and for that controller.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source_ref: Option<ExternalSourceReference>,
-}
-
-/// Names an object of any kind.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ExternalSourceReference {
-    /// Group and version.
-    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
-    pub api_version: Option<String>,
-    /// Kind.
-    pub kind: String,
-    /// Name.
-    pub name: String,
-    /// Namespace; that of the ExternalArtifact when absent.
-    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
-    pub namespace: Option<String>,
+    pub source_ref: Option<NamespacedObjectKindReference>,
 }
 
 /// What the other controller made. It is believed when its bytes have the digest that it names.

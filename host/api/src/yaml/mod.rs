@@ -1,8 +1,9 @@
 //! Reads YAML and JSON texts into JSON values: the host's only YAML reader for manifests.
 //!
 //! Either the same value as Go's sigs.k8s.io/yaml, or an error with line and column; never a silent
-//! difference. Duplicate keys are errors, but in the files of charts, which others wrote. Aliases are expanded within a budget, nesting is limited,
-//! and nothing here recurses on input deeper than that limit.
+//! difference. Duplicate keys are errors, but in charts and values, which others wrote: there the last
+//! counts, as in Go. Aliases are expanded within a budget, nesting is limited, and nothing here recurses
+//! on input deeper than that limit.
 
 mod build;
 pub mod pieces;
@@ -55,12 +56,7 @@ pub struct YamlError {
 /// # Ok::<(), bulkhead_api::yaml::YamlError>(())
 /// ```
 pub fn read(text: &str) -> Result<Vec<Document>, YamlError> {
-    let mut documents = Vec::new();
-    each(text, Builder::new(), |document| {
-        documents.extend(Some(document).filter(|document| !document.value.is_null()));
-        true
-    })?;
-    Ok(documents)
+    all(text, Builder::new())
 }
 
 /// Reads all documents as [`read`] does, and takes what Go's reader takes without a word: of keys that
@@ -69,12 +65,7 @@ pub fn read(text: &str) -> Result<Vec<Document>, YamlError> {
 /// # Errors
 /// As [`read`].
 pub fn read_lenient(text: &str) -> Result<Vec<Document>, YamlError> {
-    let mut documents = Vec::new();
-    each(text, Builder::lenient(), |document| {
-        documents.extend(Some(document).filter(|document| !document.value.is_null()));
-        true
-    })?;
-    Ok(documents)
+    all(text, Builder::lenient())
 }
 
 /// Reads the first document as [`read_lenient`] does; what follows is not looked at, as in Go.
@@ -88,6 +79,16 @@ pub fn read_first(text: &str) -> Result<Value, YamlError> {
         false
     })?;
     Ok(first)
+}
+
+/// Returns all documents but those that are null.
+fn all(text: &str, builder: Builder) -> Result<Vec<Document>, YamlError> {
+    let mut documents = Vec::new();
+    each(text, builder, |document| {
+        documents.extend(Some(document).filter(|document| !document.value.is_null()));
+        true
+    })?;
+    Ok(documents)
 }
 
 /// Gives each document to `take`, until that says `false`.

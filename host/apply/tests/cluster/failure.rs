@@ -194,31 +194,10 @@ fn three_stages(run: usize) -> String {
 #[tokio::test]
 #[ignore = "needs kube-apiserver"]
 async fn a_crash_after_any_write_leaves_no_orphan() {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use tokio::sync::Notify;
-
     for crash_after in 0..9 {
         let mut delivery = Delivery::new("sweep").await;
         let plain = delivery.server.client().unwrap();
-        let (writes, crash) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
-        let crashed = crash.clone();
-        let client = meddling(plain.clone(), move |method, _| {
-            let is_write = method != "GET";
-            let count = if is_write {
-                writes.fetch_add(1, Ordering::Relaxed)
-            } else {
-                0
-            };
-            let crash = crash.clone();
-            async move {
-                if is_write && count >= crash_after {
-                    crash.notify_one();
-                    std::future::pending::<()>().await;
-                }
-                false
-            }
-        });
+        let (client, crashed) = crashing(plain.clone(), crash_after);
         delivery.cluster = Cluster::new(client.clone(), Discovery::new(client));
         let yaml = three_stages(crash_after);
         let finished = tokio::select! {

@@ -10,6 +10,8 @@ mod requests;
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bulkhead_api::ObjectId;
@@ -23,6 +25,7 @@ use bulkhead_apply::{Applied, ApplyError, CommonMetadata, Inventory, Owner, Sett
 use bulkhead_testing::cluster::Cluster as TestCluster;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service};
 use kube::api::{Api, DeleteParams, ObjectMeta, Patch, PatchParams, PostParams};
+use tokio::sync::Notify;
 
 const THREE: &str = "
 apiVersion: v1
@@ -191,4 +194,27 @@ where
         }
     });
     kube::Client::new(service, "default")
+}
+
+/// A client that stops for good before write number `crash_after`, and what tells that it has.
+fn crashing(inner: kube::Client, crash_after: usize) -> (kube::Client, Arc<Notify>) {
+    let (writes, crash) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
+    let crashed = crash.clone();
+    let client = meddling(inner, move |method, _| {
+        let is_write = method != "GET";
+        let count = if is_write {
+            writes.fetch_add(1, Ordering::Relaxed)
+        } else {
+            0
+        };
+        let crash = crash.clone();
+        async move {
+            if is_write && count >= crash_after {
+                crash.notify_one();
+                std::future::pending::<()>().await;
+            }
+            false
+        }
+    });
+    (client, crashed)
 }

@@ -15,6 +15,7 @@ use bulkhead_api::source::GitRepository;
 use crate::clock;
 use crate::context::Context;
 use crate::queue::{Again, Class, Key};
+use crate::sources;
 use crate::status::WriteError;
 use crate::watch::Change;
 
@@ -45,11 +46,7 @@ pub fn has_new_artifact(change: &Change<GitRepository>) -> bool {
     let Change::Put { before, now } = change else {
         return false;
     };
-    let of = |repository: &GitRepository| {
-        let artifact = repository.status.artifact.as_ref()?;
-        // One that was made anew may have been missed.
-        let made = artifact.last_update_time.clone();
-        Some((artifact.revision.clone(), artifact.digest.clone(), made))
-    };
-    of(now).is_some() && before.as_deref().and_then(of) != of(now)
+    let before = before.as_deref();
+    let before = before.and_then(|before| before.status.artifact.as_ref());
+    sources::is_new(before, now.status.artifact.as_ref())
 }

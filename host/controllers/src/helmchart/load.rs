@@ -115,18 +115,14 @@ fn source(object: &HelmChart, key: &Key, context: &Context) -> Source {
 }
 
 fn files(repository: &GitRepository, key: &Key, context: &Context) -> Source {
-    let Some(artifact) = repository.status.artifact.clone() else {
+    let Some(artifact) = &repository.status.artifact else {
         return Source::NoArtifact;
     };
     match context
         .trees
         .get(&SourceId::new::<GitRepository>(key.clone()))
     {
-        Some(loaded)
-            if loaded.revision == artifact.revision && loaded.digest == artifact.digest =>
-        {
-            Source::Files(loaded)
-        }
+        Some(loaded) if loaded.is_of(artifact) => Source::Files(loaded),
         _ => Source::NoArtifact,
     }
 }

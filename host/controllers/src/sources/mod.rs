@@ -151,22 +151,25 @@ pub(crate) fn must_wake<K: Source>(change: &Change<K>) -> bool {
     let Change::Put { before, now } = change else {
         return false;
     };
-    let of = |source: &K| {
-        if source.is_static() {
-            return Some((
-                source.meta().generation.unwrap_or_default().to_string(),
-                String::new(),
-            ));
-        }
-        let artifact = source.artifact()?;
-        // One that was made anew may have been missed.
-        let made = &artifact.last_update_time.0;
-        Some((
-            artifact.revision.clone(),
-            format!("{} {made}", artifact.digest),
-        ))
-    };
-    of(now).is_some() && before.as_deref().and_then(of) != of(now)
+    let before = before.as_deref();
+    if now.is_static() {
+        let before = before.filter(|before| before.is_static());
+        return before.is_none_or(|before| before.meta().generation != now.meta().generation);
+    }
+    let before = before.filter(|before| !before.is_static());
+    is_new(before.and_then(K::artifact), now.artifact())
+}
+
+/// Tells whether there is another artifact than before, or one that was made anew: that may have been
+/// missed.
+pub(crate) fn is_new(before: Option<&Artifact>, now: Option<&Artifact>) -> bool {
+    now.is_some_and(|now| {
+        before.is_none_or(|before| {
+            before.revision != now.revision
+                || before.digest != now.digest
+                || before.last_update_time != now.last_update_time
+        })
+    })
 }
 
 /// Removes all artifacts of an object that is deleted.

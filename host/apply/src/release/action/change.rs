@@ -25,9 +25,9 @@ pub(super) struct Change {
     pub(super) force: bool,
     /// Deletes new objects when it fails.
     pub(super) cleanup_on_fail: bool,
-    /// Does so too when the wait, or a hook after it, fails. Helm's rollback cleans up only behind
-    /// objects that could not be applied.
-    pub(super) cleans_up_late: bool,
+    /// Helm's rollback cleans up only behind objects that could not be applied, not when the wait or a
+    /// hook after it fails; and it says `Release` where its wait fails (pkg/action/rollback.go).
+    pub(super) is_rollback: bool,
     /// The version that a success supersedes where none is deployed: Helm's upgrade does so with the
     /// failed one that it starts from, its rollback with none.
     pub(super) supersedes: Option<i64>,
@@ -131,25 +131,16 @@ impl Run<'_> {
                 Ok(())
             }
             Err((error, created)) => {
-                let name = self.target.name.clone();
-                let is_wait = matches!(error, ActionError::Wait(_));
-                // "Release" where a rollback's wait fails: pkg/action/rollback.go.
-                let (called, error) = match is_wait && change.name == "Rollback" {
-                    true => (
-                        "Release",
-                        ActionError::RolledBack {
-                            name: name.clone(),
-                            source: Box::new(error),
-                        },
-                    ),
-                    false => (change.name, error),
+                let (name, cause) = (&self.target.name, chain(&error));
+                let (called, error) = match error {
+                    ActionError::Wait(_) if change.is_rollback => {
+                        let (name, source) = (name.clone(), Box::new(error));
+                        ("Release", ActionError::RolledBack { name, source })
+                    }
+                    error => (change.name, error),
                 };
-                let cause = match &error {
-                    ActionError::RolledBack { source, .. } => chain(&**source),
-                    error => chain(error),
-                };
-                self.fail(&mut release, format!("{called} \"{name}\" failed: {cause}"))
-                    .await;
+                let told = format!("{called} \"{name}\" failed: {cause}");
+                self.fail(&mut release, told).await;
                 Err(match change.cleanup_on_fail {
                     true => helm.clean_up(created, error).await,
                     false => error,
@@ -192,9 +183,9 @@ impl Run<'_> {
             Ok(kept) => self.done.kept.extend(kept),
             Err(errors) => return Err((ActionError::Objects(errors), created)),
         }
-        let created = match change.cleans_up_late {
-            true => created,
-            false => Vec::new(),
+        let created = match change.is_rollback {
+            true => Vec::new(),
+            false => created,
         };
         if let Err(error) = self.wait_for(&applied.pending).await {
             return Err((error, created));

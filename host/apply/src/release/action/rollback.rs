@@ -81,7 +81,7 @@ impl Run<'_> {
             complete: release.info.description.clone(),
             force: rollback.force,
             cleanup_on_fail: rollback.cleanup_on_fail,
-            cleans_up_late: false,
+            is_rollback: true,
             supersedes: None,
         };
         self.change(release, (&objects, &earlier), (&records, since), change)

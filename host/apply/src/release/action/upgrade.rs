@@ -117,7 +117,7 @@ impl Run<'_> {
             complete: "Upgrade complete".to_owned(),
             force: upgrade.force,
             cleanup_on_fail: upgrade.cleanup_on_fail,
-            cleans_up_late: true,
+            is_rollback: false,
             supersedes: Some(base.last.version),
         };
         let from = (base.records.as_slice(), base.earlier);

@@ -6,10 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bulkhead_apply::release::{
     ApplyMethod, Content, Done, Install, Rollback, Status, Target, Uninstall, Upgrade,
 };
-use tokio::sync::Notify;
 
 use super::{Scene, content, error, helm_of, hook, map};
-use crate::meddling;
+use crate::{crashing, meddling};
 
 /// The most writes that any action here takes.
 const MAX_WRITES: usize = 40;
@@ -108,24 +107,7 @@ async fn prepared((act, method): (Act, ApplyMethod)) -> Scene {
 
 /// Does `act`, and stops before write number `crash_after`; returns whether it got to its end.
 async fn crashed(scene: &Scene, act: (Act, ApplyMethod), crash_after: usize) -> bool {
-    let (writes, crash) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
-    let told = crash.clone();
-    let client = meddling(scene.server.client().unwrap(), move |method, _| {
-        let is_write = method != "GET";
-        let count = if is_write {
-            writes.fetch_add(1, Ordering::Relaxed)
-        } else {
-            0
-        };
-        let crash = crash.clone();
-        async move {
-            if is_write && count >= crash_after {
-                crash.notify_one();
-                std::future::pending::<()>().await;
-            }
-            false
-        }
-    });
+    let (client, told) = crashing(scene.server.client().unwrap(), crash_after);
     let helm = helm_of(client, &scene.target.namespace);
     tokio::select! {
         done = run(&helm, &scene.target, act) => {
